@@ -1,0 +1,1 @@
+//! Shards on cores: glommio, io_uring sockets, inboxes, timers, signals.

@@ -1,0 +1,1 @@
+//! The inbox between shards: linearisable, gated, never waiting on push.

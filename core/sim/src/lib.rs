@@ -1,0 +1,1 @@
+//! The simulated world: a tree of daemons times shards in one thread from one seed.

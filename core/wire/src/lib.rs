@@ -1,0 +1,10 @@
+//! Ids, datagrams, framing, typed messages and the dialect tables of both protocols.
+//!
+//! Pure: bytes in, values out. Nothing here knows a connection, a role or a clock.
+#![no_std]
+
+extern crate alloc;
+
+pub mod datagram;
+pub mod framing;
+pub mod ids;

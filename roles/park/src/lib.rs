@@ -1,0 +1,1 @@
+//! Configuration, and which roles a shard has.
