@@ -1,1 +1,33 @@
 //! The contract of a role: inputs, outputs, who receives a channel, and one shard's turn.
+//!
+//! Pure: no clock, socket, file, thread or lock. The engine and the simulator drive the same
+//! [`Shard`]; recording its inputs records it.
+#![no_std]
+
+extern crate alloc;
+
+mod backlog;
+mod batch;
+mod block;
+pub mod channels;
+pub mod counts;
+mod ids;
+mod limits;
+mod mailbox;
+mod outbox;
+mod outgoing;
+pub mod ranges;
+mod role;
+pub mod router;
+mod shard;
+mod uplink;
+
+pub use batch::Batch;
+pub use block::{Block, Frame, Ticket};
+pub use counts::{CloseReason, Counts};
+pub use ids::{ConnId, Kind, LinkId, ListenerId, Now, Participant, RoleId, ShardId};
+pub use limits::Limits;
+pub use outbox::{Outbox, ShardConfig};
+pub use outgoing::{Sockets, Write};
+pub use role::{Effect, Input, Role};
+pub use shard::Shard;

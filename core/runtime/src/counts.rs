@@ -1,0 +1,156 @@
+//! What a shard counts. Plain numbers of one owner; the driver publishes them.
+
+/// Whether a metric only grows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// What one value of [`Counts::values`] is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Metric {
+    /// Its name, with its unit last.
+    pub name: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// Whether it only grows.
+    pub kind: MetricKind,
+    /// A label that tells it from others of the same name.
+    pub label: Option<(&'static str, &'static str)>,
+}
+
+macro_rules! counts {
+    ($($kind:ident $field:ident = $name:literal $({$key:literal: $value:literal})? $help:literal;)*) => {
+        /// What a shard has counted since its start, and what it holds now.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Counts {
+            $(#[doc = $help] pub $field: u64,)*
+        }
+
+        impl Counts {
+            /// How many values there are.
+            pub const LEN: usize = [$($name),*].len();
+
+            /// What each value is, in the order of [`Counts::values`].
+            pub const METRICS: [Metric; Counts::LEN] = [$(Metric {
+                name: $name,
+                help: $help,
+                kind: MetricKind::$kind,
+                label: counts!(@label $($key, $value)?),
+            }),*];
+
+            /// All values.
+            pub fn values(&self) -> [u64; Counts::LEN] {
+                [$(self.$field),*]
+            }
+        }
+    };
+    (@label) => { None };
+    (@label $key:literal, $value:literal) => { Some(($key, $value)) };
+}
+
+counts! {
+    Counter frames_in = "frames_received" "Frames received from connections.";
+    Counter bytes_in = "bytes_received" "Bytes received from connections.";
+    Counter bytes_out = "bytes_sent" "Bytes that sockets took.";
+    Counter writes = "socket_writes" "Writes to sockets.";
+    Counter datagrams = "datagrams_routed" "Datagrams routed that entered the daemon at this shard.";
+    Counter datagrams_crossed = "datagrams_crossed" "Datagrams that came from another shard.";
+    Counter deliveries = "deliveries" "Datagrams handed to a connection or a role.";
+    Counter control_messages = "control_messages" "Control messages carried out.";
+    Counter post_removes_sent = "post_removes_sent" "Post-removes routed because a connection ended.";
+    Counter upstream_connects = "upstream_connects" "Times that the upstream link came up.";
+    Counter pauses = "flood_pauses" "Times that a sender was not read from because it flooded a slow receiver.";
+    Gauge participants = "participants" "Connections now.";
+    Gauge subscriptions = "subscriptions" "Single channels subscribed now, other shards' included.";
+    Gauge range_pieces = "range_pieces" "Pieces of ranges subscribed now, other shards' included.";
+    Gauge post_removes = "post_removes" "Post-removes stored now.";
+    Gauge backlog_bytes = "backlog_bytes" "Bytes that wait for slow connections now.";
+    Gauge upstream_queue_bytes = "upstream_queue_bytes" "Bytes that wait for the upstream link now.";
+    Counter dropped_no_recipient = "messages_dropped" {"reason": "no_recipient"} "Messages dropped.";
+    Counter dropped_unknown_control = "messages_dropped" {"reason": "unknown_control"} "Messages dropped.";
+    Counter dropped_bad_range = "messages_dropped" {"reason": "bad_range"} "Messages dropped.";
+    Counter dropped_bad_post_remove = "messages_dropped" {"reason": "bad_post_remove"} "Messages dropped.";
+    Counter dropped_control_from_upstream = "messages_dropped" {"reason": "control_from_upstream"} "Messages dropped.";
+    Counter dropped_upstream_queue_full = "messages_dropped" {"reason": "upstream_queue_full"} "Messages dropped.";
+    Counter dropped_no_event_logger = "messages_dropped" {"reason": "no_event_logger"} "Messages dropped.";
+    Counter closed_by_peer = "connections_closed" {"reason": "closed_by_peer"} "Connections ended.";
+    Counter closed_reset = "connections_closed" {"reason": "reset"} "Connections ended.";
+    Counter closed_not_allowed = "connections_closed" {"reason": "not_allowed"} "Connections ended.";
+    Counter closed_too_many = "connections_closed" {"reason": "too_many_participants"} "Connections ended.";
+    Counter closed_malformed = "connections_closed" {"reason": "malformed"} "Connections ended.";
+    Counter closed_frame_too_long = "connections_closed" {"reason": "frame_too_long"} "Connections ended.";
+    Counter closed_backlog = "connections_closed" {"reason": "backlog"} "Connections ended.";
+    Counter closed_stalled = "connections_closed" {"reason": "stalled"} "Connections ended.";
+    Counter closed_subscriptions = "connections_closed" {"reason": "too_many_subscriptions"} "Connections ended.";
+    Counter closed_post_removes = "connections_closed" {"reason": "too_many_post_removes"} "Connections ended.";
+    Counter closed_shutdown = "connections_closed" {"reason": "shutdown"} "Connections ended.";
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CloseReason {
+    /// The peer closed it in order.
+    ClosedByPeer,
+    /// It broke: a reset, a time-out, an error of the socket.
+    Reset,
+    /// Its address may not join.
+    NotAllowed,
+    /// There are as many connections as there may be.
+    TooManyParticipants,
+    /// It sent what is no message.
+    Malformed,
+    /// It sent a frame over the limit.
+    FrameTooLong,
+    /// More waited for it than may.
+    Backlog,
+    /// It read nothing for too long while something waited for it.
+    Stalled,
+    /// It subscribed more than it may.
+    TooManySubscriptions,
+    /// It stored more post-removes than it may.
+    TooManyPostRemoves,
+    /// The daemon stops.
+    Shutdown,
+}
+
+impl CloseReason {
+    /// Its name, as the metrics and the log have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CloseReason::ClosedByPeer => "closed_by_peer",
+            CloseReason::Reset => "reset",
+            CloseReason::NotAllowed => "not_allowed",
+            CloseReason::TooManyParticipants => "too_many_participants",
+            CloseReason::Malformed => "malformed",
+            CloseReason::FrameTooLong => "frame_too_long",
+            CloseReason::Backlog => "backlog",
+            CloseReason::Stalled => "stalled",
+            CloseReason::TooManySubscriptions => "too_many_subscriptions",
+            CloseReason::TooManyPostRemoves => "too_many_post_removes",
+            CloseReason::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl Counts {
+    /// Counts a connection that ended.
+    pub fn closed(&mut self, reason: CloseReason) {
+        *match reason {
+            CloseReason::ClosedByPeer => &mut self.closed_by_peer,
+            CloseReason::Reset => &mut self.closed_reset,
+            CloseReason::NotAllowed => &mut self.closed_not_allowed,
+            CloseReason::TooManyParticipants => &mut self.closed_too_many,
+            CloseReason::Malformed => &mut self.closed_malformed,
+            CloseReason::FrameTooLong => &mut self.closed_frame_too_long,
+            CloseReason::Backlog => &mut self.closed_backlog,
+            CloseReason::Stalled => &mut self.closed_stalled,
+            CloseReason::TooManySubscriptions => &mut self.closed_subscriptions,
+            CloseReason::TooManyPostRemoves => &mut self.closed_post_removes,
+            CloseReason::Shutdown => &mut self.closed_shutdown,
+        } += 1;
+    }
+}

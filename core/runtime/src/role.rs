@@ -1,0 +1,98 @@
+//! The contract of a role: one input in, some outputs out. No clock, no socket, no thread.
+
+use crate::block::Frame;
+use crate::counts::CloseReason;
+use crate::ids::{ConnId, LinkId, ListenerId, Now, ShardId};
+use crate::outbox::Outbox;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// A state machine on a shard: Message Director, State Server, and so on.
+pub trait Role {
+    /// Takes one input. What it wants done it pushes into `out`; it never waits.
+    fn step(&mut self, now: Now, input: Input<'_>, out: &mut Outbox);
+}
+
+/// What can happen to a role.
+pub enum Input<'a> {
+    /// The shard begins; comes once, before anything else.
+    Started,
+    /// Someone connected to a listener of this role. To refuse it, close it.
+    Accepted {
+        /// The new connection.
+        conn: ConnId,
+        /// Where it came in.
+        listener: ListenerId,
+        /// Its address.
+        peer: SocketAddr,
+    },
+    /// A connection that this role asked for stands.
+    Connected {
+        /// The new connection.
+        conn: ConnId,
+        /// As which it was asked for.
+        link: LinkId,
+        /// The address reached.
+        peer: SocketAddr,
+    },
+    /// A connection that this role asked for could not be made.
+    ConnectFailed {
+        /// As which it was asked for.
+        link: LinkId,
+        /// Why, for the log.
+        why: &'a str,
+    },
+    /// A whole frame on one of its connections.
+    Frame {
+        /// The connection.
+        conn: ConnId,
+        /// The frame.
+        frame: Frame<'a>,
+    },
+    /// One of its connections ended. What it queued for it is gone; its subscriptions end by
+    /// themselves.
+    Closed {
+        /// The connection.
+        conn: ConnId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A datagram for a channel that this role subscribed.
+    Datagram {
+        /// Its frame, length tag included.
+        frame: &'a [u8],
+    },
+    /// Another instance of this role says something ([`Outbox::tell`]).
+    Told {
+        /// Its shard.
+        from: ShardId,
+        /// What it says.
+        message: &'a [u8],
+    },
+    /// A time asked for with [`Outbox::wake_at`] has come.
+    Wake {
+        /// As asked for.
+        token: u64,
+    },
+    /// The daemon stops in order; connections still stand.
+    Stopping,
+}
+
+/// What the driver of a shard is to do outside.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Shut this connection; the shard has forgotten it.
+    Close(ConnId, CloseReason),
+    /// The shard holds nothing under this id any more. Comes once for each connection that
+    /// ended, be it by [`Effect::Close`] or by `closed`; the driver may reuse the slot.
+    Released(ConnId),
+    /// Stop receiving from this connection.
+    Pause(ConnId),
+    /// Go on receiving from it.
+    Resume(ConnId),
+    /// Connect to this address (`host:port`), answer with `connected` or `connect_failed`.
+    Connect(LinkId, String),
+    /// Send this as one UDP datagram to the event logger; best effort.
+    LogEvent(Vec<u8>),
+}

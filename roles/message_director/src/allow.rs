@@ -1,0 +1,81 @@
+//! Who may join, by address (`messagedirector.allow`).
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+/// An address with the number of its leading bits that count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Network {
+    /// The address.
+    pub address: IpAddr,
+    /// Leading bits that must be equal: at most 32 or 128.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Whether `address` is in it. IPv4 addresses written as IPv6 count as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let (bits, ours, theirs) = match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                (32, ours.to_bits() as u128, theirs.to_bits() as u128)
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => (128, ours.to_bits(), theirs.to_bits()),
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return false,
+        };
+        let differ = (ours ^ theirs).checked_shr(bits - self.prefix as u32);
+        differ.unwrap_or(0) == 0
+    }
+}
+
+/// Who may join. Loopback always may.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Allow {
+    /// Every address.
+    Everyone,
+    /// These networks.
+    Networks(Vec<Network>),
+}
+
+impl Allow {
+    /// Whether `address` may join.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        address.to_canonical().is_loopback()
+            || match self {
+                Allow::Everyone => true,
+                Allow::Networks(networks) => networks.iter().any(|net| net.contains(address)),
+            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_contains_its_addresses() {
+        for (network, prefix, address, inside) in [
+            ("10.0.0.0", 8, "10.255.1.2", true),
+            ("10.0.0.0", 8, "11.0.0.1", false),
+            ("10.0.0.7", 32, "10.0.0.7", true),
+            ("10.0.0.7", 32, "10.0.0.6", false),
+            ("0.0.0.0", 0, "203.0.113.9", true),
+            ("0.0.0.0", 0, "2001:db8::1", false),
+            ("10.0.0.0", 8, "::ffff:10.1.1.1", true),
+            ("2001:db8::", 32, "2001:db8:1::1", true),
+            ("2001:db8::", 32, "2001:db9::1", false),
+            ("::", 0, "2001:db9::1", true),
+        ] {
+            let network = Network { address: network.parse().unwrap(), prefix };
+            assert_eq!(network.contains(address.parse().unwrap()), inside, "{network:?} {address}");
+        }
+    }
+
+    #[test]
+    fn loopback_may_always_join() {
+        let nobody = Allow::Networks(Vec::new());
+        for (address, may) in [("127.0.0.9", true), ("::1", true), ("10.0.0.1", false)] {
+            assert_eq!(nobody.admits(address.parse().unwrap()), may, "{address}");
+        }
+        assert!(Allow::Everyone.admits("10.0.0.1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,159 @@
+//! The link to the Message Director above this one, on the shard that holds it.
+//!
+//! A lost link is dialled again with back-off; local routing goes on meanwhile. When it stands,
+//! name, URL and post-removes are said, the runtime announces all subscriptions and then sends
+//! what waited. The upstream is asked to remember the post-removes of every connection of this
+//! daemon, so that they are heard even if the whole daemon dies.
+
+use crate::UPSTREAM_LINK;
+use crate::post_removes::{PostRemoves, Told};
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use runtime::{CloseReason, ConnId, Now, Outbox, RoleId, ShardId};
+use tracing::{info, warn};
+use wire::control::ControlMessage;
+use wire::ids::Channel;
+
+const BACKOFF_MS: u64 = 250;
+const BACKOFF_MS_MAX: u64 = 8_000;
+/// A link that stood this long was sound: the next attempt comes soon.
+const SOUND_MS: u64 = 10_000;
+
+/// What the configuration says of the upstream link.
+#[derive(Clone, Debug)]
+pub struct UpstreamConfig {
+    /// `host:port`.
+    pub address: String,
+    /// The shard that holds the link.
+    pub shard: ShardId,
+    /// What this daemon calls itself, if anything.
+    pub name: String,
+    /// Where its status page is, if anywhere.
+    pub url: String,
+}
+
+/// The upstream link.
+pub struct Upstream {
+    role: RoleId,
+    config: UpstreamConfig,
+    conn: Option<ConnId>,
+    since: Now,
+    failures: u32,
+    /// Post-removes of all connections of this daemon.
+    post_removes: BTreeMap<(ShardId, ConnId), PostRemoves>,
+}
+
+impl Upstream {
+    /// A link that has not been dialled.
+    pub fn new(role: RoleId, config: UpstreamConfig) -> Upstream {
+        Upstream {
+            role,
+            config,
+            conn: None,
+            since: Now(0),
+            failures: 0,
+            post_removes: BTreeMap::new(),
+        }
+    }
+
+    /// Whether `conn` is this link.
+    pub fn is(&self, conn: ConnId) -> bool {
+        self.conn == Some(conn)
+    }
+
+    /// Asks for a connection.
+    pub fn dial(&mut self, out: &mut Outbox) {
+        out.connect(UPSTREAM_LINK, self.config.address.clone());
+    }
+
+    /// The link stands.
+    pub fn connected(&mut self, now: Now, conn: ConnId, out: &mut Outbox) {
+        (self.conn, self.since) = (Some(conn), now);
+        out.counts.upstream_connects += 1;
+        let UpstreamConfig { name, url, .. } = &self.config;
+        if !name.is_empty() {
+            self.say(ControlMessage::SetConName(name.as_bytes()), out);
+        }
+        if !url.is_empty() {
+            self.say(ControlMessage::SetConUrl(url.as_bytes()), out);
+        }
+        let stored: Vec<_> = self.post_removes.values().flat_map(PostRemoves::iter).collect();
+        if out.counts.upstream_connects > 1 && !stored.is_empty() {
+            let again = stored.len();
+            info!(again, "the upstream may have sent post-removes of links that still stand; they are announced again");
+        }
+        for (sender, message) in stored {
+            self.say(ControlMessage::AddPostRemove { sender, message }, out);
+        }
+        out.upstream_up(conn);
+    }
+
+    /// No connection could be made.
+    pub fn failed(&mut self, now: Now, why: &str, out: &mut Outbox) {
+        let again_ms = self.try_later(now, out);
+        let address = &self.config.address;
+        warn!(address, why, again_ms, "upstream link could not be made; local routing goes on");
+    }
+
+    /// The link is gone.
+    pub fn lost(&mut self, now: Now, reason: CloseReason, out: &mut Outbox) {
+        self.conn = None;
+        out.upstream_down();
+        if now >= self.since.plus_ms(SOUND_MS) {
+            self.failures = 0;
+        }
+        let again_ms = self.try_later(now, out);
+        let (address, reason) = (&self.config.address, reason.name());
+        warn!(address, reason, again_ms, "upstream link is lost; local routing goes on");
+    }
+
+    /// A post-remove of some connection of this daemon came or went.
+    pub fn told(&mut self, from: ShardId, told: &Told<'_>, out: &mut Outbox) {
+        match *told {
+            Told::Add { conn, sender, message } => {
+                self.post_removes.entry((from, conn)).or_default().push(sender, message);
+                self.say(ControlMessage::AddPostRemove { sender, message }, out);
+            }
+            Told::Clear { conn, sender } => {
+                let Some(stored) = self.post_removes.get_mut(&(from, conn)) else { return };
+                stored.clear(sender);
+                if stored.is_empty() {
+                    self.post_removes.remove(&(from, conn));
+                }
+                self.clear(sender, out);
+            }
+            Told::Gone { conn } => {
+                let gone = self.post_removes.remove(&(from, conn)).unwrap_or_default();
+                let mut senders: Vec<Channel> = gone.iter().map(|(sender, _)| sender).collect();
+                senders.sort_unstable();
+                senders.dedup();
+                senders.into_iter().for_each(|sender| self.clear(sender, out));
+            }
+        }
+    }
+
+    /// The upstream knows one link: what it clears for a sender, others may have stored too.
+    fn clear(&self, sender: Channel, out: &mut Outbox) {
+        self.say(ControlMessage::ClearPostRemoves { sender }, out);
+        let stored = self.post_removes.values().flat_map(PostRemoves::iter);
+        for (sender, message) in stored.filter(|(stored_by, _)| *stored_by == sender) {
+            self.say(ControlMessage::AddPostRemove { sender, message }, out);
+        }
+    }
+
+    fn say(&self, message: ControlMessage<'_>, out: &mut Outbox) {
+        let Some(conn) = self.conn else { return };
+        let dialect = out.dialect();
+        if let Err(error) = out.write(conn, |own| message.encode(dialect, own)) {
+            warn!(%error, "not told to the upstream");
+        }
+    }
+
+    fn try_later(&mut self, now: Now, out: &mut Outbox) -> u64 {
+        let again_ms = (BACKOFF_MS << self.failures.min(10)).min(BACKOFF_MS_MAX);
+        self.failures += 1;
+        out.wake_at(self.role, now.plus_ms(again_ms), 0);
+        again_ms
+    }
+}
