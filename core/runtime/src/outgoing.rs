@@ -235,10 +235,10 @@ impl Outgoing {
         flushed
     }
 
-    /// Connections that took nothing since `before`.
-    pub fn stalled(&self, before: Now) -> impl Iterator<Item = ConnId> + '_ {
-        let stalled = self.backlogs.iter().filter(move |(_, backlog)| backlog.since() <= before);
-        stalled.map(|(&conn, _)| conn)
+    /// Connections for which something waits and that have taken nothing for `ms`.
+    pub fn stalled(&self, now: Now, ms: u64) -> impl Iterator<Item = ConnId> + '_ {
+        let stalled = move |backlog: &Backlog| backlog.since().plus_ms(ms) <= now;
+        self.backlogs.iter().filter(move |(_, backlog)| stalled(backlog)).map(|(&conn, _)| conn)
     }
 
     /// The usual way: nothing waited before.

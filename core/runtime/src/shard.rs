@@ -396,8 +396,8 @@ impl Shard {
             return;
         }
         self.stall_check = now.plus_ms(STALL_CHECK_MS);
-        let before = now.0.saturating_sub(self.out.config.limits.stall_ms * 1_000_000);
-        let stalled: Vec<ConnId> = self.out.outgoing.stalled(Now(before)).collect();
+        let stall_ms = self.out.config.limits.stall_ms;
+        let stalled: Vec<ConnId> = self.out.outgoing.stalled(now, stall_ms).collect();
         stalled.into_iter().for_each(|conn| self.out.close(conn, CloseReason::Stalled));
         self.follow_up(now);
     }
