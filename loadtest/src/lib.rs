@@ -1,1 +1,32 @@
-//! The load tester: drives a running park over TCP and checks what comes back.
+//! The load tester: drives a running server over TCP and checks what comes back.
+//!
+//! A [`Plan`] says who sends what to whom and how fast; [`run`] carries it out and returns an
+//! [`Outcome`]. What is specific to a server's wire format stands behind [`Protocol`], so that
+//! several servers can be measured by the same generator with the same patterns.
+//!
+//! Every thread drives connections of its own and shares nothing with the others: whoever sends
+//! and whoever hears it are driven by the same thread, so that order, loss and the window of the
+//! closed loop are plain arrays.
+
+mod checker;
+mod control;
+mod generator;
+pub mod holder;
+mod ledger;
+mod outcome;
+mod outgoing;
+mod payload;
+mod plan;
+mod plot;
+mod protocol;
+mod run;
+mod server;
+mod sockets;
+mod topology;
+
+pub use control::Dialect;
+pub use outcome::{Outcome, Quantile, ServerUse};
+pub use plan::{Length, Load, Pattern, Plan};
+pub use plot::plot;
+pub use protocol::{Ferris, Found, Malformed, Protocol};
+pub use run::{Progress, run};

@@ -1,0 +1,72 @@
+//! What the server's process uses, from `/proc`.
+
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Between two looks at memory that is to settle.
+const SETTLE_STEP: Duration = Duration::from_millis(100);
+/// Looks at memory that does not settle.
+const SETTLE_LOOKS_MAX: u32 = 50;
+
+/// A process on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ServerProcess {
+    pub(crate) pid: u32,
+}
+
+impl ServerProcess {
+    fn path(self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.pid))
+    }
+
+    /// CPU time of all its threads so far, in ns. Threads that have ended are not in it.
+    pub(crate) fn cpu_ns(self) -> Result<u64> {
+        let tasks = fs::read_dir(self.path("task")).with_context(|| format!("pid {}", self.pid))?;
+        let mut sum = 0;
+        for task in tasks {
+            let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            sum += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(sum)
+    }
+
+    /// Its resident memory, in bytes.
+    pub(crate) fn rss(self) -> Result<u64> {
+        let path = self.path("smaps_rollup");
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        Ok(kib.with_context(|| format!("no Rss in {}", path.display()))? * 1024)
+    }
+
+    /// Its resident memory once that no longer changes, or after five seconds.
+    pub(crate) fn settled_rss(self) -> Result<u64> {
+        let mut last = self.rss()?;
+        for _ in 0..SETTLE_LOOKS_MAX {
+            sleep(SETTLE_STEP);
+            let now = self.rss()?;
+            if now == last {
+                break;
+            }
+            last = now;
+        }
+        Ok(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_uses_time_and_memory() {
+        let ourselves = ServerProcess { pid: std::process::id() };
+        assert!(ourselves.rss().unwrap() > 100_000);
+        let first = ourselves.cpu_ns().unwrap();
+        while ourselves.cpu_ns().unwrap() == first {}
+        assert!(ServerProcess { pid: u32::MAX }.cpu_ns().is_err());
+    }
+}
