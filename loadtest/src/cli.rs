@@ -89,6 +89,9 @@ pub(crate) struct Md {
     /// The server's process, for its CPU time and memory
     #[arg(long)]
     server_pid: Option<u32>,
+    /// Connections that one process may have, if fewer than its descriptors allow
+    #[arg(long)]
+    connections_per_process: Option<u32>,
     /// The lowest channel that is used
     #[arg(long, default_value_t = 1_000_000)]
     channel_base: u64,
@@ -165,7 +168,7 @@ impl Md {
         (plan.channels, plan.preload) = (self.channels, self.preload);
         (plan.payload_bytes, plan.channel_base) = (self.payload, self.channel_base);
         (plan.threads, plan.cpu, plan.server_pid) = (self.threads, self.cpu, self.server_pid);
-        Ok(Plan { addrs, ..plan })
+        Ok(Plan { addrs, connections_per_process: self.connections_per_process, ..plan })
     }
 
     fn load(&self, is_idle: bool) -> Load {

@@ -173,12 +173,12 @@ impl Generator {
         let measured_from = start_ns + self.plan.warmup.as_nanos() as u64;
         self.drive(&mut pace, gauge, None, |now, _| now < measured_from)?;
         let began = self.snapshot();
-        self.ledger.begin_window(began.at_ns);
+        let first_due_ns = pace.map_or(began.at_ns, |schedule| schedule.due_ns());
+        self.ledger.begin_measuring(first_due_ns);
         mark(Mark::Began);
         let (end_ns, budget) = self.end_of(began.at_ns);
         self.drive(&mut pace, gauge, budget, |now, idle| now < end_ns && !idle)?;
         let ended = self.snapshot();
-        self.ledger.end_window(ended.at_ns);
         mark(Mark::Ended);
         self.drain(gauge)?;
         self.probe_the_end();

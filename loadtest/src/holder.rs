@@ -98,8 +98,9 @@ impl IdleConnections {
     /// Connects `plan.idle` times beside `active` other connections of this process.
     pub(crate) fn open(plan: &Plan, active: u64) -> Result<IdleConnections> {
         let descriptors = raise_descriptors()?;
-        let room = descriptors.saturating_sub(RESERVE);
-        ensure!(active <= room, "{active} active connections and {descriptors} descriptors");
+        let most = plan.connections_per_process.map_or(u64::MAX, u64::from);
+        let room = descriptors.saturating_sub(RESERVE).min(most);
+        ensure!(active <= room, "{active} active connections in one process, {room} at most");
         let here = u64::from(plan.idle).min(room - active) as u32;
         let mut left = plan.idle - here;
         let mut holders = Vec::new();

@@ -15,10 +15,9 @@ pub(crate) struct Ledger {
     pub(crate) delivered: u64,
     /// Messages that nobody sent to where they arrived, or not in this run.
     pub(crate) stray: u64,
-    /// Of messages meant to be sent within `window`, in ns.
+    /// Of messages meant to be sent from `measured_from` on, in ns.
     pub(crate) latency: Histogram<u64>,
-    window_from: u64,
-    window_ns: u64,
+    measured_from: u64,
     run: u64,
     payload_bytes: usize,
     /// Deliveries that each sender may still cause. None in the open loop.
@@ -45,8 +44,7 @@ impl Ledger {
             delivered: 0,
             stray: 0,
             latency: Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3)?,
-            window_from: u64::MAX,
-            window_ns: 0,
+            measured_from: u64::MAX,
             run,
             payload_bytes,
             credit: None,
@@ -62,14 +60,9 @@ impl Ledger {
         self.ready.extend(0..topology.senders);
     }
 
-    /// Latencies count from here on.
-    pub(crate) fn begin_window(&mut self, now: u64) {
-        (self.window_from, self.window_ns) = (now, u64::MAX - now);
-    }
-
-    /// Latencies count only of what was to be sent before `now`.
-    pub(crate) fn end_window(&mut self, now: u64) {
-        self.window_ns = now - self.window_from;
+    /// From here on latencies count: those of messages that are to be sent at `now` or later.
+    pub(crate) fn begin_measuring(&mut self, now: u64) {
+        self.measured_from = now;
     }
 
     /// The payload of one message that connection `conn` received.
@@ -86,7 +79,7 @@ impl Ledger {
             return;
         }
         self.delivered += 1;
-        if stamp.intended_ns.wrapping_sub(self.window_from) < self.window_ns {
+        if stamp.intended_ns >= self.measured_from {
             self.latency.saturating_record(now.saturating_sub(stamp.intended_ns));
         }
         if let Some(credit) = &mut self.credit {

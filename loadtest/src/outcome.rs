@@ -73,6 +73,9 @@ pub struct Outcome {
     pub latency_ns: Vec<Quantile>,
     /// The mean latency, in ns.
     pub latency_mean_ns: f64,
+    /// CPU time of the generator's process in the measured part, in ns. Near the measured time it
+    /// is the generator that limits what is measured.
+    pub generator_cpu_ns: u64,
     /// What the server used, if its process is known.
     pub server: Option<ServerUse>,
     /// All latencies, in ns.
@@ -142,6 +145,7 @@ impl Outcome {
             preloaded: 0,
             latency_ns: QUANTILES.map(at).to_vec(),
             latency_mean_ns: whole.latency.mean(),
+            generator_cpu_ns: 0,
             server: None,
             losses: whole.losses,
             broken: whole.broken,

@@ -93,6 +93,8 @@ pub struct Plan {
     /// The program that holds idle connections when this process has too few descriptors; its
     /// `main` must begin with [`crate::holder::serve_if_asked`]. None: the running program.
     pub holder: Option<PathBuf>,
+    /// Connections that one process may have, if fewer than its descriptors allow.
+    pub connections_per_process: Option<u32>,
     /// The lowest channel that is used.
     pub channel_base: u64,
 }
@@ -119,6 +121,7 @@ impl Plan {
             cpu: None,
             server_pid: None,
             holder: None,
+            connections_per_process: None,
             channel_base: 1_000_000,
         }
     }

@@ -54,6 +54,8 @@ pub(crate) fn table(outcome: &Outcome) -> String {
         };
         rows.push((name, time(point.ns)));
     }
+    let busy = outcome.generator_cpu_ns as f64 / 1e9 / outcome.seconds.max(1e-9) * 100.0;
+    rows.push(("generator cpu".into(), format!("{busy:.1} %")));
     rows.extend(server_rows(outcome));
     let wrong = [outcome.lost, outcome.doubled, outcome.out_of_order, outcome.stray];
     let [lost, doubled, out_of_order, stray] = wrong;

@@ -55,8 +55,9 @@ pub fn run(plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Outcome> {
     let preloaded = generators.iter_mut().map(Generator::preload).sum::<Result<u64>>()?;
     let rss_preloaded = rss(preloaded > 0)?;
     let traffic = Traffic { plan, server, clock };
-    let (parts, cpu_ns) = traffic.run(generators, progress)?;
+    let (parts, CpuTime { server_ns: cpu_ns, generator_ns }) = traffic.run(generators, progress)?;
     let mut outcome = Outcome::of_parts(plan.protocol.name(), parts);
+    outcome.generator_cpu_ns = generator_ns;
     let closed = idle.close()?;
     if closed > 0 {
         outcome.broken.push(format!("{closed} idle connections were closed by the server"));
@@ -96,6 +97,29 @@ fn run_mark() -> u64 {
     (time.as_nanos() as u64) ^ u64::from(std::process::id()) << 44
 }
 
+/// CPU time used so far, or in the measured part, in ns.
+#[derive(Clone, Copy, Default)]
+struct CpuTime {
+    server_ns: u64,
+    generator_ns: u64,
+}
+
+impl CpuTime {
+    fn now(server: Option<ServerProcess>) -> Result<CpuTime> {
+        Ok(CpuTime {
+            server_ns: server.map_or(Ok(0), ServerProcess::cpu_ns)?,
+            generator_ns: ServerProcess { pid: std::process::id() }.cpu_ns()?,
+        })
+    }
+
+    fn since(self, began: CpuTime) -> CpuTime {
+        CpuTime {
+            server_ns: self.server_ns.saturating_sub(began.server_ns),
+            generator_ns: self.generator_ns.saturating_sub(began.generator_ns),
+        }
+    }
+}
+
 struct Traffic<'a> {
     plan: &'a Plan,
     server: Option<ServerProcess>,
@@ -103,13 +127,13 @@ struct Traffic<'a> {
 }
 
 impl Traffic<'_> {
-    /// Lets every generator run in a thread of its own; returns what they found and the server's
-    /// CPU time in the measured part, in ns.
+    /// Lets every generator run in a thread of its own; returns what they found and the CPU
+    /// time that the measured part took.
     fn run(
         &self,
         generators: Vec<Generator>,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<(Vec<Part>, u64)> {
+    ) -> Result<(Vec<Part>, CpuTime)> {
         let gauges: Vec<Gauge> = generators.iter().map(|_| Gauge::default()).collect();
         let (marks, from_threads) = mpsc::channel();
         let start_ns = self.clock.elapsed().as_nanos() as u64;
@@ -133,24 +157,24 @@ impl Traffic<'_> {
         })
     }
 
-    /// Until all threads are done: reports progress and reads the server's CPU time when the
+    /// Until all threads are done: reports progress and reads the CPU times when the
     /// first thread begins to measure and when the last one ends.
     fn watch(
         &self,
         gauges: &[Gauge],
         marks: &mpsc::Receiver<Mark>,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<u64> {
-        let cpu_ns = || self.server.map_or(Ok(0), ServerProcess::cpu_ns);
-        let (mut began, mut cpu_began, mut cpu_ended) = (false, 0, 0);
+    ) -> Result<CpuTime> {
+        let (mut began, mut cpu_began) = (false, CpuTime::default());
+        let mut cpu_ended = CpuTime::default();
         let mut pulse = Pulse::new();
         loop {
             match marks.recv_timeout(pulse.left()) {
                 Ok(Mark::Began) if began => (),
-                Ok(Mark::Began) => (began, cpu_began) = (true, cpu_ns()?),
-                Ok(Mark::Ended) => cpu_ended = cpu_ns()?,
+                Ok(Mark::Began) => (began, cpu_began) = (true, CpuTime::now(self.server)?),
+                Ok(Mark::Ended) => cpu_ended = CpuTime::now(self.server)?,
                 Err(RecvTimeoutError::Timeout) => progress(pulse.beat(gauges, began)),
-                Err(RecvTimeoutError::Disconnected) => return Ok(cpu_ended - cpu_began),
+                Err(RecvTimeoutError::Disconnected) => return Ok(cpu_ended.since(cpu_began)),
             }
         }
     }

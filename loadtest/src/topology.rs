@@ -91,7 +91,7 @@ impl Topology {
         if rank >= stream.receivers {
             rank = rank.wrapping_add(self.ring.end - self.ring.start);
         }
-        (rank < stream.receivers && conn >= self.ring.start).then_some(stream.first_slot + rank)
+        (rank < stream.receivers && conn >= self.ring.start).then(|| stream.first_slot + rank)
     }
 
     /// The stream and the receiving connection of a slot.
