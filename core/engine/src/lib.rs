@@ -1,1 +1,241 @@
 //! Shards on cores: glommio, io_uring sockets, inboxes, timers, signals.
+//!
+//! The only place that touches the operating system. It knows [`Shard`], never a role. Each shard
+//! is one glommio executor pinned to a core, on which one task turns: no task, waker or allocation
+//! per message or per idle connection. The architecture page of the README has the order of a
+//! turn and why it is so.
+
+pub mod counters;
+mod connect;
+mod cpus;
+mod listen;
+mod park;
+pub mod preflight;
+mod ring;
+mod signals;
+mod slots;
+mod stop;
+mod turn;
+mod wake;
+
+pub use cpus::{CpusError, ShardCpus};
+pub use stop::Stop;
+
+use counters::Counters;
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use preflight::PreflightError;
+use ring::{Ring, RingSizes};
+use runtime::{Batch, ListenerId, Shard, ShardId};
+use socket2::Socket;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::{io, panic, process};
+use tracing::error;
+use turn::{Parts, TurnLoop};
+use wake::Waker;
+
+/// glommio registers this much memory on each of its three rings; it does no I/O of ours yet.
+const GLOMMIO_IO_BYTES: usize = 64 << 10;
+const GLOMMIO_RING_DEPTH: usize = 128;
+
+/// What an engine is to run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The cores.
+    pub cpus: ShardCpus,
+    /// What to listen on.
+    pub listeners: Vec<(ListenerId, SocketAddr)>,
+    /// Where events go, as UDP datagrams.
+    pub eventlogger: Option<SocketAddr>,
+    /// How long a shard looks for work before it sleeps, in microseconds.
+    pub spin_us: u64,
+    /// Bytes that may lie in one inbox between shards before sockets are no longer read.
+    pub inflight_bytes_max: usize,
+    /// Receive buffers of a shard, a power of two, and bytes of each.
+    pub buffers: (u16, usize),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            cpus: ShardCpus::Auto,
+            listeners: Vec::new(),
+            eventlogger: None,
+            spin_us: 0,
+            inflight_bytes_max: 8 << 20,
+            buffers: (256, 16 << 10),
+        }
+    }
+}
+
+/// Why an engine could not start. Nothing runs then.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The machine does not allow it.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    /// The cores cannot be had.
+    #[error(transparent)]
+    Cpus(#[from] CpusError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// Which listener.
+        listener: ListenerId,
+        /// Its address.
+        address: SocketAddr,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// A shard could not begin.
+    #[error("shard {shard} cannot start: {why}")]
+    Shard {
+        /// Which.
+        shard: usize,
+        /// Why.
+        why: String,
+    },
+    /// Something else that the system refused.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// A running engine.
+pub struct Running {
+    /// The core of each shard.
+    pub cpus: Vec<usize>,
+    /// The addresses listened on.
+    pub local_addrs: Vec<(ListenerId, SocketAddr)>,
+    /// Descriptors that the process may open.
+    pub nofile: u64,
+    /// What the shards count.
+    pub counters: Counters,
+    /// Stops it.
+    pub stop: Stop,
+    shards: Vec<ExecutorJoinHandle<io::Result<()>>>,
+}
+
+/// Starts one shard per core. `make` is called on each shard's own thread with its number and how
+/// many there are.
+pub fn start(
+    config: &Config,
+    make: impl Fn(ShardId, usize) -> Shard + Send + Sync + 'static,
+) -> Result<Running, StartError> {
+    let cpus = config.cpus.resolve()?;
+    let nofile = preflight::check(cpus.len())?;
+    let system = |what| move |error| StartError::System { what, error };
+    let (local_addrs, mut sockets) = bind_all(config, cpus.len())?;
+    let wakers: io::Result<Arc<[Waker]>> = cpus.iter().map(|_| Waker::new()).collect();
+    let wakers = wakers.map_err(system("cannot make an eventfd"))?;
+    let (stop, counters) = (Stop::new(Arc::clone(&wakers)), Counters::new(cpus.len()));
+    let ports = inbox::mesh::<Batch>(cpus.len(), config.inflight_bytes_max);
+    let make = Arc::new(make);
+    abort_on_panic();
+    let (ready, readies) = mpsc::channel();
+    let mut shards = Vec::new();
+    for (me, port) in ports.into_iter().enumerate() {
+        let events = config.eventlogger.map(event_socket).transpose();
+        let events = events.map_err(system("cannot make a socket for the event logger"))?;
+        let listeners = sockets.iter_mut().filter_map(|(id, all)| Some((*id, all.pop()?))).collect();
+        let (stop, counters, wakers) = (stop.clone(), counters.clone(), Arc::clone(&wakers));
+        let (make, ready, config) = (Arc::clone(&make), ready.clone(), config.clone());
+        let count = cpus.len();
+        let run = move || async move {
+            let sizes =
+                RingSizes { entries: 1024, buffers: config.buffers.0, buffer_bytes: config.buffers.1 };
+            let ring = Ring::new(sizes)?;
+            let shard = make(ShardId(me as u16), count);
+            let parts = Parts { shard, me, port, listeners, wakers, stop, counters, events };
+            let turn_loop = TurnLoop::new(parts, ring);
+            ready.send(me).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            park::run(turn_loop, config.spin_us).await
+        };
+        let executor = LocalExecutorBuilder::new(Placement::Fixed(cpus[me]))
+            .io_memory(GLOMMIO_IO_BYTES)
+            .ring_depth(GLOMMIO_RING_DEPTH)
+            .name(&format!("shard-{me}"))
+            .spawn(run);
+        let failed = |error: glommio::GlommioError<()>| StartError::Shard { shard: me, why: error.to_string() };
+        shards.push(executor.map_err(failed)?);
+    }
+    drop(ready);
+    if readies.iter().take(cpus.len()).count() < cpus.len() {
+        stop.ask();
+        return Err(first_failure(shards));
+    }
+    signals::handle(stop.clone()).map_err(system("cannot handle signals"))?;
+    Ok(Running { cpus, local_addrs, nofile, counters, stop, shards })
+}
+
+impl Running {
+    /// Waits until all shards have stopped.
+    pub fn wait(self) -> Result<(), StartError> {
+        let mut result = Ok(());
+        for (shard, handle) in self.shards.into_iter().enumerate() {
+            if let Some(why) = failure(handle) {
+                self.stop.ask();
+                result = Err(StartError::Shard { shard, why });
+            }
+        }
+        result
+    }
+}
+
+type Bound = (Vec<(ListenerId, SocketAddr)>, Vec<(ListenerId, Vec<Socket>)>);
+
+fn bind_all(config: &Config, shards: usize) -> Result<Bound, StartError> {
+    let (mut addrs, mut sockets) = (Vec::new(), Vec::new());
+    for &(listener, address) in &config.listeners {
+        let bound = listen::bind(address, shards);
+        let (address, bound) =
+            bound.map_err(|error| StartError::Bind { listener, address, error })?;
+        addrs.push((listener, address));
+        sockets.push((listener, bound));
+    }
+    Ok((addrs, sockets))
+}
+
+fn event_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let any: SocketAddr = match address {
+        SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
+        SocketAddr::V6(_) => ([0u16; 8], 0).into(),
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Why a shard ended, if it did not end in order.
+fn failure(shard: ExecutorJoinHandle<io::Result<()>>) -> Option<String> {
+    match shard.join() {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn first_failure(shards: Vec<ExecutorJoinHandle<io::Result<()>>>) -> StartError {
+    let failed = shards.into_iter().map(failure).enumerate().find_map(|(shard, why)| Some((shard, why?)));
+    let (shard, why) = failed.unwrap_or((0, "it ended before it began".into()));
+    StartError::Shard { shard, why }
+}
+
+/// A panic on a shard is a broken invariant of state that all share: a wrong world is worse than a
+/// restart (I6).
+fn abort_on_panic() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        before(info);
+        if std::thread::current().name().is_some_and(|name| name.starts_with("shard-")) {
+            error!("a shard has panicked; the process is aborted");
+            process::abort();
+        }
+    }));
+}

@@ -1,0 +1,51 @@
+//! Sockets: listening ones, one per shard and address, and what every connection is set to.
+
+use rustix::fd::BorrowedFd;
+use rustix::net::sockopt;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const ACCEPT_BACKLOG: i32 = 4096;
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Binds `address` once per shard; the kernel spreads connections over them. With port 0 all get
+/// the port that the first one was given.
+pub fn bind(address: SocketAddr, shards: usize) -> io::Result<(SocketAddr, Vec<Socket>)> {
+    // A plain bind first: with SO_REUSEPORT alone, a second daemon would join the first one
+    // instead of failing.
+    let probe = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    probe.set_reuse_address(true)?;
+    probe.bind(&address.into())?;
+    let address = probe.local_addr()?.as_socket().unwrap_or(address);
+    drop(probe);
+    let sockets = (0..shards).map(|_| listen(address)).collect::<io::Result<_>>()?;
+    Ok((address, sockets))
+}
+
+fn listen(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(ACCEPT_BACKLOG)?;
+    Ok(socket)
+}
+
+/// Sets what every connection has: no delay, keep-alive after 60 s.
+pub fn configure(socket: BorrowedFd<'_>) -> io::Result<()> {
+    sockopt::set_tcp_nodelay(socket, true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, KEEPALIVE)?;
+    Ok(())
+}
+
+/// The address at the other end.
+pub fn peer(socket: BorrowedFd<'_>) -> io::Result<SocketAddr> {
+    let address = rustix::net::getpeername(socket)?.ok_or(io::ErrorKind::NotConnected)?;
+    Ok(SocketAddr::try_from(address)?)
+}

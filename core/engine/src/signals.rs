@@ -1,0 +1,24 @@
+//! SIGTERM and SIGINT: the first stops in order, the second ends the process at once.
+
+use crate::stop::Stop;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::{io, process, thread};
+use tracing::{info, warn};
+
+/// Takes over both signals for the rest of the process.
+pub fn handle(stop: Stop) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let wait = move || {
+        for signal in signals.forever() {
+            if stop.is_asked() {
+                warn!(signal, "second signal: ended at once");
+                process::exit(1);
+            }
+            info!(signal, "stopping");
+            stop.ask();
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(wait)?;
+    Ok(())
+}
