@@ -108,9 +108,7 @@ impl State {
                 self.held = Some((conn, frame.to_vec()));
                 return;
             }
-            Fault::None | Fault::Lose(_) | Fault::Double(_) | Fault::Swap(_) | Fault::Close(_) => {
-                ()
-            }
+            Fault::None | Fault::Lose(_) | Fault::Double(_) | Fault::Swap(_) | Fault::Close(_) => {}
         }
         self.write(conn, frame);
         if let Some((_, held)) = self.held.take_if(|(to, _)| *to == conn && !is_probe) {
