@@ -6,7 +6,7 @@
 //! upstream or back-pressure: what those cost is what the bench shows. It shares no code with the
 //! daemon, so that the yardstick does not move with what it measures.
 //!
-//! Reviewed and frozen on 2026-11-23: not to be changed. Whoever finds it slow writes another one.
+//! Reviewed twice and frozen on 2026-11-23: not to be changed. Whoever finds it slow writes another one.
 //!
 //! `floor [--listen 127.0.0.1:PORT] [--dialect openotp|astron]`
 
