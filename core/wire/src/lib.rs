@@ -5,6 +5,9 @@
 
 extern crate alloc;
 
+pub mod control;
 pub mod datagram;
+pub mod dialect;
 pub mod framing;
 pub mod ids;
+pub mod reader;
