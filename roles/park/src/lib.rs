@@ -1,1 +1,24 @@
 //! Configuration, and which roles a shard has.
+//!
+//! [`load`] turns one YAML file into a [`Config`], or says everything that is wrong with it, each
+//! with file, line, column and key. [`assemble`] turns a configuration into the roles of a shard;
+//! the daemon and the simulator both use it. What the surroundings must answer (names, files)
+//! comes in as [`Outside`].
+
+mod address;
+mod assemble;
+mod config;
+mod document;
+mod limits;
+mod message_director;
+mod problem;
+mod roles;
+mod section;
+mod value;
+
+pub use address::{Outside, System};
+pub use assemble::assemble;
+pub use config::{Config, Daemon, General, Loaded, Shards, Uberdog, Web, load, read};
+pub use limits::Limits;
+pub use message_director::{Bind, MessageDirector};
+pub use problem::{Place, Problem};

@@ -1,0 +1,38 @@
+//! Which role instances a shard has.
+
+use crate::config::Config;
+use message_director::{LISTENER, MessageDirector, UPSTREAM_LINK, UpstreamConfig};
+use runtime::{Shard, ShardConfig, ShardId};
+
+/// The shard that holds the upstream link.
+const UPSTREAM_SHARD: ShardId = ShardId(0);
+
+/// Makes shard `me` of `shards`. `hash_seeds` are random in production and fixed in the
+/// simulator; all shards of a daemon may have the same.
+pub fn assemble(config: &Config, me: ShardId, shards: usize, hash_seeds: [u64; 4]) -> Shard {
+    let director = &config.message_director;
+    let mut shard = Shard::new(ShardConfig {
+        me,
+        shards,
+        dialect: config.general.dialect,
+        limits: director.limits.shard,
+        upstream: director.connect.as_ref().map(|_| UPSTREAM_SHARD),
+        hash_seeds,
+    });
+    shard.add_role(&[LISTENER], &[UPSTREAM_LINK], |id| {
+        Box::new(MessageDirector::new(id, message_director(config)))
+    });
+    shard
+}
+
+fn message_director(config: &Config) -> message_director::Config {
+    let director = &config.message_director;
+    let upstream = director.connect.as_ref().map(|address| UpstreamConfig {
+        address: address.clone(),
+        shard: UPSTREAM_SHARD,
+        name: config.daemon.name.clone(),
+        url: config.daemon.url.clone(),
+    });
+    let event_logger = config.general.eventlogger.is_some();
+    message_director::Config { allow: director.allow.clone(), upstream, event_logger }
+}

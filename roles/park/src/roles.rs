@@ -1,0 +1,124 @@
+//! `roles`: which there are, and what each one's section may say.
+//!
+//! A role type is one file here and one line in [`KINDS`]. This version runs none of them: their
+//! sections are checked, and then refused, since nothing starts half.
+
+mod client_agent;
+mod database;
+mod dbss;
+mod event_logger;
+mod state_server;
+
+use crate::address::Outside;
+use crate::problem::{Place, suggest};
+use crate::section::Section;
+use crate::value::{channel, do_id, scalar};
+use std::ops::RangeInclusive;
+use wire::dialect::Dialect;
+
+/// A type of role.
+struct Kind {
+    /// What `type` says.
+    name: &'static str,
+    /// Reads the rest of the section.
+    check: fn(&mut Section<'_>, &mut Cluster<'_>),
+}
+
+const KINDS: [Kind; 5] =
+    [state_server::KIND, database::KIND, dbss::KIND, client_agent::KIND, event_logger::KIND];
+
+/// What roles must agree about, and what they need to be checked.
+struct Cluster<'a> {
+    dialect: Dialect,
+    outside: &'a dyn Outside,
+    claims: Vec<Claim>,
+}
+
+/// A range that a role has for itself.
+struct Claim {
+    purpose: Purpose,
+    range: RangeInclusive<u64>,
+    place: Place,
+}
+
+/// What a range is for. A database and a DBSS share object ids; clients share with nobody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Ids that a database gives to new objects.
+    Generate,
+    /// Objects that a DBSS answers for.
+    Objects,
+    /// Channels that clients get.
+    Clients,
+}
+
+/// Checks the list of roles.
+pub fn read(root: &mut Section<'_>, dialect: Dialect, outside: &dyn Outside) {
+    let mut cluster = Cluster { dialect, outside, claims: Vec::new() };
+    root.sections("roles", |role| check(role, &mut cluster));
+}
+
+fn check(role: &mut Section<'_>, cluster: &mut Cluster<'_>) {
+    let name = role.required("type", |node| scalar(node, "a role type").map(str::to_owned));
+    let Some(name) = name else { return role.skip_rest() };
+    match KINDS.iter().find(|kind| kind.name == name) {
+        Some(kind) => {
+            let what =
+                format!("`{name}` is not built yet in this version; it runs: messagedirector");
+            role.error_at("type", what);
+            (kind.check)(role, cluster);
+        }
+        None => {
+            let names = KINDS.map(|kind| kind.name);
+            role.error_at(
+                "type",
+                format!("unknown role type `{name}`; {}", suggest(&name, &names)),
+            );
+            role.skip_rest();
+        }
+    }
+}
+
+impl Cluster<'_> {
+    /// Reads `min` and `max` of a section and claims what lies between.
+    fn range(&mut self, section: &mut Section<'_>, purpose: Purpose) {
+        let (min, max) = match purpose {
+            Purpose::Generate | Purpose::Objects => (
+                section.required("min", do_id(self.dialect)),
+                section.required("max", do_id(self.dialect)),
+            ),
+            Purpose::Clients => (
+                section.required("min", channel(self.dialect)),
+                section.required("max", channel(self.dialect)),
+            ),
+        };
+        let (Some(min), Some(max)) = (min, max) else { return };
+        if min > max {
+            return section.error_at("max", format!("{max} is less than min ({min})"));
+        }
+        self.claim(section, Claim { purpose, range: min..=max, place: section.place_of("min") });
+    }
+
+    fn claim(&mut self, section: &Section<'_>, claim: Claim) {
+        let clash = self.claims.iter().find(|other| other.excludes(&claim));
+        if let Some(other) = clash {
+            let (low, high) = (other.range.start(), other.range.end());
+            let above = other.place.key.trim_end_matches(".min");
+            let what = format!("overlaps {above} ({low} to {high}) in line {}", other.place.line);
+            section.error_at("min", what);
+        }
+        self.claims.push(claim);
+    }
+}
+
+impl Claim {
+    fn excludes(&self, other: &Claim) -> bool {
+        let shared = [Purpose::Generate, Purpose::Objects];
+        let together = self.purpose != other.purpose
+            && shared.contains(&self.purpose)
+            && shared.contains(&other.purpose);
+        let overlap =
+            self.range.start() <= other.range.end() && other.range.start() <= self.range.end();
+        overlap && !together
+    }
+}

@@ -1,0 +1,296 @@
+//! Broken files and exactly what is said about them.
+
+mod surroundings;
+
+use std::path::Path;
+use surroundings::Stub;
+
+/// Reads `text` and compares all errors, one a line, with `expected`.
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let found = match park::read(text, Path::new("park.yml"), &Stub) {
+        Ok(_) => "no error".into(),
+        Err(problems) => {
+            problems.iter().map(|problem| format!("{problem}")).collect::<Vec<_>>().join("\n")
+        }
+    };
+    assert_eq!(found, expected, "\n--- of this file:\n{text}");
+}
+
+#[test]
+fn unknown_keys() {
+    check(
+        "messagedirector:\n  bnd: 127.0.0.1\n",
+        "park.yml:2:3: messagedirector.bnd: unknown key; did you mean `bind`?",
+    );
+    check(
+        "mesagedirector: {}\n",
+        "park.yml:1:1: mesagedirector: unknown key; did you mean `messagedirector`?",
+    );
+    check(
+        "web: {bind: 127.0.0.1, colour: red}\n",
+        "park.yml:1:24: web.colour: unknown key; known here: bind",
+    );
+    check(
+        "general:\n  Dialect: astron\n",
+        "park.yml:2:3: general.Dialect: unknown key; did you mean `dialect`?",
+    );
+    check("? [a, b]\n: c\n", "park.yml:1:3: a key must be text");
+}
+
+#[test]
+fn several_errors_at_once_in_the_order_of_the_file() {
+    check(
+        "daemon: {nme: Park}\nshards: many\ngeneral:\n  dialect: openopt\nmessagedirector:\n  threaded: perhaps\n",
+        "park.yml:1:10: daemon.nme: unknown key; did you mean `name`?\n\
+         park.yml:2:9: shards: expected auto, a number of shards from 1 to 64, or a list of CPU ids, found `many`\n\
+         park.yml:4:12: general.dialect: expected openotp or astron, found `openopt`; did you mean `openotp`?\n\
+         park.yml:6:13: messagedirector.threaded: expected true or false, found `perhaps`",
+    );
+}
+
+#[test]
+fn duplicate_keys() {
+    check(
+        "web: {bind: 127.0.0.1}\nshards: 1\nweb: {bind: 127.0.0.1}\n",
+        "park.yml:3:1: web: stands here a second time; the first is in line 1",
+    );
+    check(
+        "messagedirector:\n  limits:\n    stall_ms: 1000\n    stall_ms: 2000\n",
+        "park.yml:4:5: messagedirector.limits.stall_ms: stands here a second time; the first is in line 3",
+    );
+}
+
+#[test]
+fn wrong_types() {
+    check("- a\n- b\n", "park.yml:1:1: expected a section (key: value), found a list");
+    check("hello\n", "park.yml:1:1: expected a section (key: value), found `hello`");
+    check("general: 5\n", "park.yml:1:10: general: expected a section (key: value), found `5`");
+    check("roles: {type: stateserver}\n", "park.yml:1:8: roles: expected a list, found a section");
+    check("daemon:\n  name: [a]\n", "park.yml:2:9: daemon.name: expected text, found a list");
+    check(
+        "messagedirector: {bind: }\n",
+        "park.yml:1:23: messagedirector.bind: expected an address such as 127.0.0.1:7199, [::1]:7199 or host:7199, found nothing",
+    );
+    check(
+        "general: {dialect: \"\"}\n",
+        "park.yml:1:20: general.dialect: expected openotp or astron, found empty text",
+    );
+}
+
+#[test]
+fn what_is_no_yaml() {
+    check(
+        "a: [1, 2\n",
+        "park.yml:2:1: this is not YAML: while parsing a flow sequence, expected ',' or ']'",
+    );
+    check(
+        "a: 1\n---\nb: 2\n",
+        "park.yml:2:1: a configuration is one YAML document, and here begins another",
+    );
+    check(&"[".repeat(80), "park.yml:1:65: nested deeper than 64 levels");
+}
+
+#[test]
+fn aliases_do_not_explode() {
+    let mut text = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
+    for level in 1..8 {
+        let items = vec![format!("*a{}", level - 1); 10].join(", ");
+        text += &format!("a{level}: &a{level} [{items}]\n");
+    }
+    check(&text, "park.yml:5:45: more than 100000 values");
+}
+
+#[test]
+fn addresses() {
+    const EXPECTED: &str =
+        "expected an address such as 127.0.0.1:7199, [::1]:7199 or host:7199, found";
+    check(
+        "messagedirector: {bind: 7199}\n",
+        &format!("park.yml:1:25: messagedirector.bind: {EXPECTED} `7199`"),
+    );
+    check(
+        "messagedirector: {bind: 127.0.0.1:99999}\n",
+        "park.yml:1:25: messagedirector.bind: expected a port from 0 to 65535, found `127.0.0.1:99999`",
+    );
+    check(
+        "messagedirector: {bind: nowhere.invalid}\n",
+        "park.yml:1:25: messagedirector.bind: cannot resolve `nowhere.invalid`: no such name",
+    );
+    check(
+        "messagedirector: {connect: 10.0.0.1:0}\n",
+        "park.yml:1:28: messagedirector.connect: nobody can be reached at port 0",
+    );
+    check("web: {}\n", "park.yml:1:6: web: `bind` is missing");
+    check(
+        "general: {eventlogger: \"http://127.0.0.1\"}\n",
+        &format!("park.yml:1:24: general.eventlogger: {EXPECTED} `http://127.0.0.1`"),
+    );
+}
+
+#[test]
+fn networks() {
+    check(
+        "messagedirector:\n  allow: [10.0.0.0/8, office, 10.0.0.1/8, 10.0.0.0/33, \"::1/8\", 10.0.0.0/x]\n",
+        "park.yml:2:23: messagedirector.allow[1]: expected an address or a network such as 10.0.0.0/8, found `office`\n\
+         park.yml:2:31: messagedirector.allow[2]: `10.0.0.1/8` is not where its network begins; write 10.0.0.0/8\n\
+         park.yml:2:43: messagedirector.allow[3]: expected a prefix of at most 32 bits, found `10.0.0.0/33`\n\
+         park.yml:2:56: messagedirector.allow[4]: `::1/8` is not where its network begins; write ::/8\n\
+         park.yml:2:65: messagedirector.allow[5]: expected an address or a network such as 10.0.0.0/8, found `10.0.0.0/x`",
+    );
+    check(
+        "messagedirector: {allow: 10.0.0.0/8}\n",
+        "park.yml:1:26: messagedirector.allow: expected a list, found `10.0.0.0/8`",
+    );
+}
+
+#[test]
+fn shards() {
+    const EXPECTED: &str =
+        "expected auto, a number of shards from 1 to 64, or a list of CPU ids, found";
+    check("shards: 0\n", &format!("park.yml:1:9: shards: {EXPECTED} `0`"));
+    check("shards: 65\n", &format!("park.yml:1:9: shards: {EXPECTED} `65`"));
+    check("shards: [0, 1, 0]\n", "park.yml:1:9: shards: CPU 0 stands here twice");
+    check("shards: []\n", "park.yml:1:9: shards: expected 1 to 64 CPU ids, found 0");
+    check(
+        "shards: [a]\n",
+        "park.yml:1:9: shards: expected a whole number from 0 to 1023, found `a`",
+    );
+}
+
+#[test]
+fn limits() {
+    check(
+        "messagedirector:\n  limits:\n    stall_ms: 10s\n    backlog_byte_max: 1\n    frame_bytes_max: 65538\n    post_removes_max: 0\n",
+        "park.yml:3:15: messagedirector.limits.stall_ms: expected a whole number from 250 to 3600000, found `10s`\n\
+         park.yml:4:5: messagedirector.limits.backlog_byte_max: unknown key; did you mean `backlog_bytes_max`?\n\
+         park.yml:5:22: messagedirector.limits.frame_bytes_max: expected a whole number from 64 to 65537, found `65538`\n\
+         park.yml:6:23: messagedirector.limits.post_removes_max: expected a whole number from 1 to 1048576, found `0`",
+    );
+    check(
+        "messagedirector: {limits: {backlog_bytes_max: 500000, flood_bytes_max: 600000}}\n",
+        "park.yml:1:72: messagedirector.limits.flood_bytes_max: 600000 is more than backlog_bytes_max (500000): it would never hold",
+    );
+}
+
+#[test]
+fn missing_dc_files() {
+    check(
+        "general:\n  dc_files:\n  - park.dc\n  - prak.dc\n",
+        "park.yml:4:5: general.dc_files[1]: there is no file prak.dc",
+    );
+}
+
+#[test]
+fn uberdogs() {
+    check(
+        "uberdogs:\n- {id: 4665, class: LoginManager}\n- {id: 999, class: A}\n- {id: 5000}\n- {id: 0x1000000000, class: B}\n- {id: 4665, class: C}\n",
+        "park.yml:3:8: uberdogs[1].id: object id 999 is reserved (in the astron dialect 1 to 999, and those shifted by 32 bits, are)\n\
+         park.yml:4:3: uberdogs[2]: `class` is missing\n\
+         park.yml:5:8: uberdogs[3].id: expected a whole number from 0 to 4294967295, found `0x1000000000`\n\
+         park.yml:6:8: uberdogs[4].id: 4665 is already LoginManager",
+    );
+}
+
+const UNBUILT: &str = "is not built yet in this version; it runs: messagedirector";
+
+#[test]
+fn a_role_that_this_version_cannot_run() {
+    for (role, line) in [
+        ("{type: stateserver, control: 4002}", "stateserver"),
+        (
+            "{type: database, control: 4003, generate: {min: 100000000, max: 399999999}, broadcast: true, \
+             backend: {type: store, directory: data/db, indexes: [Account.username]}}",
+            "database",
+        ),
+        ("{type: dbss, database: 4003, ranges: [{min: 100000000, max: 399999999}]}", "dbss"),
+        (
+            "{type: clientagent, bind: \"0.0.0.0:7198\", version: park-1.0, \
+             channels: {min: 1000000000, max: 1009999999}, client: {type: libastron, relocate: false, \
+             add_interest: visible, heartbeat_timeout: 0, write_buffer_size: 262144, \
+             write_timeout_ms: 5000, send_hash: true, send_version: true}, \
+             tuning: {interest_timeout: 500}, haproxy: false, \
+             tls: {certificate: cert.pem, key_file: key.pem, cert_authority: ca.pem}}",
+            "clientagent",
+        ),
+        (
+            "{type: eventlogger, bind: \"127.0.0.1:7197\", output: \"log/%Y.csv\", rotate_interval: 1d}",
+            "eventlogger",
+        ),
+    ] {
+        check(
+            &format!("roles:\n- {role}\n"),
+            &format!("park.yml:2:10: roles[0].type: `{line}` {UNBUILT}"),
+        );
+    }
+}
+
+#[test]
+fn keys_of_roles() {
+    check(
+        "roles:\n- {type: statserver, control: 4002}\n- {control: 4002}\n- {type: mailman}\n",
+        "park.yml:2:10: roles[0].type: unknown role type `statserver`; did you mean `stateserver`?\n\
+         park.yml:3:3: roles[1]: `type` is missing\n\
+         park.yml:4:10: roles[2].type: unknown role type `mailman`; known here: stateserver, database, dbss, clientagent, eventlogger",
+    );
+    check(
+        "roles:\n- type: stateserver\n  contrl: 4002\n",
+        &format!(
+            "park.yml:2:3: roles[0]: `control` is missing\n\
+             park.yml:2:9: roles[0].type: `stateserver` {UNBUILT}\n\
+             park.yml:3:3: roles[0].contrl: unknown key; did you mean `control`?"
+        ),
+    );
+    check(
+        "roles:\n- type: database\n  control: 4003\n  generate: {min: 5000, max: 4000}\n  backend: {type: mongodb, server: x}\n",
+        &format!(
+            "park.yml:2:9: roles[0].type: `database` {UNBUILT}\n\
+             park.yml:4:30: roles[0].generate.max: 4000 is less than min (5000)\n\
+             park.yml:5:19: roles[0].backend.type: expected store or yaml, found `mongodb`"
+        ),
+    );
+}
+
+#[test]
+fn reserved_channels() {
+    let roles = |control: &str| format!("roles:\n- {{type: stateserver, control: {control}}}\n");
+    let openotp = |control: &str| format!("general: {{dialect: openotp}}\n{}", roles(control));
+    let unbuilt = |line| format!("park.yml:{line}:10: roles[0].type: `stateserver` {UNBUILT}");
+    let reserved =
+        "is reserved (in the astron dialect 1 to 999, and those shifted by 32 bits, are)";
+    for control in ["999", "12", "4294967296000"] {
+        let what = format!("park.yml:2:32: roles[0].control: channel {control} {reserved}");
+        check(
+            &roles(control),
+            &if control == "4294967296000" {
+                unbuilt(2)
+            } else {
+                format!("{}\n{what}", unbuilt(2))
+            },
+        );
+    }
+    let shifted = (7u64 << 32).to_string();
+    let what = format!("park.yml:2:32: roles[0].control: channel {shifted} {reserved}");
+    check(&roles(&shifted), &format!("{}\n{what}", unbuilt(2)));
+    check(&openotp("20"), &unbuilt(3));
+    let what =
+        "park.yml:3:32: roles[0].control: channel 4001 is reserved (the Message Director's own)";
+    check(&openotp("4001"), &format!("{}\n{what}", unbuilt(3)));
+}
+
+#[test]
+fn overlapping_ranges() {
+    let database = "{type: database, control: 4003, generate: {min: 10000, max: 19999}, backend: {type: yaml}}";
+    let dbss = "{type: dbss, database: 4003, ranges: [{min: 10000, max: 14999}, {min: 14999, max: 19999}]}";
+    let agent = "{type: clientagent, channels: {min: 19999, max: 30000}}";
+    check(
+        &format!("roles:\n- {database}\n- {dbss}\n- {agent}\n"),
+        &format!(
+            "park.yml:2:10: roles[0].type: `database` {UNBUILT}\n\
+             park.yml:3:10: roles[1].type: `dbss` {UNBUILT}\n\
+             park.yml:3:73: roles[1].ranges[1].min: overlaps roles[1].ranges[0] (10000 to 14999) in line 3\n\
+             park.yml:4:10: roles[2].type: `clientagent` {UNBUILT}\n\
+             park.yml:4:39: roles[2].channels.min: overlaps roles[0].generate (10000 to 19999) in line 2"
+        ),
+    );
+}

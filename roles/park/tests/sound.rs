@@ -1,0 +1,94 @@
+//! Sound files and what they mean.
+
+mod surroundings;
+
+use message_director::Allow;
+use park::{Config, Loaded, Shards};
+use std::path::Path;
+use surroundings::Stub;
+use wire::dialect::Dialect;
+
+/// Reads `text`, which must be sound.
+#[track_caller]
+fn read(text: &str) -> Loaded {
+    park::read(text, Path::new("park.yml"), &Stub).unwrap_or_else(|problems| {
+        panic!("{}", problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())
+    })
+}
+
+fn config(text: &str) -> Config {
+    read(text).config
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    read(text).warnings.iter().map(|warning| warning.to_string()).collect()
+}
+
+#[test]
+fn an_empty_file_has_defaults() {
+    for text in ["", "# nothing\n", "---\n", "general:\nroles:\nuberdogs: []\n"] {
+        let config = config(text);
+        assert_eq!(config.general.dialect, Dialect::Astron, "{text:?}");
+        assert_eq!(config.shards, Shards::Auto);
+        assert!(config.message_director.bind.is_none() && config.web.is_none());
+        assert_eq!(config.message_director.limits, park::Limits::default());
+    }
+    let nobody =
+        "messagedirector: no `bind` and no `connect`: this daemon will have nobody to talk to";
+    assert_eq!(
+        warnings("shards: 1\n"),
+        ["park.yml:1:1: ".to_owned() + &nobody["messagedirector: ".len()..]]
+    );
+}
+
+#[test]
+fn everything_is_read() {
+    let config = config(
+        "general:\n  dialect: openotp\n  dc_files: [park.dc]\n  eventlogger: localhost\n\
+         shards: [3, 1]\nweb: {bind: \"[::1]\"}\ndaemon: {name: 7, url: \"http://a\"}\n\
+         messagedirector:\n  bind: localhost:1\n  allow: [10.0.0.0/8, \"2001:db8::1\"]\n  connect: \"::1\"\n  \
+         threaded: No\n  limits: {stall_ms: 500, frame_bytes_max: 1026, inflight_bytes_max: 0x20000}\n\
+         uberdogs:\n- {id: 20, class: LoginManager, anonymous: yes}\n",
+    );
+    assert_eq!(config.general.dialect, Dialect::OpenOtp);
+    assert_eq!(config.general.eventlogger, Some("127.0.0.1:7197".parse().unwrap()));
+    assert_eq!(config.general.dc_files, [Path::new("park.dc")]);
+    assert_eq!(config.shards, Shards::Cpus(vec![3, 1]));
+    assert_eq!(config.web.unwrap().bind.address, "[::1]:7190".parse().unwrap());
+    assert_eq!((&*config.daemon.name, &*config.daemon.url), ("7", "http://a"));
+    let director = config.message_director;
+    let bind = director.bind.unwrap();
+    assert_eq!(bind.address, "127.0.0.1:1".parse().unwrap());
+    assert_eq!((bind.place.line, &*bind.place.key), (9, "messagedirector.bind"));
+    assert!(matches!(director.allow, Allow::Networks(networks) if networks.len() == 2));
+    assert_eq!(director.connect.unwrap(), "[::1]:7199");
+    assert!(!director.threaded);
+    assert_eq!(director.limits.shard.stall_ms, 500);
+    assert_eq!(director.limits.shard.frame_bytes_max, 1024, "the body, without its tag");
+    assert_eq!(director.limits.inflight_bytes_max, 1 << 17);
+    assert!(config.uberdogs[0].anonymous);
+}
+
+#[test]
+fn an_open_door_is_warned_of() {
+    let said = |address| {
+        format!(
+            "park.yml:1:25: messagedirector.bind: whoever reaches {address}:7199 may join, and owns \
+             the cluster; say who may with messagedirector.allow"
+        )
+    };
+    assert_eq!(warnings("messagedirector: {bind: 0.0.0.0}\n"), [said("0.0.0.0")]);
+    assert_eq!(warnings("messagedirector: {bind: \"::\"}\n"), [said("[::]")]);
+    for quiet in ["{bind: 127.0.0.1}", "{bind: \"::1\"}", "{bind: 0.0.0.0, allow: []}"] {
+        assert!(warnings(&format!("messagedirector: {quiet}\n")).is_empty(), "{quiet}");
+    }
+}
+
+#[test]
+fn anchors_work() {
+    let config = config(
+        "messagedirector: {bind: &here 127.0.0.1:5, connect: db.example:9}\nweb: {bind: *here}\n",
+    );
+    assert_eq!(config.web.unwrap().bind.address.port(), 5);
+    assert_eq!(config.message_director.connect.unwrap(), "db.example:9");
+}
