@@ -158,7 +158,6 @@ impl Shard {
             self.out.page();
         }
         self.out.seal();
-        self.gauge();
     }
 
     /// What this turn has for another shard. To be published before [`Shard::flush`].
@@ -173,6 +172,7 @@ impl Shard {
         counts.writes += flushed.writes;
         counts.bytes_out += flushed.bytes;
         self.out.flushed(&mut self.spent);
+        self.gauge();
     }
 
     /// What the driver is to do outside.
