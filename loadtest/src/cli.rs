@@ -121,8 +121,8 @@ Closed loop (--window): a sender goes on as its messages arrive.
 With several threads each is a closed circle: who sends to whom stays within a thread.
 
 When the process has too few descriptors (the soft limit is raised to the hard one first), idle
-connections move to further processes, from source addresses 127.0.0.101 and up on loopback.
-Active connections always stay in the main process.";
+connections move to further processes. On loopback each process takes source addresses of its own
+when it has many connections. Active connections always stay in the main process.";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum DialectName {

@@ -7,7 +7,7 @@
 //! them the server had closed.
 
 use crate::plan::Plan;
-use crate::sockets::connect_one;
+use crate::sockets::{CONNECTIONS_PER_SOURCE, connect_one};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::Socket;
@@ -18,18 +18,14 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 const COMMAND: &str = "hold-idle";
 /// Descriptors for all that is not a connection.
 const RESERVE: u64 = 64;
-/// Connections per source address: fewer than there are ports.
-const CONNECTIONS_PER_SOURCE: u32 = 20_000;
-/// Source addresses of holders begin here; the lower ones are the main process's.
-const FIRST_SOURCE: u32 = 100;
 
 /// To be called first in `main` of a program that runs plans with many idle connections: if the
 /// program was started as a holder, this does the holding and does not return.
 pub fn serve_if_asked() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [command, addr, count, source] = arguments.as_slice() else { return };
+    let [command, addr, count] = arguments.as_slice() else { return };
     if command == COMMAND {
-        let code = match hold(addr, count, source) {
+        let code = match hold(addr, count) {
             Ok(()) => 0,
             Err(error) => {
                 println!("{error:#}");
@@ -40,19 +36,19 @@ pub fn serve_if_asked() {
     }
 }
 
-fn hold(addr: &str, count: &str, source: &str) -> Result<()> {
-    let (addr, source): (SocketAddr, u32) = (addr.parse()?, source.parse()?);
+fn hold(addr: &str, count: &str) -> Result<()> {
+    let addr: SocketAddr = addr.parse()?;
     raise_descriptors()?;
-    let held = connect_all(&[addr], count.parse()?, source)?;
+    let held = connect_all(&[addr], count.parse()?)?;
     println!("held");
     std::io::stdin().read_to_end(&mut Vec::new())?;
     println!("{}", closed(&held));
     Ok(())
 }
 
-fn connect_all(addrs: &[SocketAddr], count: u32, source: u32) -> Result<Vec<Socket>> {
+fn connect_all(addrs: &[SocketAddr], count: u32) -> Result<Vec<Socket>> {
     let connect = |(index, addr): (u32, &SocketAddr)| {
-        connect_one(*addr, source + index / CONNECTIONS_PER_SOURCE)
+        connect_one(*addr, 1 + index / CONNECTIONS_PER_SOURCE)
             .with_context(|| format!("idle connection {index} of {count} to {addr}"))
     };
     (0..count).zip(addrs.iter().cycle()).map(connect).collect()
@@ -104,15 +100,15 @@ impl IdleConnections {
         let here = u64::from(plan.idle).min(room - active) as u32;
         let mut left = plan.idle - here;
         let mut holders = Vec::new();
-        for (number, addr) in (0..).zip(plan.addrs.iter().cycle()) {
+        for addr in plan.addrs.iter().cycle() {
             if left == 0 {
                 break;
             }
-            let count = left.min(room.min(u64::from(CONNECTIONS_PER_SOURCE)) as u32);
-            holders.push(Holder::start(plan, *addr, count, FIRST_SOURCE + number)?);
+            let count = left.min(room as u32);
+            holders.push(Holder::start(plan, *addr, count)?);
             left -= count;
         }
-        let here = connect_all(&plan.addrs, here, 1)?;
+        let here = connect_all(&plan.addrs, here)?;
         let mut connections = IdleConnections { here, holders };
         for holder in &mut connections.holders {
             let answer = holder.answer()?;
@@ -136,13 +132,13 @@ impl IdleConnections {
 }
 
 impl Holder {
-    fn start(plan: &Plan, addr: SocketAddr, count: u32, source: u32) -> Result<Holder> {
+    fn start(plan: &Plan, addr: SocketAddr, count: u32) -> Result<Holder> {
         let program = match &plan.holder {
             Some(program) => program.clone(),
             None => std::env::current_exe().context("which program this is")?,
         };
         let mut process = Command::new(program)
-            .args([COMMAND, &addr.to_string(), &count.to_string(), &source.to_string()])
+            .args([COMMAND, &addr.to_string(), &count.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -9,7 +9,6 @@
 //! closed loop are plain arrays.
 
 mod checker;
-mod control;
 mod generator;
 pub mod holder;
 mod ledger;
@@ -24,9 +23,9 @@ mod server;
 mod sockets;
 mod topology;
 
-pub use control::Dialect;
 pub use outcome::{Outcome, Quantile, ServerUse};
 pub use plan::{Length, Load, Pattern, Plan};
 pub use plot::plot;
 pub use protocol::{Ferris, Found, Malformed, Protocol};
 pub use run::{Progress, run};
+pub use wire::dialect::Dialect;

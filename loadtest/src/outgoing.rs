@@ -178,7 +178,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::Dialect;
+    use wire::dialect::Dialect;
     use crate::protocol::{Ferris, Found};
 
     fn outgoing(pattern: Pattern, channels: u32) -> Outgoing {

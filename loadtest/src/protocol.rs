@@ -1,8 +1,9 @@
 //! The wire format of the server under load, and ours.
 
-use crate::control::{ControlMessage, Dialect};
 use std::ops::Range;
+use wire::control::ControlMessage;
 use wire::datagram::{control_message, write_datagram};
+use wire::dialect::Dialect;
 use wire::framing::{self, LENGTH_BYTES};
 use wire::ids::{Channel, MsgType};
 
@@ -62,17 +63,14 @@ pub struct Ferris {
 const MSGTYPE: MsgType = MsgType(0x4c54);
 
 impl Ferris {
-    fn control(&self, message: ControlMessage, out: &mut Vec<u8>) {
-        message.encode(self.dialect, out);
+    fn control(&self, message: ControlMessage<'_>, out: &mut Vec<u8>) {
+        message.encode(self.dialect, out).expect("both dialects have it, and it is short");
     }
 }
 
 impl Protocol for Ferris {
     fn name(&self) -> &'static str {
-        match self.dialect {
-            Dialect::OpenOtp => "openotp",
-            Dialect::Astron => "astron",
-        }
+        self.dialect.name()
     }
 
     fn recipients_max(&self) -> u8 {

@@ -20,7 +20,9 @@ const HEAD_BYTES: usize = 64 << 10;
 /// Events of one round.
 const ROUND_EVENTS: usize = 1024;
 /// Connections per source address: fewer than there are ports.
-const CONNECTIONS_PER_SOURCE: u32 = 20_000;
+pub(crate) const CONNECTIONS_PER_SOURCE: u32 = 2_000;
+/// A process has 2 to this power source addresses for itself, on loopback.
+const SOURCES_BITS: u32 = 8;
 
 struct Conn {
     socket: Socket,
@@ -69,7 +71,10 @@ impl Sockets {
         let mut conns = Vec::with_capacity(count as usize);
         for (index, addr) in (0..count).zip(addrs.iter().cycle()) {
             let socket = connect_one(*addr, index / CONNECTIONS_PER_SOURCE)
-                .with_context(|| format!("connection {index} of {count} to {addr}"))?;
+                .with_context(|| match index {
+                    0 => format!("no server at {addr}"),
+                    _ => format!("connection {index} of {count} to {addr}"),
+                })?;
             let mark = epoll::EventData::new_u64(u64::from(index));
             epoll::add(&epoll, &socket, mark, epoll::EventFlags::IN).context("epoll")?;
             let (pending, tail) = (Vec::new(), Vec::new());
@@ -218,7 +223,9 @@ impl Sockets {
 pub(crate) fn connect_one(addr: SocketAddr, source: u32) -> Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     if source > 0 && matches!(addr.ip(), IpAddr::V4(ip) if ip.is_loopback()) {
-        let from = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + source);
+        // Each process has its own: ports of the one before may still be in TIME-WAIT.
+        let ours = (std::process::id() & 0x7fff) << SOURCES_BITS;
+        let from = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + ours + source);
         socket.bind(&SocketAddr::from((from, 0)).into())?;
     }
     socket.connect(&addr.into())?;

@@ -145,7 +145,7 @@ pub(crate) fn share(all: u32, part: u32, threads: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::Dialect;
+    use wire::dialect::Dialect;
     use crate::protocol::Ferris;
     use std::collections::BTreeSet;
     use std::sync::Arc;

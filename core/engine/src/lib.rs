@@ -9,7 +9,6 @@ pub mod counters;
 mod connect;
 mod cpus;
 mod listen;
-mod park;
 pub mod preflight;
 mod ring;
 mod signals;
@@ -30,9 +29,10 @@ use socket2::Socket;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 use std::{io, panic, process};
 use tracing::error;
-use turn::{Parts, TurnLoop};
+use turn::{Parts, TurnLoop, Turned};
 use wake::Waker;
 
 /// glommio registers this much memory on each of its three rings; it does no I/O of ours yet.
@@ -154,7 +154,7 @@ pub fn start(
             let parts = Parts { shard, me, port, listeners, wakers, stop, counters, events };
             let turn_loop = TurnLoop::new(parts, ring);
             ready.send(me).map_err(|_| io::ErrorKind::BrokenPipe)?;
-            park::run(turn_loop, config.spin_us).await
+            run(turn_loop, Duration::from_micros(config.spin_us))
         };
         let executor = LocalExecutorBuilder::new(Placement::Fixed(cpus[me]))
             .io_memory(GLOMMIO_IO_BYTES)
@@ -171,6 +171,24 @@ pub fn start(
     }
     signals::handle(stop.clone()).map_err(system("cannot handle signals"))?;
     Ok(Running { cpus, local_addrs, nofile, counters, stop, shards })
+}
+
+/// Turns until the shard has stopped; sleeps when there was nothing to do for `spin`. It sleeps in
+/// its own ring and not in glommio's: of what glommio does on this thread nothing else is needed
+/// yet, and a wake-up costs one system call instead of eight.
+fn run(mut turns: TurnLoop, spin: Duration) -> io::Result<()> {
+    let mut idle_since: Option<Instant> = None;
+    loop {
+        match turns.turn()? {
+            Turned::Stopped => return Ok(()),
+            Turned::Busy => idle_since = None,
+            Turned::Idle if spin.is_zero() => turns.sleep()?,
+            Turned::Idle if idle_since.get_or_insert_with(Instant::now).elapsed() < spin => {
+                std::hint::spin_loop();
+            }
+            Turned::Idle => turns.sleep()?,
+        }
+    }
 }
 
 impl Running {

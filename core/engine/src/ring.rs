@@ -7,15 +7,16 @@
 //! Needs Linux 6.1 (deferred task work); multishot receive and buffer rings are older.
 #![allow(unsafe_code)]
 
-use glommio::io::BufferedFile;
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::io::Errno;
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 const BUFFER_GROUP: u16 = 0;
 const PAGE_BYTES: usize = 4096;
@@ -67,20 +68,11 @@ impl Ring {
         let base = buffers.base.as_ptr() as u64;
         // SAFETY: `base` is page-aligned memory for `sizes.buffers` entries and lives as long as
         // the process (see `Drop`).
-        unsafe { uring.submitter().register_buf_ring(base, sizes.buffers, BUFFER_GROUP)? };
+        unsafe {
+            uring.submitter().register_buf_ring_with_flags(base, sizes.buffers, BUFFER_GROUP, 0)?;
+        }
         (0..sizes.buffers).for_each(|id| buffers.provide(id, Vec::new()));
         Ok(Ring { uring, buffers, waiting: VecDeque::new() })
-    }
-
-    /// Lets completions be announced on `event` while [`Ring::announce`] says so.
-    pub fn register_event(&self, event: BorrowedFd<'_>) -> io::Result<()> {
-        self.uring.submitter().register_eventfd(event.as_raw_fd())
-    }
-
-    /// Whether completions are announced on the registered event from now on.
-    pub fn announce(&mut self, on: bool) {
-        let completions = self.uring.completion();
-        if on { completions.enable_eventfd() } else { completions.disable_eventfd() }
     }
 
     /// Accepts connections on `listener` until cancelled or failed.
@@ -104,6 +96,13 @@ impl Ring {
         self.push(opcode::PollAdd::new(fd, flags).build().user_data(token));
     }
 
+    /// Completes whenever something is written to `event`, until it fails.
+    pub fn watch(&mut self, event: BorrowedFd<'_>, token: u64) {
+        let fd = types::Fd(event.as_raw_fd());
+        let flags = rustix::event::PollFlags::IN.bits() as u32;
+        self.push(opcode::PollAdd::new(fd, flags).multi(true).build().user_data(token));
+    }
+
     /// Ends the operation armed as `target`; its last completion says that it was cancelled.
     pub fn cancel(&mut self, target: u64, token: u64) {
         self.push(opcode::AsyncCancel::new(target).build().user_data(token));
@@ -121,18 +120,15 @@ impl Ring {
         // SAFETY: no argument is passed; every submission queued refers to descriptors and to
         // provided buffers only.
         let entered = unsafe { self.uring.submitter().enter::<()>(submissions, 0, GETEVENTS, None) };
-        match entered {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => {
-                Ok(()) // the completion queue is full: reap first
-            }
-            other => other.map(drop),
-        }
+        went_in(entered)
     }
 
-    /// Whether a completion can be reaped or work is deferred.
-    pub fn is_ready(&mut self) -> bool {
-        self.uring.submission().taskrun() || !self.uring.completion().is_empty()
+    /// Submits what was armed and sleeps until something completes, at most for `time`.
+    pub fn sleep(&mut self, time: Option<Duration>) -> io::Result<()> {
+        self.drain_waiting();
+        let time = time.map(types::Timespec::from);
+        let args = time.iter().fold(types::SubmitArgs::new(), |args, time| args.timespec(time));
+        went_in(self.uring.submitter().submit_with_args(1, &args))
     }
 
     /// Moves up to `count` completions to `into`.
@@ -202,7 +198,7 @@ struct Buffers {
 impl Buffers {
     fn new(sizes: RingSizes) -> Buffers {
         assert!(sizes.buffers.is_power_of_two(), "a ring of buffers has a power of two of them");
-        let size = mem::size_of::<types::BufRingEntry>() * sizes.buffers as usize;
+        let size = size_of::<types::BufRingEntry>() * sizes.buffers as usize;
         let layout = Layout::from_size_align(size, PAGE_BYTES).expect("a small page-aligned layout");
         // SAFETY: the layout is not empty.
         let memory = unsafe { alloc_zeroed(layout) };
@@ -267,9 +263,14 @@ pub fn accepted(result: i32) -> Option<OwnedFd> {
     (result >= 0).then(|| unsafe { OwnedFd::from_raw_fd(result as RawFd) })
 }
 
-/// An eventfd as a file that glommio can wait for.
-pub fn event_file(event: &OwnedFd) -> io::Result<BufferedFile> {
-    let twin = event.as_fd().try_clone_to_owned()?;
-    // SAFETY: the descriptor is a fresh duplicate that nobody else owns.
-    Ok(unsafe { BufferedFile::from_raw_fd(twin.into_raw_fd()) })
+/// What a system call of a ring came to. A signal, a time-out and a full completion queue (reap
+/// first) are no failures.
+fn went_in(entered: io::Result<usize>) -> io::Result<()> {
+    match entered {
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::INTR | Errno::TIME | Errno::BUSY) => Ok(()),
+            _ => Err(error),
+        },
+        Ok(_) => Ok(()),
+    }
 }

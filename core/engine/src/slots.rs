@@ -18,6 +18,8 @@ pub enum Op {
     Writable,
     /// Cancel another operation.
     Cancel,
+    /// Wait for the shard's waker.
+    Wake,
 }
 
 /// Names an operation, 64 bits: op (8), generation (24), slot (32).
@@ -37,6 +39,7 @@ impl Token {
             1 => Some(Op::Receive),
             2 => Some(Op::Writable),
             3 => Some(Op::Cancel),
+            4 => Some(Op::Wake),
             _ => None,
         }
     }

@@ -68,7 +68,10 @@ pub struct TurnLoop {
     starved: Vec<ConnId>,
     /// Sockets found full in this turn.
     full: Vec<ConnId>,
-    accept_again: Option<Instant>,
+    /// When each listener is to accept (again).
+    accept_at: Vec<Option<Instant>>,
+    /// Whether the ring watches the waker.
+    is_watched: bool,
     stopping: Option<Instant>,
     answers: (Sender<Dialled>, Receiver<Dialled>),
 }
@@ -88,6 +91,7 @@ impl TurnLoop {
     /// Begins: starts the shard and listens.
     pub fn new(parts: Parts, ring: Ring) -> TurnLoop {
         let now = Instant::now();
+        let accept_at = vec![Some(now); parts.listeners.len()];
         let mut turn_loop = TurnLoop {
             parts,
             ring,
@@ -98,7 +102,8 @@ impl TurnLoop {
             completions: Vec::with_capacity(REAPED_PER_TURN),
             starved: Vec::new(),
             full: Vec::new(),
-            accept_again: Some(now),
+            accept_at,
+            is_watched: false,
             stopping: None,
             answers: channel(),
         };
@@ -137,46 +142,29 @@ impl TurnLoop {
         })
     }
 
-    /// Prepares to sleep; `false` if there is something to do after all. While it is true, every
-    /// completion and every batch for this shard is announced on its waker.
-    pub fn fall_asleep(&mut self) -> io::Result<bool> {
-        if !self.parts.port.sleep() {
-            return Ok(false);
+    /// Sleeps until there is something to do.
+    pub fn sleep(&mut self) -> io::Result<()> {
+        if !self.is_watched {
+            self.is_watched = true;
+            let event = self.parts.wakers[self.parts.me].event();
+            self.ring.watch(event.as_fd(), Token::new(Op::Wake, 0, 0).0);
         }
-        self.ring.announce(true);
-        self.ring.enter()?;
-        if self.ring.is_ready() {
-            self.wake_up();
-            return Ok(false);
+        // From here on whoever publishes something for this shard wakes it.
+        if self.parts.port.sleep() {
+            self.publish_counters();
+            self.counts.parks += 1;
+            self.ring.sleep(self.sleep_at_most())?;
+            self.parts.port.wake_up();
         }
-        self.publish_counters();
-        self.counts.parks += 1;
-        Ok(true)
+        Ok(())
     }
 
-    /// Ends a sleep.
-    pub fn wake_up(&mut self) {
-        self.parts.port.wake_up();
-        self.ring.announce(false);
-    }
-
-    /// How long the shard may sleep, at most.
-    pub fn sleep_at_most(&self) -> Option<Duration> {
-        let now = Instant::now();
+    fn sleep_at_most(&self) -> Option<Duration> {
         let wake = self.parts.shard.next_wake().map(|at| self.began + Duration::from_nanos(at.0));
-        let stop = self.stopping.map(|since| since + Duration::from_millis(20));
-        let times = [wake, self.accept_again, stop];
-        times.into_iter().flatten().min().map(|at| at.saturating_duration_since(now))
-    }
-
-    /// The event that announces work for a sleeping shard.
-    pub fn event(&self) -> &OwnedFd {
-        self.parts.wakers[self.parts.me].event()
-    }
-
-    /// The ring, to register its event.
-    pub fn ring(&self) -> &Ring {
-        &self.ring
+        let accept = self.accept_at.iter().copied().flatten().min();
+        let stop = self.stopping.map(|since| since + STOP_WITHIN);
+        let due = [wake, accept, stop].into_iter().flatten().min()?;
+        Some(due.saturating_duration_since(Instant::now()))
     }
 
     fn now(&self, at: Instant) -> Now {
@@ -185,10 +173,7 @@ impl TurnLoop {
 
     /// (1) Takes what the sockets have, unless some inbox is over its limit.
     fn reap(&mut self, began: Instant) -> io::Result<bool> {
-        if self.accept_again.is_some_and(|at| at <= began) && self.stopping.is_none() {
-            self.accept_again = None;
-            self.accept();
-        }
+        self.accept(began);
         if self.parts.port.is_choked() {
             self.counts.choked_turns += 1;
             return Ok(false);
@@ -293,13 +278,20 @@ impl TurnLoop {
                     self.slots.completed(conn);
                 }
             }
+            Some(Op::Wake) => self.is_watched = completion.more,
             None => unreachable!("every operation is armed with a token"),
         }
     }
 
-    fn accept(&mut self) {
+    /// Lets the listeners accept whose time has come.
+    fn accept(&mut self, now: Instant) {
+        if self.stopping.is_some() {
+            return self.accept_at.clear();
+        }
         for (at, (_, socket)) in self.parts.listeners.iter().enumerate() {
-            self.ring.accept(socket.as_fd(), Token::new(Op::Accept, 0, at as u32).0);
+            if self.accept_at[at].take_if(|time| *time <= now).is_some() {
+                self.ring.accept(socket.as_fd(), Token::new(Op::Accept, 0, at as u32).0);
+            }
         }
     }
 
@@ -322,7 +314,8 @@ impl TurnLoop {
             }
         }
         if !completion.more && self.stopping.is_none() {
-            self.accept_again = Some(Instant::now() + ACCEPT_AGAIN_AFTER);
+            let again = Instant::now() + ACCEPT_AGAIN_AFTER;
+            self.accept_at[token.slot() as usize] = Some(again);
         }
     }
 

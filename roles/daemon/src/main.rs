@@ -1,2 +1,24 @@
-//! The daemon.
-fn main() {}
+//! The daemon `ferriswheel`: reads a configuration, starts the engine, serves the metrics page.
+//!
+//! It has no logic of its own: `park` says what is to run, `engine` runs it.
+
+mod banner;
+mod cli;
+mod health;
+mod log;
+mod metrics;
+mod run;
+mod web;
+
+use cli::{Cli, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Cli { command, log } = Cli::parse();
+    match command {
+        Some(Command::Check { config }) => run::check(&config),
+        Some(Command::Run { config }) => run::run(config.as_deref(), &log),
+        None => run::run(None, &log),
+    }
+}

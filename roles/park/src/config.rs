@@ -22,6 +22,8 @@ pub struct Config {
     pub general: General,
     /// `shards`
     pub shards: Shards,
+    /// Where `shards` stands, for the message should a core be forbidden.
+    pub shards_place: Place,
     /// `web`, if it is there.
     pub web: Option<Web>,
     /// `daemon`
@@ -149,8 +151,9 @@ impl Config {
             uberdogs.extend(Uberdog::read(section, general.dialect, &uberdogs));
         });
         let shards = root.get("shards", shards).unwrap_or_default();
+        let shards_place = root.place_of("shards");
         roles::read(root, general.dialect, outside);
-        Config { file: PathBuf::new(), general, shards, web, daemon, message_director, uberdogs }
+        Config { file: PathBuf::new(), general, shards, shards_place, web, daemon, message_director, uberdogs }
     }
 }
 

@@ -98,9 +98,10 @@ impl Builder {
             Event::DocumentStart(_) => Ok(()),
             Event::Scalar(text, style, anchor, _) => {
                 let nothing = matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = match style {
-                    ScalarStyle::Plain if nothing => Value::Nothing,
-                    _ => Value::Scalar(text.into_owned()),
+                let value = if nothing && style == ScalarStyle::Plain {
+                    Value::Nothing
+                } else {
+                    Value::Scalar(text.into_owned())
                 };
                 self.whole(Node { position, value }, anchor)
             }

@@ -1,0 +1,90 @@
+//! What is said once when everything runs.
+
+use crate::cli::LogFormat;
+use engine::Running;
+use park::Config;
+use std::fmt::Write;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use tracing::{debug, info};
+use wire::dialect::Dialect;
+
+/// Shows what is served: text on standard output, or one log message.
+pub fn show(config: &Config, running: &Running, web: Option<SocketAddr>, format: LogFormat) {
+    let md = running.local_addrs.first().map(|(_, address)| *address);
+    match format {
+        LogFormat::Json => {
+            let (dialect, cpus) = (dialect(config), &running.cpus);
+            info!(dialect, ?md, ?web, shards = cpus.len(), ?cpus, nofile = running.nofile, "serving");
+        }
+        LogFormat::Text => {
+            let text = text(config, running, md, web);
+            if let Err(error) = io::stdout().write_all(text.as_bytes()) {
+                debug!(%error, "nobody reads standard output");
+            }
+        }
+    }
+}
+
+fn text(
+    config: &Config,
+    running: &Running,
+    md: Option<SocketAddr>,
+    web: Option<SocketAddr>,
+) -> String {
+    let mut rows = vec![("configuration", config.file.display().to_string())];
+    rows.push(("dialect", dialect(config).into()));
+    let bound = md.map_or("not listening (no messagedirector.bind)".into(), |md| md.to_string());
+    rows.push(("message director", bound));
+    rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
+    rows.extend(config.general.eventlogger.map(|to| ("event logger", to.to_string())));
+    rows.push(("shards", shards(&running.cpus)));
+    rows.push(("limits", limits(config, running.nofile)));
+    if let Some(web) = web {
+        rows.push(("web", format!("http://{web}/metrics  /healthz  /readyz")));
+    }
+    rows.extend(md.map(|md| ("try next", try_next(config, md))));
+    let mut text = format!("ferriswheel {} is running\n", env!("CARGO_PKG_VERSION"));
+    for (name, value) in rows {
+        writeln!(text, "  {name:<17} {value}").expect("a String takes everything");
+    }
+    text + "  stop it with Ctrl-C or SIGTERM\n"
+}
+
+fn dialect(config: &Config) -> &'static str {
+    match config.general.dialect {
+        Dialect::OpenOtp => "openotp",
+        Dialect::Astron => "astron",
+    }
+}
+
+fn shards(cpus: &[usize]) -> String {
+    let names: Vec<String> = cpus.iter().map(usize::to_string).collect();
+    let noun = if cpus.len() == 1 { "cpu" } else { "cpus" };
+    format!("{} on {noun} {}", cpus.len(), names.join(", "))
+}
+
+fn limits(config: &Config, nofile: u64) -> String {
+    let limits = &config.message_director.limits.shard;
+    format!(
+        "{} participants a shard, {nofile} descriptors; per participant {} subscriptions, \
+         {} MiB backlog, {} ms stall",
+        limits.participants_max,
+        limits.subscriptions_max,
+        limits.backlog_bytes_max >> 20,
+        limits.stall_ms,
+    )
+}
+
+/// The load test from this machine against this daemon.
+fn try_next(config: &Config, md: SocketAddr) -> String {
+    let dialect = dialect(config);
+    let host = match md {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".into(),
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    };
+    let port = md.port();
+    format!("cargo run --release -p loadtest -- md {host}:{port} --dialect {dialect}")
+}

@@ -1,0 +1,141 @@
+//! `run` and `check`.
+
+use crate::cli::{Log, LogFormat};
+use crate::health::Health;
+use crate::web::{self, Pages};
+use crate::{banner, log};
+use engine::{Running, ShardCpus, StartError};
+use park::{Config, Loaded, Problem, Shards, System};
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::ExitCode;
+use tracing::{error, info, warn};
+
+const DEFAULT_CONFIG: &str = "etc/park.yml";
+const FAILED: u8 = 1;
+const MISCONFIGURED: u8 = 2;
+
+/// Why nothing runs.
+enum Failure {
+    /// The configuration is wrong.
+    Config(Vec<Problem>),
+    /// Something else.
+    Other(anyhow::Error),
+}
+
+/// Says all that is wrong with a configuration.
+pub fn check(path: &Path) -> ExitCode {
+    match park::load(path, &System) {
+        Ok(Loaded { warnings, .. }) => {
+            warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            println!("{}: in order", path.display());
+            ExitCode::SUCCESS
+        }
+        Err(problems) => misconfigured(&problems),
+    }
+}
+
+/// Runs a configuration until it is told to stop.
+pub fn run(path: Option<&Path>, log: &Log) -> ExitCode {
+    let path = path.unwrap_or_else(|| Path::new(DEFAULT_CONFIG));
+    if path == Path::new(DEFAULT_CONFIG) && !path.exists() {
+        eprintln!("{}", nothing_here());
+        return ExitCode::from(MISCONFIGURED);
+    }
+    let Loaded { config, warnings } = match park::load(path, &System) {
+        Ok(loaded) => loaded,
+        Err(problems) => return misconfigured(&problems),
+    };
+    log::begin(log);
+    warnings.iter().for_each(|warning| warn!("{warning}"));
+    match serve(config, log.log_format) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Config(problems)) => misconfigured(&problems),
+        Err(Failure::Other(why)) => {
+            error!("{why:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn serve(config: Config, format: LogFormat) -> Result<(), Failure> {
+    let listener = config.web.as_ref().map(|web| {
+        TcpListener::bind(web.bind.address).map_err(|error| {
+            let what = format!("cannot listen on {}: {error}", web.bind.address);
+            Failure::Config(vec![config.problem(&web.bind.place, what)])
+        })
+    });
+    let listener = listener.transpose()?;
+    let running = start(&config)?;
+    let web_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    banner::show(&config, &running, web_address, format);
+    if let Some(listener) = listener {
+        let health = Health::new(running.counters.clone(), running.cpus.len());
+        let pages = Pages::new(running.counters.clone(), running.stop.clone(), health);
+        web::serve(listener, pages).map_err(|error| Failure::Other(error.into()))?;
+    }
+    let ended = running.wait();
+    ended.map_err(|error| Failure::Other(error.into()))?;
+    info!("stopped in order");
+    Ok(())
+}
+
+/// Starts the engine on what the configuration says.
+fn start(config: &Config) -> Result<Running, Failure> {
+    let director = &config.message_director;
+    let listener = director.bind.as_ref().map(|bind| (message_director::LISTENER, bind.address));
+    let engine_config = engine::Config {
+        cpus: match &config.shards {
+            Shards::Auto => ShardCpus::Auto,
+            Shards::Count(count) => ShardCpus::Count(*count),
+            Shards::Cpus(cpus) => ShardCpus::List(cpus.clone()),
+        },
+        listeners: listener.into_iter().collect(),
+        eventlogger: config.general.eventlogger,
+        inflight_bytes_max: director.limits.inflight_bytes_max,
+        ..engine::Config::default()
+    };
+    let seeds = hash_seeds()?;
+    let park = config.clone();
+    let make = move |me, shards| park::assemble(&park, me, shards, seeds);
+    engine::start(&engine_config, make).map_err(|error| explain(config, error))
+}
+
+/// Random, so that nobody can choose channels that collide.
+fn hash_seeds() -> Result<[u64; 4], Failure> {
+    let mut seeds = [0; 4];
+    for seed in &mut seeds {
+        let random = OsRng.try_next_u64();
+        *seed = random.map_err(|error| Failure::Other(anyhow::anyhow!("no randomness: {error}")))?;
+    }
+    Ok(seeds)
+}
+
+/// What the engine refused, as a matter of the configuration where it is one.
+fn explain(config: &Config, error: StartError) -> Failure {
+    let place = match &error {
+        StartError::Bind { .. } => config.message_director.bind.as_ref().map(|bind| &bind.place),
+        StartError::Cpus(_) => Some(&config.shards_place),
+        StartError::Preflight(_) | StartError::Shard { .. } | StartError::System { .. } => None,
+    };
+    match place {
+        Some(place) => Failure::Config(vec![config.problem(place, error.to_string())]),
+        None => Failure::Other(error.into()),
+    }
+}
+
+fn misconfigured(problems: &[Problem]) -> ExitCode {
+    problems.iter().for_each(|problem| eprintln!("error: {problem}"));
+    ExitCode::from(MISCONFIGURED)
+}
+
+fn nothing_here() -> String {
+    let here = std::env::current_dir().map(|here| format!(" in {}", here.display()));
+    format!(
+        "error: there is no {DEFAULT_CONFIG}{}: start ferriswheel from the folder of the repository, \
+         or name a configuration: ferriswheel run CONFIG",
+        here.unwrap_or_default()
+    )
+}

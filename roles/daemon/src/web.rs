@@ -1,0 +1,81 @@
+//! The web pages of `web:`, on a side thread that never touches a shard.
+
+use crate::health::Health;
+use crate::metrics;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use engine::Stop;
+use engine::counters::Counters;
+use prometheus_client::registry::Registry;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::{io, thread};
+use tracing::error;
+
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const INDEX: &str = "ferriswheel\n\n/metrics   what is counted, for Prometheus\n\
+                     /healthz   whether every shard lives\n/readyz    whether it takes connections\n";
+
+/// What the pages show.
+#[derive(Clone)]
+pub struct Pages {
+    registry: Arc<Registry>,
+    stop: Stop,
+    health: Health,
+}
+
+impl Pages {
+    /// The pages of a running engine.
+    pub fn new(counters: Counters, stop: Stop, health: Health) -> Pages {
+        Pages { registry: Arc::new(metrics::registry(counters)), stop, health }
+    }
+}
+
+/// Serves the pages until the process ends.
+pub fn serve(listener: TcpListener, pages: Pages) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let router = Router::new()
+        .route("/", get(INDEX))
+        .route("/metrics", get(metrics_page))
+        .route("/healthz", get(health_page))
+        .route("/readyz", get(ready_page))
+        .with_state(pages);
+    let serve = async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        axum::serve(listener, router).await
+    };
+    let run = move || {
+        if let Err(error) = runtime.block_on(serve) {
+            error!(%error, "the web pages are gone");
+        }
+    };
+    thread::Builder::new().name("web".into()).spawn(run)?;
+    Ok(())
+}
+
+async fn metrics_page(State(pages): State<Pages>) -> Response {
+    match metrics::page(&pages.registry) {
+        Ok(page) => ([(header::CONTENT_TYPE, METRICS_TYPE)], page).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn health_page(State(pages): State<Pages>) -> Response {
+    let hanging = pages.health.hanging().await;
+    if hanging.is_empty() {
+        return "ok\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, format!("hanging shards: {hanging:?}\n")).into_response()
+}
+
+/// Listeners are up before the pages are, so only a stop makes a daemon unready.
+async fn ready_page(State(pages): State<Pages>) -> Response {
+    if pages.stop.is_asked() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    "ready\n".into_response()
+}
