@@ -15,10 +15,8 @@
 
 mod sync;
 
-use crossbeam::queue::SegQueue;
 use crossbeam::utils::CachePadded;
-use std::sync::Arc;
-use sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, Queue};
 
 /// One batch in an inbox.
 struct Parcel<T> {
@@ -29,7 +27,7 @@ struct Parcel<T> {
 }
 
 struct Inbox<T> {
-    queue: SegQueue<Parcel<T>>,
+    queue: Queue<Parcel<T>>,
     bytes: AtomicUsize,
     asleep: AtomicBool,
 }
@@ -38,6 +36,9 @@ struct Mesh<T> {
     inboxes: Vec<CachePadded<Inbox<T>>>,
     published: Vec<CachePadded<AtomicU64>>,
     bytes_max: usize,
+    /// Only a test of the proof has none.
+    #[cfg(feature = "loom")]
+    has_gate: bool,
 }
 
 /// One shard's end of the mesh.
@@ -54,9 +55,21 @@ pub struct Port<T> {
 /// Makes the ports of `shards` shards (at most 64). Over `bytes_max` bytes in any one inbox,
 /// every port is choked.
 pub fn mesh<T>(shards: usize, bytes_max: usize) -> Vec<Port<T>> {
+    make_mesh(shards, bytes_max, true)
+}
+
+/// A mesh that does not wait for turns to be published: what the proof must find wrong.
+#[cfg(feature = "loom")]
+pub fn mesh_without_gate<T>(shards: usize, bytes_max: usize) -> Vec<Port<T>> {
+    make_mesh(shards, bytes_max, false)
+}
+
+fn make_mesh<T>(shards: usize, bytes_max: usize, has_gate: bool) -> Vec<Port<T>> {
+    #[cfg(not(feature = "loom"))]
+    debug_assert!(has_gate);
     assert!((1..=64).contains(&shards), "1 to 64 shards");
     let inbox = || Inbox {
-        queue: SegQueue::new(),
+        queue: Queue::new(),
         bytes: AtomicUsize::new(0),
         asleep: AtomicBool::new(false),
     };
@@ -64,6 +77,8 @@ pub fn mesh<T>(shards: usize, bytes_max: usize) -> Vec<Port<T>> {
         inboxes: (0..shards).map(|_| CachePadded::new(inbox())).collect(),
         published: (0..shards).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
         bytes_max,
+        #[cfg(feature = "loom")]
+        has_gate,
     });
     let port = |me| Port { me, turn: 1, pushed: 0, head: None, mesh: Arc::clone(&mesh) };
     (0..shards).map(port).collect()
@@ -86,12 +101,13 @@ impl<T> Port<T> {
         }
         self.mesh.published[self.me].store(self.turn, Ordering::Release);
         self.turn += 1;
-        fence(Ordering::SeqCst); // pairs with the one in `sleep`
         let (mut left, mut wake) = (std::mem::take(&mut self.pushed), 0);
         while left != 0 {
             let to = left.trailing_zeros();
             let asleep = &self.mesh.inboxes[to as usize].asleep;
-            if asleep.load(Ordering::Relaxed) && asleep.swap(false, Ordering::Relaxed) {
+            // Either this comes after the swap of `sleep` and sees it, or before, and then that
+            // swap, reading this one, sees what was pushed.
+            if asleep.swap(false, Ordering::AcqRel) {
                 wake |= 1 << to;
             }
             left &= left - 1;
@@ -110,9 +126,12 @@ impl<T> Port<T> {
         let parcel = self.head.take().or_else(|| self.mesh.inboxes[self.me].queue.pop())?;
         let published = &self.mesh.published[parcel.from];
         let mut spins = 0u32;
-        while !gate_is_open(published.load(Ordering::Acquire), parcel.turn) {
+        while self.mesh.is_gated() && published.load(Ordering::Acquire) < parcel.turn {
             spins += 1;
-            sync::wait(spins);
+            if !sync::wait(spins) {
+                self.head = Some(parcel);
+                return None;
+            }
         }
         self.mesh.inboxes[self.me].bytes.fetch_sub(parcel.bytes, Ordering::Relaxed);
         Some((parcel.from, parcel.batch))
@@ -130,8 +149,7 @@ impl<T> Port<T> {
     /// While it is true, whoever publishes something for this shard is told to wake it.
     pub fn sleep(&self) -> bool {
         let inbox = &self.mesh.inboxes[self.me];
-        inbox.asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst); // pairs with the one in `publish`
+        inbox.asleep.swap(true, Ordering::AcqRel);
         if self.head.is_none() && inbox.queue.is_empty() {
             return true;
         }
@@ -141,11 +159,17 @@ impl<T> Port<T> {
 
     /// Says that this shard is awake.
     pub fn wake_up(&self) {
-        self.mesh.inboxes[self.me].asleep.store(false, Ordering::Relaxed);
+        self.mesh.inboxes[self.me].asleep.swap(false, Ordering::AcqRel);
     }
 }
 
-/// The gate: a batch may be taken when its sender has published the whole turn it belongs to.
-fn gate_is_open(published: u64, turn: u64) -> bool {
-    published >= turn
+impl<T> Mesh<T> {
+    /// Whether a batch may be taken only when its sender has published the whole turn it is of.
+    #[inline]
+    fn is_gated(&self) -> bool {
+        #[cfg(feature = "loom")]
+        return self.has_gate;
+        #[cfg(not(feature = "loom"))]
+        true
+    }
 }
