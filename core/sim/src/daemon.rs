@@ -1,0 +1,99 @@
+//! A simulated daemon: its shards, assembled as the real one assembles them, and their carrier.
+
+use crate::carrier::{Carrier, CarrierKind};
+use crate::core::Core;
+use crate::net::EndId;
+use message_director::{Allow, Config, LISTENER, MessageDirector, UPSTREAM_LINK, UpstreamConfig};
+use runtime::{Limits, Shard, ShardConfig, ShardId};
+use wire::dialect::Dialect;
+
+/// What a daemon is configured to be.
+#[derive(Clone, Debug)]
+pub struct DaemonConfig {
+    /// Where it listens; also what it calls itself.
+    pub address: String,
+    /// The daemon above it.
+    pub connect: Option<String>,
+    /// How many shards.
+    pub shards: usize,
+    /// What its messages look like.
+    pub dialect: Dialect,
+    /// What grows no further.
+    pub limits: Limits,
+}
+
+/// A daemon, alive or dead.
+pub struct Daemon {
+    /// What it is.
+    pub config: DaemonConfig,
+    /// Its cores; none while it is dead.
+    pub cores: Vec<Core>,
+    /// What its cores talk through.
+    pub carrier: Carrier,
+    kind: CarrierKind,
+    inflight_bytes_max: usize,
+    lives: u32,
+}
+
+impl Daemon {
+    /// A dead daemon.
+    pub fn new(config: DaemonConfig, kind: CarrierKind, inflight_bytes_max: usize) -> Daemon {
+        let carrier = Carrier::new(kind, config.shards, inflight_bytes_max);
+        Daemon { config, cores: Vec::new(), carrier, kind, inflight_bytes_max, lives: 0 }
+    }
+
+    /// Which of its lives it is in, if it lives.
+    pub fn life(&self) -> Option<u32> {
+        (!self.cores.is_empty()).then_some(self.lives)
+    }
+
+    /// Begins a new life with empty state.
+    pub fn start(&mut self, now: u64) {
+        assert!(self.cores.is_empty(), "a daemon lives once at a time");
+        self.lives += 1;
+        self.carrier = Carrier::new(self.kind, self.config.shards, self.inflight_bytes_max);
+        let shards = assemble(&self.config).into_iter().enumerate();
+        let core = |(at, shard)| Core::new(shard, ShardId(at as u16), self.config.shards);
+        self.cores = shards.map(core).collect();
+        self.cores.iter_mut().for_each(|core| core.start(now));
+    }
+
+    /// Ends its life at once; returns the ends of all its connections.
+    pub fn crash(&mut self) -> Vec<EndId> {
+        let ends = self.cores.iter().flat_map(Core::ends).collect();
+        self.cores.clear();
+        ends
+    }
+
+    /// A count, over all shards.
+    pub fn total(&self, count: impl Fn(&runtime::Counts) -> u64) -> u64 {
+        self.cores.iter().map(|core| count(core.shard().counts())).sum()
+    }
+}
+
+fn assemble(config: &DaemonConfig) -> Vec<Shard> {
+    let upstream_shard = ShardId(0);
+    let upstream = config.connect.as_ref().map(|address| UpstreamConfig {
+        address: address.clone(),
+        shard: upstream_shard,
+        name: config.address.clone(),
+        url: String::new(),
+    });
+    let make = |me| {
+        let mut shard = Shard::new(ShardConfig {
+            me: ShardId(me as u16),
+            shards: config.shards,
+            dialect: config.dialect,
+            limits: config.limits,
+            upstream: upstream.as_ref().map(|_| upstream_shard),
+            hash_seeds: [1, 2, 3, 4],
+        });
+        let config =
+            Config { allow: Allow::Everyone, upstream: upstream.clone(), event_logger: true };
+        shard.add_role(&[LISTENER], &[UPSTREAM_LINK], |id| {
+            Box::new(MessageDirector::new(id, config))
+        });
+        shard
+    };
+    (0..config.shards).map(make).collect()
+}

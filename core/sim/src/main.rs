@@ -1,0 +1,85 @@
+//! `sim`: plays many seeds over all cores, or replays one with its whole trace.
+//!
+//! ```text
+//! sim [--seeds N] [--from N] [--seconds S] [--shards N]
+//! sim --replay SEED [--shards N]
+//! ```
+
+use sim::seeds::{self, Many};
+use sim::trace::Show;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "usage: sim [--seeds N] [--from N] [--seconds S] [--shards N] | sim --replay SEED [--shards N]";
+
+#[derive(Default)]
+struct Asked {
+    seeds: Option<u64>,
+    from: u64,
+    seconds: Option<u64>,
+    shards: Option<usize>,
+    replay: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let Some(asked) = asked(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match asked.replay {
+        Some(seed) => replay(seed, asked.shards),
+        None => many(&asked),
+    }
+}
+
+fn asked(mut arguments: impl Iterator<Item = String>) -> Option<Asked> {
+    let mut asked = Asked::default();
+    while let Some(name) = arguments.next() {
+        let value: u64 = arguments.next()?.parse().ok()?;
+        match name.as_str() {
+            "--seeds" => asked.seeds = Some(value),
+            "--from" => asked.from = value,
+            "--seconds" => asked.seconds = Some(value),
+            "--shards" if (1..=64).contains(&value) => asked.shards = Some(value as usize),
+            "--replay" => asked.replay = Some(value),
+            _ => return None,
+        }
+    }
+    Some(asked)
+}
+
+fn replay(seed: u64, shards: Option<usize>) -> ExitCode {
+    match seeds::play(seed, shards, Show::Print) {
+        Ok(outcome) => {
+            println!("sim: seed {seed} passed; trace {:016x}", outcome.hash);
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn many(asked: &Asked) -> ExitCode {
+    let begin = Instant::now();
+    let count = asked.seeds.unwrap_or(if asked.seconds.is_some() { u64::MAX } else { 10_000 });
+    let played = seeds::play_many(Many {
+        from: asked.from,
+        count,
+        time: asked.seconds.map(Duration::from_secs),
+        shards: asked.shards,
+        failures_max: 20,
+        progress: true,
+    });
+    println!(
+        "sim: {} seeds from {}: {} failed; {} steps, {} frames heard, {:.1} s",
+        played.seeds,
+        asked.from,
+        played.failures.len(),
+        played.steps,
+        played.heard,
+        begin.elapsed().as_secs_f64()
+    );
+    if played.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,187 @@
+//! Many seeds: each is played for itself, on any thread, and a failure is one line.
+
+use crate::plan::Sabotage;
+use crate::scenario::{self, Outcome};
+use crate::trace::Show;
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Seeds that failed once; the tests play them for ever.
+pub const KEPT: &str = include_str!("../seeds.txt");
+
+/// One seed in so many is played twice, to see that its trace is the same.
+const TWICE_ONE_IN: u64 = 16;
+
+/// A seed that failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// The shards that were asked for, if they were.
+    pub shards: Option<usize>,
+    /// The rule that was broken.
+    pub rule: String,
+    /// How.
+    pub what: String,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Failure { seed, rule, what, .. } = self;
+        let what = what.replace('\n', " ");
+        write!(f, "sim: seed {seed} failed: {rule}: {what}; ")?;
+        write!(f, "replay: cargo run --release -p sim -- --replay {seed}")?;
+        self.shards.map_or(Ok(()), |shards| write!(f, " --shards {shards}"))
+    }
+}
+
+/// The seeds of a list: numbers, a line each, with comments after `#`.
+pub fn read(list: &str) -> Vec<u64> {
+    let numbers = list.lines().filter_map(|line| line.split('#').next());
+    numbers.filter_map(|number| number.trim().parse().ok()).collect()
+}
+
+/// Plays a seed; a panic of a shard is a failure like any other.
+pub fn play(seed: u64, shards: Option<usize>, show: Show) -> Result<Outcome, Failure> {
+    let played = caught(|| scenario::play(seed, shards, Sabotage::None, show));
+    let failure = |rule: &str, what| Failure { seed, shards, rule: rule.into(), what };
+    let mut outcome = played.map_err(|what| failure("no panic", what))?;
+    match outcome.violation.take() {
+        Some(broken) => Err(failure(broken.rule, broken.what)),
+        None => Ok(outcome),
+    }
+}
+
+/// Plays a seed, now and then twice: the trace must be the same.
+pub fn check(seed: u64, shards: Option<usize>) -> Result<Outcome, Failure> {
+    let outcome = play(seed, shards, Show::Nothing)?;
+    if seed.is_multiple_of(TWICE_ONE_IN) && play(seed, shards, Show::Nothing)?.hash != outcome.hash {
+        let what = "two runs have two traces".into();
+        return Err(Failure { seed, shards, rule: "one seed, one schedule".into(), what });
+    }
+    Ok(outcome)
+}
+
+/// What many seeds are to be played.
+#[derive(Clone, Copy, Debug)]
+pub struct Many {
+    /// The first one.
+    pub from: u64,
+    /// How many.
+    pub count: u64,
+    /// When to stop, if not all are done.
+    pub time: Option<Duration>,
+    /// The shards of every daemon, if not what the seed says.
+    pub shards: Option<usize>,
+    /// Failures after which to stop.
+    pub failures_max: usize,
+    /// Whether to print how far it is.
+    pub progress: bool,
+}
+
+/// What came of many seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Played {
+    /// Seeds played.
+    pub seeds: u64,
+    /// Things that happened in them.
+    pub steps: u64,
+    /// Frames that observers heard.
+    pub heard: u64,
+    /// What failed, by seed.
+    pub failures: Vec<Failure>,
+}
+
+/// Plays many seeds on all cores.
+pub fn play_many(many: Many) -> Played {
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let begin = Instant::now();
+    let mut all = Played::default();
+    std::thread::scope(|scope| {
+        let worker = || work(&many, begin, &next, &done, &stop);
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        if many.progress {
+            report(&many, begin, &done, || workers.iter().all(|worker| worker.is_finished()));
+        }
+        for worker in workers {
+            let part = worker.join().expect("a worker catches the panics of its seeds");
+            all.seeds += part.seeds;
+            all.steps += part.steps;
+            all.heard += part.heard;
+            all.failures.extend(part.failures);
+        }
+    });
+    all.failures.sort_by_key(|failure| failure.seed);
+    all
+}
+
+fn work(
+    many: &Many,
+    begin: Instant,
+    next: &AtomicU64,
+    done: &AtomicU64,
+    stop: &AtomicBool,
+) -> Played {
+    let mut played = Played::default();
+    while !stop.load(Ordering::Relaxed) && many.time.is_none_or(|time| begin.elapsed() < time) {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        if at >= many.count {
+            break;
+        }
+        match check(many.from + at, many.shards) {
+            Ok(outcome) => {
+                played.steps += outcome.steps;
+                played.heard += outcome.heard;
+            }
+            Err(failure) => {
+                if many.progress {
+                    println!("{failure}");
+                }
+                played.failures.push(failure);
+                stop.fetch_or(played.failures.len() >= many.failures_max, Ordering::Relaxed);
+            }
+        }
+        played.seeds += 1;
+        done.fetch_add(1, Ordering::Relaxed);
+    }
+    played
+}
+
+fn report(many: &Many, begin: Instant, done: &AtomicU64, finished: impl Fn() -> bool) {
+    let mut last = Instant::now();
+    while !finished() {
+        std::thread::sleep(Duration::from_millis(50));
+        if last.elapsed() >= Duration::from_secs(5) {
+            last = Instant::now();
+            let (seeds, seconds) = (done.load(Ordering::Relaxed), begin.elapsed().as_secs_f64());
+            println!("sim: {seeds} of {} seeds, {:.0} per second", many.count, seeds as f64 / seconds);
+        }
+    }
+}
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    static CAUGHT: RefCell<bool> = const { RefCell::new(false) };
+}
+
+/// Runs `part`; a panic becomes an error that says where and why.
+pub fn caught<T>(part: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: std::sync::Once = std::sync::Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if CAUGHT.with_borrow(|caught| *caught) {
+                PANIC.set(Some(info.to_string()));
+            } else {
+                usual(info);
+            }
+        }));
+    });
+    let before = CAUGHT.replace(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(part));
+    CAUGHT.set(before);
+    result.map_err(|_| PANIC.take().unwrap_or_default())
+}

@@ -1,0 +1,51 @@
+//! Seeds: those that failed once, always; then new ground for a few seconds.
+
+use sim::seeds::{self, Many};
+use sim::trace::Show;
+use std::time::Duration;
+
+fn many(shards: Option<usize>, from: u64, count: u64, seconds: u64) {
+    let time = Some(Duration::from_secs(seconds));
+    let many = Many { from, count, time, shards, failures_max: 3, progress: false };
+    let played = seeds::play_many(many);
+    let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
+    assert!(played.heard > 0, "observers heard nothing");
+}
+
+#[test]
+fn seeds_that_once_failed() {
+    for seed in seeds::read(seeds::KEPT) {
+        for shards in [None, Some(1), Some(2), Some(3), Some(8)] {
+            if let Err(failure) = seeds::check(seed, shards) {
+                panic!("\n{failure}\n");
+            }
+        }
+    }
+}
+
+#[test]
+fn some_seeds() {
+    many(None, 0, 150, 5);
+}
+
+#[test]
+fn some_seeds_with_1_2_3_and_8_shards_everywhere() {
+    for shards in [1, 2, 3, 8] {
+        many(Some(shards), 5_000, 20, 2);
+    }
+}
+
+/// I9: one seed, one trace, byte for byte.
+#[test]
+fn one_seed_one_schedule() {
+    for seed in 0..6 {
+        let play = || match seeds::play(seed, None, Show::Keep(String::new())) {
+            Ok(outcome) => (outcome.hash, outcome.trace),
+            Err(failure) => panic!("\n{failure}\n"),
+        };
+        let (hash, trace) = play();
+        assert!(trace.lines().count() > 100);
+        assert_eq!((hash, trace), play(), "seed {seed}");
+    }
+}
