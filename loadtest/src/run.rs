@@ -6,7 +6,7 @@ use crate::outcome::{Outcome, Part, ServerUse};
 use crate::plan::Plan;
 use crate::server::ServerProcess;
 use anyhow::{Context, Result, anyhow};
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -38,7 +38,14 @@ pub struct Progress {
 pub fn run(plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Outcome> {
     plan.check()?;
     raise_descriptors()?;
+    let cpus = sched_getaffinity(None).context("the cpus of this thread")?;
     pin(plan.cpu)?;
+    let outcome = carry_out(plan, progress);
+    sched_setaffinity(None, &cpus).context("giving this thread its cpus back")?;
+    outcome
+}
+
+fn carry_out(plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Outcome> {
     let server = plan.server_pid.map(|pid| ServerProcess { pid });
     let rss = |settled: bool| match server {
         Some(server) if settled => server.settled_rss(),

@@ -32,8 +32,9 @@ impl Scenario {
             let id = self.ledger.new_frame(party, Kind::Void, &to, frame);
             self.world.write(outside, self.ledger.frame(id));
         }
+        // From now on: its post-removes may be heard before its own connection is seen to close.
+        self.ledger.ended(party, End::Refused);
         if self.chance.one_in(3) {
-            self.ledger.ended(party, End::Refused);
             self.world.finish(outside);
         }
     }

@@ -409,8 +409,9 @@ impl Ledger {
         match one.end {
             End::Open | End::Finished | End::Refused => one.subscriber.len(),
             End::Reset | End::Cut => {
-                let known = &self.processes[one.process][one.daemon];
-                let seen = |op: &Op| matches!(op, Op::Sent(sent) if known.has(*sent));
+                // What is known to have come before something need not have come at all.
+                let heard = |sent| self.parties.iter().any(|other| other.heard.has(sent));
+                let seen = |op: &Op| matches!(op, Op::Sent(sent) if heard(*sent));
                 let last = one.subscriber.ops().iter().rposition(seen);
                 one.settled.max(last.map_or(0, |last| last + 1))
             }
