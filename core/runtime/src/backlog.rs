@@ -3,13 +3,14 @@
 //! A backlog counts the bytes that it keeps in memory, whole blocks that it pins included. Over
 //! half of its limit it notes how much each sender adds; one that adds more than
 //! [`Limits::flood_bytes_max`] is named, so that it can be paused, until the backlog is below a
-//! quarter of its limit. A sender that adds little is never paused, however slow the reader is.
+//! quarter of its limit. Over three quarters, where many that add little would fill it together,
+//! whoever adds anything is named. While a reader keeps half of its limit free, nobody is.
 
 use crate::batch;
 use crate::block::{Block, SHARED_FROM_BYTES, Source, Span};
 use crate::ids::{ConnId, Kind, Now, ShardId};
 use crate::limits::Limits;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -17,7 +18,7 @@ use smallvec::SmallVec;
 const COPIED_BYTES_MAX: usize = 64 << 10;
 
 /// A connection that sent something: of this shard, or of another one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Origin {
     /// Its shard; `None` for this one.
     pub shard: Option<ShardId>,
@@ -57,8 +58,10 @@ pub struct Backlog {
     since: Now,
     /// Where the block begins that the last chunk shares.
     last_shared: usize,
-    charges: SmallVec<[(Origin, usize); 2]>,
-    paused: SmallVec<[Origin; 2]>,
+    /// What each sender added, and whether it was named.
+    charges: BTreeMap<Origin, (usize, bool)>,
+    /// Whether a sender waits because of it.
+    holds_up: bool,
 }
 
 impl Backlog {
@@ -71,8 +74,8 @@ impl Backlog {
             blocked: true,
             since: now,
             last_shared: 0,
-            charges: SmallVec::new(),
-            paused: SmallVec::new(),
+            charges: BTreeMap::new(),
+            holds_up: false,
         }
     }
 
@@ -96,9 +99,11 @@ impl Backlog {
         self.blocked = false;
     }
 
-    /// When the socket last took something.
-    pub fn since(&self) -> Now {
-        self.since
+    /// Whether the socket has taken nothing for `ms`, or for half of that while a sender waits:
+    /// to whoever waits for that sender in turn, it is no less than `ms`.
+    pub fn is_stalled(&self, now: Now, ms: u64) -> bool {
+        let ms = if self.holds_up { ms / 2 } else { ms };
+        self.since.plus_ms(ms) <= now
     }
 
     /// What waits, in order, in at most `count` slices.
@@ -158,15 +163,11 @@ impl Backlog {
         self.charge(origin?, end - start, limits)
     }
 
-    /// The senders that were named, who may go on.
+    /// The senders that were named, who may go on (or the connection ends).
     pub fn take_paused(&mut self) -> SmallVec<[Origin; 2]> {
-        self.charges.clear();
-        core::mem::take(&mut self.paused)
-    }
-
-    /// The senders that were named, when this connection ends.
-    pub fn into_paused(self) -> SmallVec<[Origin; 2]> {
-        self.paused
+        self.holds_up = false;
+        let charges = core::mem::take(&mut self.charges).into_iter();
+        charges.filter_map(|(origin, (_, named))| named.then_some(origin)).collect()
     }
 
     fn share(&mut self, whole: Bytes, start: usize, end: usize) {
@@ -189,18 +190,14 @@ impl Backlog {
     }
 
     fn charge(&mut self, origin: Origin, bytes: usize, limits: &Limits) -> Option<Origin> {
-        let known = self.charges.iter().position(|(charged, _)| *charged == origin);
-        let at = known.unwrap_or_else(|| {
-            self.charges.push((origin, 0));
-            self.charges.len() - 1
-        });
-        let charged = &mut self.charges[at].1;
+        let is_tight = self.bytes > limits.backlog_bytes_max / 4 * 3;
+        let (charged, named) = self.charges.entry(origin).or_default();
         *charged += bytes;
-        if *charged <= limits.flood_bytes_max || self.paused.contains(&origin) {
-            return None;
-        }
-        self.paused.push(origin);
-        Some(origin)
+        let floods = is_tight || *charged > limits.flood_bytes_max;
+        let is_new = floods && !*named;
+        *named |= floods;
+        self.holds_up |= floods;
+        is_new.then_some(origin)
     }
 }
 

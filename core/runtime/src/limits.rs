@@ -9,10 +9,11 @@ pub struct Limits {
     /// Bytes that wait for one connection to read them, counting what they pin; over it that
     /// connection is closed.
     pub backlog_bytes_max: usize,
-    /// How long a connection may take no byte while some wait for it; then it is closed.
+    /// How long a connection may take no byte while some wait for it; then it is closed. Half as
+    /// long while a sender is not read from because of it.
     pub stall_ms: u64,
     /// Bytes that one sender may add to one backlog that is over half its limit; then that sender
-    /// is not read from until the backlog is below a quarter.
+    /// is not read from until the backlog is below a quarter. Over three quarters it may add none.
     pub flood_bytes_max: usize,
     /// Single channels of one participant; over it the participant is closed.
     pub subscriptions_max: u32,

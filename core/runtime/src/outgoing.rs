@@ -119,7 +119,7 @@ impl Outgoing {
         if let Some(link) = self.links.get_mut(conn.0 as usize) {
             *link = Link { dirty: link.dirty, ..CLOSED };
         }
-        self.backlogs.remove(&conn).map(|backlog| backlog.into_paused()).unwrap_or_default()
+        self.backlogs.remove(&conn).map(|mut backlog| backlog.take_paused()).unwrap_or_default()
     }
 
     /// Pieces queued in this turn.
@@ -237,8 +237,8 @@ impl Outgoing {
 
     /// Connections for which something waits and that have taken nothing for `ms`.
     pub fn stalled(&self, now: Now, ms: u64) -> impl Iterator<Item = ConnId> + '_ {
-        let stalled = move |backlog: &Backlog| backlog.since().plus_ms(ms) <= now;
-        self.backlogs.iter().filter(move |(_, backlog)| stalled(backlog)).map(|(&conn, _)| conn)
+        let stalled = self.backlogs.iter().filter(move |(_, backlog)| backlog.is_stalled(now, ms));
+        stalled.map(|(&conn, _)| conn)
     }
 
     /// The usual way: nothing waited before.
