@@ -178,8 +178,8 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::dialect::Dialect;
     use crate::protocol::{Ferris, Found};
+    use wire::dialect::Dialect;
 
     fn outgoing(pattern: Pattern, channels: u32) -> Outgoing {
         let protocol = Arc::new(Ferris { dialect: Dialect::Astron });

@@ -70,11 +70,13 @@ impl Sockets {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("epoll")?;
         let mut conns = Vec::with_capacity(count as usize);
         for (index, addr) in (0..count).zip(addrs.iter().cycle()) {
-            let socket = connect_one(*addr, index / CONNECTIONS_PER_SOURCE)
-                .with_context(|| match index {
-                    0 => format!("no server at {addr}"),
-                    _ => format!("connection {index} of {count} to {addr}"),
-                })?;
+            let socket =
+                connect_one(*addr, index / CONNECTIONS_PER_SOURCE).with_context(
+                    || match index {
+                        0 => format!("no server at {addr}"),
+                        _ => format!("connection {index} of {count} to {addr}"),
+                    },
+                )?;
             let mark = epoll::EventData::new_u64(u64::from(index));
             epoll::add(&epoll, &socket, mark, epoll::EventFlags::IN).context("epoll")?;
             let (pending, tail) = (Vec::new(), Vec::new());

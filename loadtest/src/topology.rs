@@ -145,10 +145,10 @@ pub(crate) fn share(all: u32, part: u32, threads: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::dialect::Dialect;
     use crate::protocol::Ferris;
     use std::collections::BTreeSet;
     use std::sync::Arc;
+    use wire::dialect::Dialect;
 
     fn topology(pattern: Pattern, senders: u32, receivers: u32, channels: u32) -> Topology {
         let addr = ([127, 0, 0, 1], 1).into();

@@ -9,8 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Upper bounds of the turn times that are told apart, in nanoseconds; the last class is open.
 pub const TURN_NS_BOUNDS: [u64; 11] = [
-    1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 4_000_000, 16_000_000, 64_000_000,
-    256_000_000, 1_000_000_000,
+    1_000,
+    4_000,
+    16_000,
+    64_000,
+    256_000,
+    1_000_000,
+    4_000_000,
+    16_000_000,
+    64_000_000,
+    256_000_000,
+    1_000_000_000,
 ];
 
 /// What the engine itself counts on a shard.

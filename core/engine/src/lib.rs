@@ -5,8 +5,8 @@
 //! per message or per idle connection. The architecture page of the README has the order of a
 //! turn and why it is so.
 
-pub mod counters;
 mod connect;
+pub mod counters;
 mod cpus;
 mod listen;
 pub mod preflight;
@@ -52,7 +52,8 @@ pub struct Config {
     pub spin_us: u64,
     /// Bytes that may lie in one inbox between shards before sockets are no longer read.
     pub inflight_bytes_max: usize,
-    /// Receive buffers of a shard, a power of two, and bytes of each.
+    /// Receive buffers of a shard, a power of two, and bytes of each. Together they fit into a
+    /// core's cache: the kernel fills them in turn, and what it fills is read at once.
     pub buffers: (u16, usize),
 }
 
@@ -64,7 +65,7 @@ impl Default for Config {
             eventlogger: None,
             spin_us: 0,
             inflight_bytes_max: 8 << 20,
-            buffers: (256, 16 << 10),
+            buffers: (128, 4 << 10),
         }
     }
 }
@@ -142,13 +143,17 @@ pub fn start(
     for (me, port) in ports.into_iter().enumerate() {
         let events = config.eventlogger.map(event_socket).transpose();
         let events = events.map_err(system("cannot make a socket for the event logger"))?;
-        let listeners = sockets.iter_mut().filter_map(|(id, all)| Some((*id, all.pop()?))).collect();
+        let listeners =
+            sockets.iter_mut().filter_map(|(id, all)| Some((*id, all.pop()?))).collect();
         let (stop, counters, wakers) = (stop.clone(), counters.clone(), Arc::clone(&wakers));
         let (make, ready, config) = (Arc::clone(&make), ready.clone(), config.clone());
         let count = cpus.len();
         let run = move || async move {
-            let sizes =
-                RingSizes { entries: 1024, buffers: config.buffers.0, buffer_bytes: config.buffers.1 };
+            let sizes = RingSizes {
+                entries: 1024,
+                buffers: config.buffers.0,
+                buffer_bytes: config.buffers.1,
+            };
             let ring = Ring::new(sizes)?;
             let shard = make(ShardId(me as u16), count);
             let parts = Parts { shard, me, port, listeners, wakers, stop, counters, events };
@@ -161,7 +166,10 @@ pub fn start(
             .ring_depth(GLOMMIO_RING_DEPTH)
             .name(&format!("shard-{me}"))
             .spawn(run);
-        let failed = |error: glommio::GlommioError<()>| StartError::Shard { shard: me, why: error.to_string() };
+        let failed = |error: glommio::GlommioError<()>| StartError::Shard {
+            shard: me,
+            why: error.to_string(),
+        };
         shards.push(executor.map_err(failed)?);
     }
     drop(ready);
@@ -240,7 +248,8 @@ fn failure(shard: ExecutorJoinHandle<io::Result<()>>) -> Option<String> {
 }
 
 fn first_failure(shards: Vec<ExecutorJoinHandle<io::Result<()>>>) -> StartError {
-    let failed = shards.into_iter().map(failure).enumerate().find_map(|(shard, why)| Some((shard, why?)));
+    let failed =
+        shards.into_iter().map(failure).enumerate().find_map(|(shard, why)| Some((shard, why?)));
     let (shard, why) = failed.unwrap_or((0, "it ended before it began".into()));
     StartError::Shard { shard, why }
 }

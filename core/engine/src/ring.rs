@@ -119,7 +119,8 @@ impl Ring {
         const GETEVENTS: u32 = 1;
         // SAFETY: no argument is passed; every submission queued refers to descriptors and to
         // provided buffers only.
-        let entered = unsafe { self.uring.submitter().enter::<()>(submissions, 0, GETEVENTS, None) };
+        let entered =
+            unsafe { self.uring.submitter().enter::<()>(submissions, 0, GETEVENTS, None) };
         went_in(entered)
     }
 
@@ -199,7 +200,8 @@ impl Buffers {
     fn new(sizes: RingSizes) -> Buffers {
         assert!(sizes.buffers.is_power_of_two(), "a ring of buffers has a power of two of them");
         let size = size_of::<types::BufRingEntry>() * sizes.buffers as usize;
-        let layout = Layout::from_size_align(size, PAGE_BYTES).expect("a small page-aligned layout");
+        let layout =
+            Layout::from_size_align(size, PAGE_BYTES).expect("a small page-aligned layout");
         // SAFETY: the layout is not empty.
         let memory = unsafe { alloc_zeroed(layout) };
         let Some(base) = NonNull::new(memory.cast()) else { handle_alloc_error(layout) };

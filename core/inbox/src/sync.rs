@@ -16,7 +16,11 @@ pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering
 /// Waits for another thread to get on: spins first, then yields. `false`: come again instead.
 #[cfg(not(feature = "loom"))]
 pub(crate) fn wait(spins: u32) -> bool {
-    if spins < 128 { std::hint::spin_loop() } else { std::thread::yield_now() }
+    if spins < 128 {
+        std::hint::spin_loop()
+    } else {
+        std::thread::yield_now()
+    }
     true
 }
 

@@ -21,7 +21,10 @@ fn shard(me: usize, shards: usize, mut port: Port<Clocks>) {
             assert_eq!(clocks[from], heard[from] + 1, "in order, none lost, none doubled");
             for other in (0..shards).filter(|&other| other != from && other != me) {
                 let (known, ours) = (clocks[other], heard[other]);
-                assert!(known <= ours, "shard {me} heard {ours} of {other}, {from} already {known}");
+                assert!(
+                    known <= ours,
+                    "shard {me} heard {ours} of {other}, {from} already {known}"
+                );
             }
             heard[from] += 1;
         }

@@ -4,6 +4,7 @@
 //! blocks, to roles of this shard as mail, to other shards as entries of their batch. Nothing
 //! leaves the shard before the driver ends the turn.
 
+use crate::backlog::Origin;
 use crate::batch::Batch;
 use crate::block::{Block, Frame, SHARED_FROM_BYTES, Source, Span};
 use crate::channels::Subscribers;
@@ -12,7 +13,6 @@ use crate::ids::{ConnId, Kind, LinkId, Now, Participant, RoleId, ShardId};
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::outgoing::{Outgoing, Verdict};
-use crate::backlog::Origin;
 use crate::role::Effect;
 use crate::router::{Change, Changes, OverLimit, Router};
 use crate::uplink::{Uplink, Upstream};
@@ -79,15 +79,14 @@ pub struct Outbox {
 impl Outbox {
     pub(crate) fn new(config: ShardConfig) -> Outbox {
         assert!(
-            (1..=ShardId::COUNT_MAX).contains(&config.shards) && (config.me.0 as usize) < config.shards,
+            (1..=ShardId::COUNT_MAX).contains(&config.shards)
+                && (config.me.0 as usize) < config.shards,
             "a shard is one of 1 to 64"
         );
         let [a, b, c, d] = config.hash_seeds;
         let here = config.upstream == Some(config.me);
-        let changes = Changes {
-            shards: (config.shards > 1).then(Vec::new),
-            upstream: here.then(Vec::new),
-        };
+        let changes =
+            Changes { shards: (config.shards > 1).then(Vec::new), upstream: here.then(Vec::new) };
         Outbox {
             router: Router::new(ahash::RandomState::with_seeds(a, b, c, d), changes),
             outgoing: Outgoing::new(),
@@ -526,7 +525,8 @@ impl Outbox {
         self.large.clear();
         spent.extend(self.blocks.drain(1..));
         let own = core::mem::replace(&mut self.blocks[OWN_BLOCK as usize], own_block(Vec::new()));
-        self.own = own.into_parts().1.filter(|own| own.capacity() <= OWN_BYTES_MAX).unwrap_or_default();
+        self.own =
+            own.into_parts().1.filter(|own| own.capacity() <= OWN_BYTES_MAX).unwrap_or_default();
         self.own.clear();
         let mut verdicts = core::mem::take(&mut self.verdicts);
         for verdict in verdicts.drain(..) {

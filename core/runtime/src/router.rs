@@ -73,12 +73,18 @@ impl Router {
     }
 
     /// `who` subscribes `channel`.
-    pub fn add(&mut self, who: Participant, channel: u64, limits: &Limits) -> Result<(), OverLimit> {
+    pub fn add(
+        &mut self,
+        who: Participant,
+        channel: u64,
+        limits: &Limits,
+    ) -> Result<(), OverLimit> {
         if !self.ranges.is_empty() && who.is_local() && self.ranges.has(channel, who) {
             return Ok(());
         }
         let max = limits.subscriptions_max;
-        if who.is_local() && self.channels.count_of(who) >= max && !self.channels.has(channel, who) {
+        if who.is_local() && self.channels.count_of(who) >= max && !self.channels.has(channel, who)
+        {
             return Err(OverLimit { what: "single channels", max: max as usize });
         }
         let Some(added) = self.channels.add(channel, who) else { return Ok(()) };
@@ -158,7 +164,8 @@ impl Router {
             self.remove_ranges(who, low, high);
         }
         if self.changes.upstream.is_some() && !ranges.is_empty() {
-            let silent = ranges.iter().flat_map(|&(low, high)| self.ranges.gaps(low, high, |_| true));
+            let silent =
+                ranges.iter().flat_map(|&(low, high)| self.ranges.gaps(low, high, |_| true));
             self.tell_silent_pieces(silent.collect());
         }
         for _ in 0..budget {

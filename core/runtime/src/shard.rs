@@ -5,8 +5,8 @@
 //! [`Shard::flush`], then [`Shard::effects`] and [`Shard::recycle`]. Batches of other shards that
 //! lie in the inbox when sockets have been read are given before the bytes read (I2).
 
-use crate::batch::{self, Batch, Entry};
 use crate::backlog::Origin;
+use crate::batch::{self, Batch, Entry};
 use crate::block::{Block, Frame, Source};
 use crate::counts::{CloseReason, Counts};
 use crate::ids::{ConnId, LinkId, ListenerId, Now, RoleId, ShardId};

@@ -75,7 +75,9 @@ fn hear(set: &mut BTreeSet<u64>, change: Change) {
     let inside = |low, high| (0..CHANNELS).map(channel).filter(move |c| (low..=high).contains(c));
     match change {
         Change::Add(channel) => assert!(set.insert(channel), "first in: {channel} was there"),
-        Change::Remove(channel) => assert!(set.remove(&channel), "last out: {channel} was not there"),
+        Change::Remove(channel) => {
+            assert!(set.remove(&channel), "last out: {channel} was not there")
+        }
         Change::AddRange(low, high) => set.extend(inside(low, high)),
         Change::RemoveRange(low, high) => inside(low, high).for_each(|channel| {
             set.remove(&channel);
@@ -111,7 +113,8 @@ fn check(ops: &[Op]) {
             }
         }
         for at in 0..CHANNELS {
-            let has = |(&number, set): (&u32, &BTreeSet<u64>)| set.contains(&at).then(|| who(number));
+            let has =
+                |(&number, set): (&u32, &BTreeSet<u64>)| set.contains(&at).then(|| who(number));
             let wanted: BTreeSet<Participant> = model.iter().filter_map(has).collect();
             assert_eq!(receivers(&router, channel(at)), wanted, "channel {at} after {op:?}");
             let any = !wanted.is_empty();

@@ -179,8 +179,7 @@ fn a_slow_reader_gets_all_in_order_later() {
     let mut world = World::new(1, 3, Limits::default());
     world.send(0, 1, &subscribe(70));
     world.send(0, 2, &subscribe(70));
-    let frames: Vec<Vec<u8>> =
-        (0..90).map(|at| dg(&[70], &vec![at as u8; at * 97])).collect();
+    let frames: Vec<Vec<u8>> = (0..90).map(|at| dg(&[70], &vec![at as u8; at * 97])).collect();
     let room = 1234;
     world.shards[0].1.room.insert(ConnId(1), room);
     frames.iter().for_each(|frame| world.send(0, 0, frame));

@@ -1,10 +1,10 @@
 //! What observers do: subscribe, send, answer what they hear, leave in order or not, fail to read.
 
-use crate::ledger::{End, Kind, FIRST_SENDER};
+use crate::ledger::Violation;
+use crate::ledger::{End, FIRST_SENDER, Kind};
 use crate::model::Op;
 use crate::plan::Trouble;
 use crate::scenario::{ACT, Part, Scenario};
-use crate::ledger::Violation;
 use wire::control::ControlMessage;
 use wire::datagram;
 use wire::dialect::Dialect;
@@ -82,7 +82,9 @@ impl Scenario {
         let party = self.ledger.join(process, daemon, false);
         let now = self.world.now();
         self.world.trace.say(now, || {
-            format!("party {party} ({part:?}) of process {process} joins daemon {daemon} shard {shard}")
+            format!(
+                "party {party} ({part:?}) of process {process} joins daemon {daemon} shard {shard}"
+            )
         });
         self.add_conn(outside, party, process, daemon, part);
         let first = self.chance.between(0, 3);
@@ -150,8 +152,11 @@ impl Scenario {
     /// Subscribes on one connection and says so to what a second one of the process hears.
     fn subscribe_and_tell(&mut self, at: usize) {
         let process = self.conns[at].process;
-        let others: Vec<usize> =
-            self.usable().into_iter().filter(|&one| self.conns[one].process == process && one != at).collect();
+        let others: Vec<usize> = self
+            .usable()
+            .into_iter()
+            .filter(|&one| self.conns[one].process == process && one != at)
+            .collect();
         let Some(other) = self.chance.pick(&others) else { return };
         if self.chance.one_in(2) {
             self.subscribe(at);
@@ -187,9 +192,9 @@ impl Scenario {
         let Conn { party, outside, .. } = self.conns[at];
         let id = self.ledger.new_frame(party, Kind::Datagram, &to, frame);
         let now = self.world.now();
-        self.world.trace.say(now, || {
-            format!("party {party} sends message {id} of {bytes} bytes to {to:?}")
-        });
+        self.world
+            .trace
+            .say(now, || format!("party {party} sends message {id} of {bytes} bytes to {to:?}"));
         self.world.write(outside, self.ledger.frame(id));
     }
 
@@ -203,7 +208,8 @@ impl Scenario {
         let id = self.ledger.next_message() as u64;
         let to: Vec<Channel> = to.iter().copied().map(Channel).collect();
         let mut frame = Vec::new();
-        let payload = |out: &mut Vec<u8>| out.extend((0..bytes).map(|at| (at as u64 * 7 + id) as u8));
+        let payload =
+            |out: &mut Vec<u8>| out.extend((0..bytes).map(|at| (at as u64 * 7 + id) as u8));
         let sender = Channel(FIRST_SENDER + id);
         let msgtype = MsgType(self.chance.number() as u16);
         let written = datagram::write_datagram(&mut frame, &to, sender, msgtype, payload);
@@ -237,7 +243,10 @@ impl Scenario {
         let now = self.world.now();
         self.world.trace.say(now, || format!("party {party} stores message {id} to {to:?}"));
         let message = self.ledger.frame(id)[2..].to_vec();
-        self.control(at, ControlMessage::AddPostRemove { sender: Channel(sender), message: &message });
+        self.control(
+            at,
+            ControlMessage::AddPostRemove { sender: Channel(sender), message: &message },
+        );
     }
 
     /// Who clears a post-remove: in `openotp` there is no such field.

@@ -86,13 +86,23 @@ impl Tree {
     /// *after(z, f)* for each daemon `f`, for a message that enters at `enters` from somebody who
     /// has sent `sent` on the same connection and knew `known`. `origins` are all messages, by the
     /// daemon where they entered.
-    pub fn after(&self, enters: usize, known: &Known, sent: &Members, origins: &[Members]) -> Known {
+    pub fn after(
+        &self,
+        enters: usize,
+        known: &Known,
+        sent: &Members,
+        origins: &[Members],
+    ) -> Known {
         let mut after = known.clone();
         after[enters].add_all(sent);
         for (from, to) in self.away_from(enters) {
             let mut over = after[from].clone();
             let beyond = |at: &usize| {
-                if self.0[to] == Some(from) { self.is_below(*at, to) } else { !self.is_below(*at, from) }
+                if self.0[to] == Some(from) {
+                    self.is_below(*at, to)
+                } else {
+                    !self.is_below(*at, from)
+                }
             };
             (0..self.len()).filter(beyond).for_each(|at| over.take_all(&origins[at]));
             after[to].add_all(&over);

@@ -378,8 +378,7 @@ impl Core {
         let conn = free.expect("there are more numbers than connections");
         self.slots.insert(conn, end);
         self.open.insert(end, conn);
-        let fields =
-            [("shard", self.me.0 as u64), ("conn", conn.0 as u64), ("end", end.0 as u64)];
+        let fields = [("shard", self.me.0 as u64), ("conn", conn.0 as u64), ("end", end.0 as u64)];
         at.trace.note(at.now, "opened", &fields);
         if at.net.is_ready(at.now, end) {
             self.ready.insert(end);
@@ -401,8 +400,11 @@ impl Core {
                 continue;
             }
             if let Some(batch) = self.shard.take_batch(to) {
-                let fields =
-                    [("shard", self.me.0 as u64), ("to", to.0 as u64), ("bytes", batch.bytes() as u64)];
+                let fields = [
+                    ("shard", self.me.0 as u64),
+                    ("to", to.0 as u64),
+                    ("bytes", batch.bytes() as u64),
+                ];
                 at.trace.note(at.now, "push", &fields);
                 at.carrier.push(self.me, to, batch);
                 at.posts.push(Post::Pushed(to));

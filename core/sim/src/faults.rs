@@ -47,7 +47,10 @@ impl Scenario {
         self.ledger.did(party, Op::PostRemove(0, id));
         let message = self.ledger.frame(id)[2..].to_vec();
         let sender = wire::ids::Channel(0);
-        self.control(at, wire::control::ControlMessage::AddPostRemove { sender, message: &message });
+        self.control(
+            at,
+            wire::control::ControlMessage::AddPostRemove { sender, message: &message },
+        );
     }
 
     /// A frame that ends its connection.
@@ -170,4 +173,3 @@ impl Scenario {
 
 /// Alarms from this one on bring a daemon back.
 pub(crate) const RESTART: u64 = 100;
-

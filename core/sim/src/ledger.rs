@@ -235,17 +235,28 @@ impl Ledger {
         let dg = Datagram::parse(framing::body(frame));
         let id = dg.ok().map(|dg| dg.sender().0.wrapping_sub(FIRST_SENDER) as usize);
         let Some((id, message)) = id.and_then(|id| Some((id, self.messages.get(id)?))) else {
-            return Err(Violation::new("invented", format!("party {party} heard {} bytes", frame.len())));
+            return Err(Violation::new(
+                "invented",
+                format!("party {party} heard {} bytes", frame.len()),
+            ));
         };
         if message.frame != frame {
-            return Err(Violation::new("to the byte", format!("party {party} heard message {id} changed")));
+            return Err(Violation::new(
+                "to the byte",
+                format!("party {party} heard message {id} changed"),
+            ));
         }
         Ok(id)
     }
 
     fn check_once(&self, party: usize, id: usize) -> Result<(), Violation> {
         let (message, hearer) = (&self.messages[id], &self.parties[party]);
-        let what = || format!("party {party} heard message {id} ({:?}) of party {}", message.kind, message.party);
+        let what = || {
+            format!(
+                "party {party} heard message {id} ({:?}) of party {}",
+                message.kind, message.party
+            )
+        };
         if message.kind == Kind::Void {
             return Err(Violation::new("nothing after malformed bytes", what()));
         }
@@ -276,7 +287,10 @@ impl Ledger {
         if hearer.subscriber.ever(message.points, low, hearer.subscriber.len()) {
             return Ok(());
         }
-        let what = format!("party {party} heard message {id} of party {}, subscribed by it neither after {low} things done nor later", message.party);
+        let what = format!(
+            "party {party} heard message {id} of party {}, subscribed by it neither after {low} things done nor later",
+            message.party
+        );
         Err(Violation::new("no ghosts", what))
     }
 
@@ -331,7 +345,9 @@ impl Ledger {
                 more.add(id);
             }
             more.take_all(&self.processes[process][at]);
-            for party in self.parties.iter_mut().filter(|one| one.process == process && one.daemon == at) {
+            for party in
+                self.parties.iter_mut().filter(|one| one.process == process && one.daemon == at)
+            {
                 let done = party.subscriber.len();
                 party.done_when_known.extend(more.iter().map(|id| (id, done)));
             }
@@ -429,15 +445,16 @@ impl Ledger {
     pub fn wanted_below(&self, top: usize) -> u64 {
         let open = self.parties.iter().filter(|one| one.end == End::Open);
         let below = open.filter(|one| self.tree.is_below(one.daemon, top));
-        below.filter(|one| one.subscriber.now() != u64::MAX).fold(0, |all, one| all | one.subscriber.now())
+        below
+            .filter(|one| one.subscriber.now() != u64::MAX)
+            .fold(0, |all, one| all | one.subscriber.now())
     }
 
     /// Messages of this round: who sent them, where they entered, their points, their length.
     pub fn of_round(&self) -> impl Iterator<Item = (usize, usize, u64, usize)> + '_ {
-        let round = self.messages.iter().filter(|message| message.out && message.round == self.round);
-        round.map(|message| {
-            (message.party, message.daemon, message.points, message.frame.len())
-        })
+        let round =
+            self.messages.iter().filter(|message| message.out && message.round == self.round);
+        round.map(|message| (message.party, message.daemon, message.points, message.frame.len()))
     }
 
     /// Whether `daemon` is `top` or below it.

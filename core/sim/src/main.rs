@@ -10,7 +10,8 @@ use sim::trace::Show;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "usage: sim [--seeds N] [--from N] [--seconds S] [--shards N] | sim --replay SEED [--shards N]";
+const USAGE: &str =
+    "usage: sim [--seeds N] [--from N] [--seconds S] [--shards N] | sim --replay SEED [--shards N]";
 
 #[derive(Default)]
 struct Asked {

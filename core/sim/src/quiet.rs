@@ -15,9 +15,10 @@ impl Scenario {
     fn check_participants(&self) -> Result<(), Violation> {
         for at in self.daemons() {
             let daemon = &self.world.daemons[at];
-            let conns = self.conns.iter().filter(|conn| {
-                conn.daemon == at && self.ledger.end(conn.party) == End::Open
-            });
+            let conns = self
+                .conns
+                .iter()
+                .filter(|conn| conn.daemon == at && self.ledger.end(conn.party) == End::Open);
             let below = self.daemons().filter(|&below| self.plan.parents[below] == Some(at));
             let above = self.plan.parents[at].is_some();
             let wanted = conns.count() + below.count() + above as usize;
@@ -53,7 +54,8 @@ impl Scenario {
         }
         let wanted = self.ledger.wanted_below(0);
         if self.view.points != wanted {
-            let what = format!("the upstream was told {:x}, wanted is {wanted:x}", self.view.points);
+            let what =
+                format!("the upstream was told {:x}, wanted is {wanted:x}", self.view.points);
             return Err(Violation::new("the upstream knows the union", what));
         }
         let stored = self.ledger.stored_below(0).into_iter();
@@ -90,9 +92,10 @@ impl Scenario {
             let (mut up, mut down) = (0, 0);
             let wanted = self.ledger.wanted_below(at);
             for (sender, daemon, points, bytes) in self.ledger.of_round() {
-                let from_above = self.conns.iter().any(|conn| {
-                    conn.party == sender && conn.part == Part::Upstream
-                });
+                let from_above = self
+                    .conns
+                    .iter()
+                    .any(|conn| conn.party == sender && conn.part == Part::Upstream);
                 if self.ledger.is_below(daemon, at) && !(from_above && at == 0) {
                     up += bytes as u64;
                 } else if points & wanted != 0 || (from_above && at == 0) {

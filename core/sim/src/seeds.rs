@@ -57,7 +57,8 @@ pub fn play(seed: u64, shards: Option<usize>, show: Show) -> Result<Outcome, Fai
 /// Plays a seed, now and then twice: the trace must be the same.
 pub fn check(seed: u64, shards: Option<usize>) -> Result<Outcome, Failure> {
     let outcome = play(seed, shards, Show::Nothing)?;
-    if seed.is_multiple_of(TWICE_ONE_IN) && play(seed, shards, Show::Nothing)?.hash != outcome.hash {
+    if seed.is_multiple_of(TWICE_ONE_IN) && play(seed, shards, Show::Nothing)?.hash != outcome.hash
+    {
         let what = "two runs have two traces".into();
         return Err(Failure { seed, shards, rule: "one seed, one schedule".into(), what });
     }
@@ -157,7 +158,11 @@ fn report(many: &Many, begin: Instant, done: &AtomicU64, finished: impl Fn() -> 
         if last.elapsed() >= Duration::from_secs(5) {
             last = Instant::now();
             let (seeds, seconds) = (done.load(Ordering::Relaxed), begin.elapsed().as_secs_f64());
-            println!("sim: {seeds} of {} seeds, {:.0} per second", many.count, seeds as f64 / seconds);
+            println!(
+                "sim: {seeds} of {} seeds, {:.0} per second",
+                many.count,
+                seeds as f64 / seconds
+            );
         }
     }
 }

@@ -31,7 +31,10 @@ impl UpstreamView {
             ControlMessage::AddChannel(channel) => {
                 let point = universe.points(&[channel.0]);
                 if self.exact && self.points & point == point {
-                    return Err(Violation::new("first in", format!("{channel} was announced again")));
+                    return Err(Violation::new(
+                        "first in",
+                        format!("{channel} was announced again"),
+                    ));
                 }
                 self.points |= point;
             }

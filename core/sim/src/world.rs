@@ -206,9 +206,9 @@ impl World {
 
     /// The end at the upper side of the link of `daemon`, and at its own side.
     pub fn link_bytes(&self, daemon: usize) -> (u64, u64) {
-        self.links.get(&daemon).map_or((0, 0), |&end| {
-            (self.net.carried(end.peer()), self.net.carried(end))
-        })
+        self.links
+            .get(&daemon)
+            .map_or((0, 0), |&end| (self.net.carried(end.peer()), self.net.carried(end)))
     }
 
     /// Lets an observer listen at `address`.
@@ -536,4 +536,3 @@ impl World {
         self.events.insert((at.max(self.now), order), event);
     }
 }
-

@@ -102,10 +102,9 @@ impl<'a> ControlMessage<'a> {
             Control::RemoveRange => {
                 ControlMessage::RemoveRange(reader.channel()?, reader.channel()?)
             }
-            Control::AddPostRemove => ControlMessage::AddPostRemove {
-                sender: sender(reader)?,
-                message: reader.blob()?,
-            },
+            Control::AddPostRemove => {
+                ControlMessage::AddPostRemove { sender: sender(reader)?, message: reader.blob()? }
+            }
             Control::ClearPostRemoves => {
                 ControlMessage::ClearPostRemoves { sender: sender(reader)? }
             }
@@ -118,9 +117,8 @@ impl<'a> ControlMessage<'a> {
     /// Appends the whole frame to `out`; on error nothing is left behind.
     pub fn encode(&self, dialect: Dialect, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let kind = self.kind();
-        let number = kind
-            .number(dialect)
-            .ok_or(EncodeError::NotInDialect { name: kind.name(), dialect })?;
+        let number =
+            kind.number(dialect).ok_or(EncodeError::NotInDialect { name: kind.name(), dialect })?;
         let start = framing::begin_frame(out);
         out.push(1);
         out.extend_from_slice(&dialect.control_channel().0.to_le_bytes());

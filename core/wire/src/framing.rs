@@ -154,7 +154,8 @@ mod tests {
     fn the_longest_frame_in_pieces() {
         let wanted = vec![frame(BODY_BYTES_MAX, 3), frame(2, 1)];
         let stream = wanted.concat();
-        for cuts in [vec![1], vec![2], vec![1, 2, 3], vec![FRAME_BYTES_MAX - 1], vec![16384, 32768]] {
+        for cuts in [vec![1], vec![2], vec![1, 2, 3], vec![FRAME_BYTES_MAX - 1], vec![16384, 32768]]
+        {
             assert_eq!(frames(&stream, &cuts), wanted, "{cuts:?}");
         }
     }

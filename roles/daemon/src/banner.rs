@@ -15,7 +15,15 @@ pub fn show(config: &Config, running: &Running, web: Option<SocketAddr>, format:
     match format {
         LogFormat::Json => {
             let (dialect, cpus) = (dialect(config), &running.cpus);
-            info!(dialect, ?md, ?web, shards = cpus.len(), ?cpus, nofile = running.nofile, "serving");
+            info!(
+                dialect,
+                ?md,
+                ?web,
+                shards = cpus.len(),
+                ?cpus,
+                nofile = running.nofile,
+                "serving"
+            );
         }
         LogFormat::Text => {
             let text = text(config, running, md, web);

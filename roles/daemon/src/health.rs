@@ -53,12 +53,14 @@ impl Health {
     }
 }
 
+/// glommio calls a shard's thread by the name that the engine gives it and a number of its own,
+/// and the helper thread that it starts later likewise.
 fn thread_of(shard: usize) -> Option<u32> {
-    let name = format!("shard-{shard}");
+    let name = format!("shard-{shard}-");
     let tasks = fs::read_dir("/proc/self/task").ok()?;
     let named = |thread: &u32| {
         let comm = fs::read_to_string(format!("/proc/self/task/{thread}/comm"));
-        comm.is_ok_and(|comm| comm.trim_end() == name)
+        comm.is_ok_and(|comm| comm.starts_with(&name))
     };
-    tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok()).find(named)
+    tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok()).filter(named).min()
 }

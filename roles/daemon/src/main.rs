@@ -10,8 +10,8 @@ mod metrics;
 mod run;
 mod web;
 
-use cli::{Cli, Command};
 use clap::Parser;
+use cli::{Cli, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

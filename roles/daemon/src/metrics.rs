@@ -47,10 +47,16 @@ const fn gauge(name: &'static str, help: &'static str) -> Metric {
 const ENGINE: [(Metric, fn(&EngineCounts) -> u64); 8] = [
     (counter("turns", "Turns taken."), |counts| counts.turns),
     (counter("parks", "Times that a shard slept."), |counts| counts.parks),
-    (gauge("inbox_depth", "Batches of other shards at the last turn."), |counts| counts.inbox_depth),
-    (counter("choked_turns", "Turns without reading sockets, since an inbox was over its limit."), {
-        |counts| counts.choked_turns
+    (gauge("inbox_depth", "Batches of other shards at the last turn."), |counts| {
+        counts.inbox_depth
     }),
+    (
+        counter(
+            "choked_turns",
+            "Turns without reading sockets, since an inbox was over its limit.",
+        ),
+        { |counts| counts.choked_turns },
+    ),
     (counter("connections_accepted", "Connections accepted."), |counts| counts.accepted),
     (counter("accept_failures", "Accepts that failed."), |counts| counts.accept_failures),
     (counter("receives_without_buffer", "Receives that ended because no buffer was free."), {

@@ -108,7 +108,8 @@ fn hash_seeds() -> Result<[u64; 4], Failure> {
     let mut seeds = [0; 4];
     for seed in &mut seeds {
         let random = OsRng.try_next_u64();
-        *seed = random.map_err(|error| Failure::Other(anyhow::anyhow!("no randomness: {error}")))?;
+        *seed =
+            random.map_err(|error| Failure::Other(anyhow::anyhow!("no randomness: {error}")))?;
     }
     Ok(seeds)
 }

@@ -19,7 +19,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::net::SocketAddr;
-use post_removes::{Told, PostRemoves};
+use post_removes::{PostRemoves, Told};
 use runtime::{CloseReason, ConnId, Frame, Input, LinkId, ListenerId, Now, Outbox, Role, RoleId};
 use tracing::{debug, info, warn};
 use upstream::Upstream;
@@ -78,7 +78,8 @@ impl Role for MessageDirector {
             Input::ConnectFailed { why, .. } => self.upstream_failed(now, why, out),
             Input::Closed { conn, reason } => self.closed(now, conn, reason, out),
             Input::Told { from, message } => {
-                let told = Told::read(message).expect("instances of this role write what they read");
+                let told =
+                    Told::read(message).expect("instances of this role write what they read");
                 self.upstream.iter_mut().for_each(|upstream| upstream.told(from, &told, out));
             }
             Input::Wake { .. } => self.upstream.iter_mut().for_each(|upstream| upstream.dial(out)),
@@ -198,13 +199,7 @@ impl MessageDirector {
         }
     }
 
-    fn add_post_remove(
-        &mut self,
-        conn: ConnId,
-        sender: Channel,
-        message: &[u8],
-        out: &mut Outbox,
-    ) {
+    fn add_post_remove(&mut self, conn: ConnId, sender: Channel, message: &[u8], out: &mut Outbox) {
         let control = out.dialect().control_channel();
         if Datagram::parse(message).is_err()
             || datagram::control_message(message, control).is_some()

@@ -81,7 +81,10 @@ impl Upstream {
         let stored: Vec<_> = self.post_removes.values().flat_map(PostRemoves::iter).collect();
         if out.counts.upstream_connects > 1 && !stored.is_empty() {
             let again = stored.len();
-            info!(again, "the upstream may have sent post-removes of links that still stand; they are announced again");
+            info!(
+                again,
+                "the upstream may have sent post-removes of links that still stand; they are announced again"
+            );
         }
         for (sender, message) in stored {
             self.say(ControlMessage::AddPostRemove { sender, message }, out);

@@ -153,7 +153,16 @@ impl Config {
         let shards = root.get("shards", shards).unwrap_or_default();
         let shards_place = root.place_of("shards");
         roles::read(root, general.dialect, outside);
-        Config { file: PathBuf::new(), general, shards, shards_place, web, daemon, message_director, uberdogs }
+        Config {
+            file: PathBuf::new(),
+            general,
+            shards,
+            shards_place,
+            web,
+            daemon,
+            message_director,
+            uberdogs,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::section::Section;
 use crate::value::number;
 
+const INFLIGHT: &str = "inflight_bytes_max";
 /// Bytes of the length tag of a frame.
 const TAG_BYTES: u64 = 2;
 
@@ -38,15 +39,17 @@ const ROWS: [Row; 12] = [
     Row("upstream_queue_bytes_max", 0, 16 << 30, |to, n| {
         to.shard.upstream_queue_bytes_max = n as usize;
     }),
-    Row("inflight_bytes_max", 64 << 10, 1 << 30, |to, n| to.inflight_bytes_max = n as usize),
+    Row(INFLIGHT, 64 << 10, 1 << 30, |to, n| to.inflight_bytes_max = n as usize),
 ];
 
 /// Reads the section.
 pub fn read(section: &mut Section<'_>) -> Limits {
     let mut limits = Limits::default();
+    let mut says_inflight = false;
     for Row(key, low, high, set) in &ROWS {
         if let Some(value) = section.get(key, number(*low..=*high)) {
             set(&mut limits, value);
+            says_inflight |= *key == INFLIGHT;
         }
     }
     let (flood, backlog) = (limits.shard.flood_bytes_max, limits.shard.backlog_bytes_max);
@@ -54,6 +57,18 @@ pub fn read(section: &mut Section<'_>) -> Limits {
         let what =
             format!("{flood} is more than backlog_bytes_max ({backlog}): it would never hold");
         section.error_at("flood_bytes_max", what);
+    }
+    // What comes out of an inbox in one turn must fit into a backlog that is three quarters full.
+    let inflight_max = backlog / 4;
+    if limits.inflight_bytes_max > inflight_max {
+        if says_inflight {
+            let what = format!(
+                "{} is more than a quarter of backlog_bytes_max ({backlog})",
+                limits.inflight_bytes_max
+            );
+            section.error_at(INFLIGHT, what);
+        }
+        limits.inflight_bytes_max = inflight_max;
     }
     limits
 }

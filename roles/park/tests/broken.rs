@@ -294,3 +294,11 @@ fn overlapping_ranges() {
         ),
     );
 }
+
+#[test]
+fn an_inbox_must_fit_into_a_quarter_of_a_backlog() {
+    check(
+        "messagedirector:\n  limits: {backlog_bytes_max: 1048576, flood_bytes_max: 65536, inflight_bytes_max: 262145}\n",
+        "park.yml:2:84: messagedirector.limits.inflight_bytes_max: 262145 is more than a quarter of backlog_bytes_max (1048576)",
+    );
+}

@@ -92,3 +92,11 @@ fn anchors_work() {
     assert_eq!(config.web.unwrap().bind.address.port(), 5);
     assert_eq!(config.message_director.connect.unwrap(), "db.example:9");
 }
+
+#[test]
+fn an_inbox_follows_a_smaller_backlog() {
+    let config = config(
+        "messagedirector: {connect: a, limits: {backlog_bytes_max: 1048576, flood_bytes_max: 65536}}\n",
+    );
+    assert_eq!(config.message_director.limits.inflight_bytes_max, 262_144);
+}

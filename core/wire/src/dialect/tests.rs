@@ -3,19 +3,28 @@ use super::*;
 fn every_row_is_sound<I: Inbox + PartialEq + core::fmt::Debug>() {
     for &message in I::ALL {
         let shapes = Dialect::ALL.map(|dialect| message.shape(dialect));
-        assert!(shapes.iter().any(Option::is_some), "{}::{} has no number", I::NAME, message.name());
+        assert!(
+            shapes.iter().any(Option::is_some),
+            "{}::{} has no number",
+            I::NAME,
+            message.name()
+        );
         for (dialect, shape) in Dialect::ALL.into_iter().zip(shapes) {
             let Some(Shape { number, layout }) = shape else { continue };
             assert_eq!(I::from_number(dialect, number), Some(message));
-            let open = |kind: &Kind| {
-                matches!(kind, Kind::Packed | Kind::ZonesToEnd | Kind::FieldsToEnd)
-            };
+            let open =
+                |kind: &Kind| matches!(kind, Kind::Packed | Kind::ZonesToEnd | Kind::FieldsToEnd);
             let ends = layout.iter().rposition(|(_, kind)| open(kind));
-            assert!(ends.is_none_or(|at| at + 1 == layout.len()), "{message:?} goes on after the end");
+            assert!(
+                ends.is_none_or(|at| at + 1 == layout.len()),
+                "{message:?} goes on after the end"
+            );
         }
         for number in 0..=u16::MAX {
             let found = I::from_number(Dialect::Astron, MsgType(number));
-            assert!(found.is_none_or(|found| found.number(Dialect::Astron) == Some(MsgType(number))));
+            assert!(
+                found.is_none_or(|found| found.number(Dialect::Astron) == Some(MsgType(number)))
+            );
         }
     }
 }
