@@ -146,7 +146,7 @@ impl Channels {
     }
 
     /// Subscriptions in all, other shards' included.
-    pub fn len(&self) -> usize {
+    pub fn subscriptions(&self) -> usize {
         self.len
     }
 

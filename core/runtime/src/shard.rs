@@ -404,7 +404,7 @@ impl Shard {
 
     fn gauge(&mut self) {
         let Outbox { router, outgoing, uplink, counts, .. } = &mut self.out;
-        counts.subscriptions = router.channels.len() as u64;
+        counts.subscriptions = router.channels.subscriptions() as u64;
         counts.range_pieces = router.ranges.pieces() as u64;
         counts.backlog_bytes = outgoing.backlog_bytes();
         if let Uplink::Here(upstream) = uplink {

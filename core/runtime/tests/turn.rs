@@ -1,5 +1,7 @@
 //! Whole turns of one and two shards, driven by hand: what reaches which socket, in which order,
 //! when a socket is slow, a sender floods, or a turn is too full.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
 use runtime::{
     Block, CloseReason, ConnId, Effect, Input, Limits, ListenerId, Now, Outbox, Role, Shard,

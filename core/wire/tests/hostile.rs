@@ -1,5 +1,6 @@
 //! Bytes from anybody: cut anywhere, made up, or changed. FERRIS_FUZZ_CASES=N plays N cases of
 //! each property instead of the usual number.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;

@@ -43,8 +43,11 @@ const fn gauge(name: &'static str, help: &'static str) -> Metric {
     Metric { name, help, kind: MetricKind::Gauge, label: None }
 }
 
+/// Reads one figure.
+type Count = fn(&EngineCounts) -> u64;
+
 /// What the engine counts, beside the turn times.
-const ENGINE: [(Metric, fn(&EngineCounts) -> u64); 8] = [
+const ENGINE: [(Metric, Count); 8] = [
     (counter("turns", "Turns taken."), |counts| counts.turns),
     (counter("parks", "Times that a shard slept."), |counts| counts.parks),
     (gauge("inbox_depth", "Batches of other shards at the last turn."), |counts| {
