@@ -2,25 +2,19 @@
 
 mod ferris;
 
-use ferris::{Daemon, Participant, datagram, ferriswheel, free_address, page, wait_for};
+use ferris::{Daemon, Participant, datagram, ends};
 use std::path::Path;
-use std::process::{Output, Stdio};
 use std::time::Duration;
 use wire::control::ControlMessage;
 use wire::dialect::Dialect;
 use wire::framing::BODY_BYTES_MAX;
 use wire::ids::Channel;
 
-fn ends(arguments: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } =
-        ferriswheel().args(arguments).stderr(Stdio::piped()).output().unwrap();
-    (status.code(), String::from_utf8(stderr).unwrap())
-}
+const WEB: &str = "web: {bind: \"127.0.0.1:0\"}\n";
 
 fn start(dialect: Dialect, shards: &str, more: &str) -> Daemon {
-    let md = free_address();
     let general = format!("general: {{dialect: {}}}\nshards: {shards}\n", dialect.name());
-    Daemon::start(md, &format!("{general}messagedirector:\n  bind: {md}\n{more}"))
+    Daemon::start(&format!("{general}messagedirector:\n  bind: 127.0.0.1:0\n{more}"))
 }
 
 #[test]
@@ -52,45 +46,69 @@ fn what_is_wrong_is_said_with_its_place_and_code_2() {
 #[test]
 fn a_taken_port_is_code_2() {
     let daemon = start(Dialect::OpenOtp, "1", "");
-    let file = daemon.file();
-    let (code, said) = ends(&["run", file.to_str().unwrap()]);
-    assert_eq!(code, Some(2));
-    assert!(said.contains("park.yml:4:9: messagedirector.bind: cannot listen on"), "{said}");
+    let (md, folder) = (daemon.md, tempfile::tempdir().unwrap());
+    let file = folder.path().join("second.yml");
+    let file = file.to_str().unwrap();
+    let second = format!("shards: 1\nmessagedirector:\n  bind: {md}\n");
+    let page =
+        format!("shards: 1\nweb: {{bind: \"{md}\"}}\n{}", "messagedirector: {bind: 127.0.0.1:0}\n");
+    for (text, place) in [(second, "3:9: messagedirector.bind"), (page, "2:13: web.bind")] {
+        std::fs::write(file, text).unwrap();
+        let (code, said) = ends(&["run", file]);
+        assert_eq!(code, Some(2), "{said}");
+        let expected = format!("{file}:{place}: cannot listen on {md}");
+        assert!(said.contains(&expected), "{said}");
+    }
+}
+
+/// Sends from each to each: with several shards, within one and across.
+fn talk(all: &mut [Participant]) {
+    for from in 0..all.len() {
+        for to in (0..all.len()).filter(|&to| to != from) {
+            let text = format!("{from} to {to}");
+            all[from].send(100 + to as u64, text.as_bytes());
+            assert_eq!(all[to].hears(), text.as_bytes());
+        }
+    }
 }
 
 #[test]
 fn messages_are_routed_counted_and_shown() {
     for dialect in Dialect::ALL {
-        let web = free_address();
-        let daemon = start(dialect, "auto", &format!("web: {{bind: \"{web}\"}}\n"));
+        let daemon = start(dialect, "2", WEB);
         let mut all: Vec<_> = (0..8).map(|_| Participant::join(&daemon, dialect)).collect();
         for (own, participant) in (100..).zip(&mut all) {
             participant.subscribe(&daemon, own);
         }
-        // From each to each: with several shards, within one and across.
-        for from in 0..8 {
-            for to in (0..8).filter(|&to| to != from) {
-                let text = format!("{from} to {to}");
-                all[from].send(100 + to as u64, text.as_bytes());
-                assert_eq!(all[to].hears(), text.as_bytes());
-            }
-        }
-        assert_eq!(page(web, "/healthz"), (200, "ok\n".into()));
-        assert_eq!(page(web, "/readyz"), (200, "ready\n".into()));
-        let counted = || {
-            let (_, text) = page(web, "/metrics");
-            let line = text.lines().find(|line| line.starts_with("ferriswheel_deliveries_total{}"));
-            let count: u64 = line?.rsplit_once(' ')?.1.parse().ok()?;
-            (count >= 56).then_some(())
-        };
-        wait_for("56 deliveries on the page", counted);
+        talk(&mut all);
+        assert_eq!(daemon.page("/healthz"), (200, "ok\n".into()));
+        assert_eq!(daemon.page("/readyz"), (200, "ready\n".into()));
+        let heard = all.iter().map(|participant| participant.heard).sum();
+        daemon.await_metric("ferriswheel_deliveries_total", heard);
+        daemon.await_metric("ferriswheel_participants", 8);
         assert_eq!(daemon.stop().code(), Some(0));
     }
 }
 
 #[test]
+fn a_stop_says_what_was_left_behind() {
+    for dialect in Dialect::ALL {
+        let daemon = start(dialect, "2", "");
+        let mut hearer = Participant::join(&daemon, dialect);
+        hearer.subscribe(&daemon, 100);
+        let mut leaver = Participant::join(&daemon, dialect);
+        leaver.leave_word(100, b"the daemon stops");
+        // Behind the post-remove on the same way, so that it is stored when this is heard.
+        hearer.is_reached_by(&mut leaver, 100);
+        assert_eq!(daemon.stop().code(), Some(0));
+        assert_eq!(hearer.hears(), b"the daemon stops");
+        hearer.is_closed();
+    }
+}
+
+#[test]
 fn a_frame_in_pieces_and_the_longest_one() {
-    let daemon = start(Dialect::OpenOtp, "auto", "");
+    let daemon = start(Dialect::OpenOtp, "2", "");
     let mut hearer = Participant::join(&daemon, Dialect::OpenOtp);
     hearer.subscribe(&daemon, 100);
     let mut sender = Participant::join(&daemon, Dialect::OpenOtp);
@@ -109,7 +127,7 @@ fn a_frame_in_pieces_and_the_longest_one() {
 
 #[test]
 fn hostile_bytes_cost_only_their_sender() {
-    let daemon = start(Dialect::OpenOtp, "auto", "");
+    let daemon = start(Dialect::OpenOtp, "2", "");
     let mut hearer = Participant::join(&daemon, Dialect::OpenOtp);
     hearer.subscribe(&daemon, 100);
     let mut sender = Participant::join(&daemon, Dialect::OpenOtp);
@@ -130,7 +148,7 @@ fn hostile_bytes_cost_only_their_sender() {
 
 #[test]
 fn post_removes_are_sent_however_a_link_breaks() {
-    let daemon = start(Dialect::OpenOtp, "auto", "");
+    let daemon = start(Dialect::OpenOtp, "2", "");
     let mut hearer = Participant::join(&daemon, Dialect::OpenOtp);
     hearer.subscribe(&daemon, 100);
     for how in ["finishes", "breaks in a frame", "is malformed"] {
@@ -173,7 +191,7 @@ fn who_does_not_read_is_closed_and_nobody_else_waits() {
 #[test]
 fn starts_and_stops_again_and_again() {
     for _ in 0..10 {
-        let daemon = start(Dialect::OpenOtp, "auto", "");
+        let daemon = start(Dialect::OpenOtp, "2", "");
         let mut hearer = Participant::join(&daemon, Dialect::OpenOtp);
         hearer.subscribe(&daemon, 100);
         assert_eq!(hearer.hears_now(Duration::from_millis(1)), None);

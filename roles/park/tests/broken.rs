@@ -301,4 +301,8 @@ fn an_inbox_must_fit_into_a_quarter_of_a_backlog() {
         "messagedirector:\n  limits: {backlog_bytes_max: 1048576, flood_bytes_max: 65536, inflight_bytes_max: 262145}\n",
         "park.yml:2:84: messagedirector.limits.inflight_bytes_max: 262145 is more than a quarter of backlog_bytes_max (1048576)",
     );
+    check(
+        "messagedirector: {limits: {inflight_bytes_max: 16777217}}\n",
+        "park.yml:1:48: messagedirector.limits.inflight_bytes_max: 16777217 is more than a quarter of backlog_bytes_max (67108864)",
+    );
 }

@@ -95,8 +95,15 @@ fn anchors_work() {
 
 #[test]
 fn an_inbox_follows_a_smaller_backlog() {
-    let config = config(
-        "messagedirector: {connect: a, limits: {backlog_bytes_max: 1048576, flood_bytes_max: 65536}}\n",
-    );
-    assert_eq!(config.message_director.limits.inflight_bytes_max, 262_144);
+    for (limits, inflight_bytes_max) in [
+        ("backlog_bytes_max: 1048576, flood_bytes_max: 65536", 262_144),
+        ("backlog_bytes_max: 262144, flood_bytes_max: 65536", 65_536),
+        ("backlog_bytes_max: 1073741824", 8 << 20),
+        ("backlog_bytes_max: 1048576, flood_bytes_max: 65536, inflight_bytes_max: 262144", 262_144),
+        ("inflight_bytes_max: 16777216", 16 << 20),
+    ] {
+        let config = config(&format!("messagedirector: {{connect: a, limits: {{{limits}}}}}\n"));
+        let read = config.message_director.limits.inflight_bytes_max;
+        assert_eq!(read, inflight_bytes_max, "{limits}");
+    }
 }
