@@ -13,24 +13,25 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 /// Binds `address` once per shard; the kernel spreads connections over them. With port 0 all get
 /// the port that the first one was given.
 pub fn bind(address: SocketAddr, shards: usize) -> io::Result<(SocketAddr, Vec<Socket>)> {
-    // A plain bind first: with SO_REUSEPORT alone, a second daemon would join the first one
-    // instead of failing.
-    let probe = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    probe.set_reuse_address(true)?;
-    probe.bind(&address.into())?;
-    let address = probe.local_addr()?.as_socket().unwrap_or(address);
-    drop(probe);
-    let sockets = (0..shards).map(|_| listen(address)).collect::<io::Result<_>>()?;
+    // The first one listens alone before it lets others in: with SO_REUSEPORT from the start, a
+    // second daemon would join this one instead of failing.
+    let first = listen(address, false)?;
+    let address = first.local_addr()?.as_socket().unwrap_or(address);
+    first.set_reuse_port(true)?;
+    let mut sockets = vec![first];
+    for _ in 1..shards {
+        sockets.push(listen(address, true)?);
+    }
     Ok((address, sockets))
 }
 
-fn listen(address: SocketAddr) -> io::Result<Socket> {
+fn listen(address: SocketAddr, joins: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(joins)?;
     socket.bind(&address.into())?;
     socket.listen(ACCEPT_BACKLOG)?;
     Ok(socket)

@@ -129,7 +129,8 @@ impl Ring {
         self.drain_waiting();
         let time = time.map(types::Timespec::from);
         let args = time.iter().fold(types::SubmitArgs::new(), |args, time| args.timespec(time));
-        went_in(self.uring.submitter().submit_with_args(1, &args))
+        let awaited = usize::from(self.waiting.is_empty());
+        went_in(self.uring.submitter().submit_with_args(awaited, &args))
     }
 
     /// Moves up to `count` completions to `into`.

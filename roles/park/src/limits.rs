@@ -3,6 +3,7 @@
 use crate::section::Section;
 use crate::value::number;
 
+const FLOOD: &str = "flood_bytes_max";
 const INFLIGHT: &str = "inflight_bytes_max";
 /// Bytes of the length tag of a frame.
 const TAG_BYTES: u64 = 2;
@@ -29,7 +30,7 @@ const ROWS: [Row; 12] = [
     Row("participants_max", 1, 1 << 24, |to, n| to.shard.participants_max = n as usize),
     Row("backlog_bytes_max", 256 << 10, 16 << 30, |to, n| to.shard.backlog_bytes_max = n as usize),
     Row("stall_ms", 250, 3_600_000, |to, n| to.shard.stall_ms = n),
-    Row("flood_bytes_max", 64 << 10, 16 << 30, |to, n| to.shard.flood_bytes_max = n as usize),
+    Row(FLOOD, 64 << 10, 16 << 30, |to, n| to.shard.flood_bytes_max = n as usize),
     Row("subscriptions_max", 1, u32::MAX as u64, |to, n| to.shard.subscriptions_max = n as u32),
     Row("ranges_max", 1, 1 << 20, |to, n| to.shard.ranges_max = n as usize),
     Row("range_pieces_max", 16, 1 << 24, |to, n| to.shard.range_pieces_max = n as usize),
@@ -45,18 +46,22 @@ const ROWS: [Row; 12] = [
 /// Reads the section.
 pub fn read(section: &mut Section<'_>) -> Limits {
     let mut limits = Limits::default();
-    let mut says_inflight = false;
+    let (mut says_inflight, mut says_flood) = (false, false);
     for Row(key, low, high, set) in &ROWS {
         if let Some(value) = section.get(key, number(*low..=*high)) {
             set(&mut limits, value);
             says_inflight |= *key == INFLIGHT;
+            says_flood |= *key == FLOOD;
         }
     }
     let (flood, backlog) = (limits.shard.flood_bytes_max, limits.shard.backlog_bytes_max);
     if flood > backlog {
-        let what =
-            format!("{flood} is more than backlog_bytes_max ({backlog}): it would never hold");
-        section.error_at("flood_bytes_max", what);
+        if says_flood {
+            let what =
+                format!("{flood} is more than backlog_bytes_max ({backlog}): it would never hold");
+            section.error_at(FLOOD, what);
+        }
+        limits.shard.flood_bytes_max = backlog;
     }
     // What comes out of an inbox in one turn must fit into a backlog that is three quarters full.
     let inflight_max = backlog / 4;

@@ -94,6 +94,12 @@ fn anchors_work() {
 }
 
 #[test]
+fn what_a_flood_is_follows_a_smaller_backlog() {
+    let config = config("messagedirector: {connect: a, limits: {backlog_bytes_max: 524288}}\n");
+    assert_eq!(config.message_director.limits.shard.flood_bytes_max, 524_288);
+}
+
+#[test]
 fn an_inbox_follows_a_smaller_backlog() {
     for (limits, inflight_bytes_max) in [
         ("backlog_bytes_max: 1048576, flood_bytes_max: 65536", 262_144),
