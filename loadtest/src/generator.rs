@@ -296,11 +296,16 @@ impl Generator {
 
     /// Stops sending and waits until all has arrived, or nothing does for too long.
     fn drain(&mut self, gauge: &Gauge) -> Result<()> {
-        let (mut seen, mut seen_at) = (self.ledger.delivered, Instant::now());
-        while self.outstanding() > 0 && seen_at.elapsed() < self.plan.patience {
+        // A machine that stood still for seconds has not waited: one round counts as two naps at
+        // most.
+        let round_max = Duration::from_millis(2 * u64::from(NAP_MS));
+        let (mut seen, mut waited) = (self.ledger.delivered, Duration::ZERO);
+        while self.outstanding() > 0 && waited < self.plan.patience {
+            let began = Instant::now();
             self.turn(NAP_MS)?;
+            waited += began.elapsed().min(round_max);
             if self.ledger.delivered != seen {
-                (seen, seen_at) = (self.ledger.delivered, Instant::now());
+                (seen, waited) = (self.ledger.delivered, Duration::ZERO);
             }
             self.publish(gauge);
         }
