@@ -1,13 +1,15 @@
 //! Who subscribed a single channel, and which single channels a participant subscribed.
 //!
 //! ```text
-//! tables: channel -> (participant, node)        one subscriber: the entry says it all, 16 bytes
-//!                    (MANY, list)               several: a list of (participant, node)
-//! nodes:  channel, next, prev                   one per local subscription, 16 bytes: the
-//!                                               channels of one participant as a linked list
+//! tables: channel -> (participant, place)       one subscriber: the entry says it all, 16 bytes
+//!                    (MANY, list)               several: a list of (participant, place)
+//! owned:  participant -> [channel, ...]         what each one of this shard has, 8 bytes each
 //! ```
-//! Other shards are subscribers without nodes: they never leave as a whole. The channels are
-//! spread over 64 tables, so that growing moves a 64th of them at a time.
+//! A place is where the channel stands among those of the participant. What goes leaves its place
+//! to the last one, whose entry was touched not long ago where subscriptions come and go: a
+//! change misses the cache where it looks the channel up, and hardly anywhere else. Other shards
+//! are subscribers without places: they never leave as a whole. The channels are spread over 64
+//! tables, so that growing moves a 64th of them at a time.
 
 use crate::ids::Participant;
 use alloc::vec::Vec;
@@ -26,21 +28,15 @@ struct Entry {
     channel: u64,
     /// The only subscriber, or [`MANY`].
     who: u32,
-    /// Its node, or the list.
+    /// Its place, or the list.
     at: u32,
-}
-
-struct Node {
-    channel: u64,
-    next: u32,
-    prev: u32,
 }
 
 /// One of several subscribers of a channel.
 #[derive(Clone, Copy)]
 pub struct Member {
     who: u32,
-    node: u32,
+    place: u32,
 }
 
 impl Member {
@@ -56,12 +52,6 @@ struct Members {
     order: Vec<Member>,
     places: HashTable<u32>,
     locals: u32,
-}
-
-#[derive(Clone, Copy)]
-struct Owned {
-    head: u32,
-    count: u32,
 }
 
 /// The subscribers of a channel.
@@ -106,9 +96,7 @@ pub struct Channels {
     hasher: ahash::RandomState,
     lists: Vec<Members>,
     free_lists: Vec<u32>,
-    nodes: Vec<Node>,
-    free_node: u32,
-    owned: Vec<Owned>,
+    owned: Vec<Vec<u64>>,
     len: usize,
 }
 
@@ -120,8 +108,6 @@ impl Channels {
             hasher,
             lists: Vec::new(),
             free_lists: Vec::new(),
-            nodes: Vec::new(),
-            free_node: NONE,
             owned: Vec::new(),
             len: 0,
         }
@@ -152,7 +138,7 @@ impl Channels {
 
     /// Single channels of `who`, which is of this shard.
     pub fn count_of(&self, who: Participant) -> u32 {
-        self.owned.get(who.0 as usize).map_or(0, |owned| owned.count)
+        self.owned_by(who).len() as u32
     }
 
     /// Adds a subscription; `None` if it was there.
@@ -163,12 +149,8 @@ impl Channels {
         let rehash = |entry: &Entry| hasher.hash_one(entry.channel);
         let added = match table.entry(hash, |entry| entry.channel == channel, rehash) {
             TableEntry::Vacant(vacant) => {
-                let entry = vacant.insert(Entry { channel, who: who.0, at: NONE });
-                let place = entry.bucket_index();
-                let at = self.new_node(channel, who);
-                if let Some(entry) = self.tables[table_of(hash)].get_bucket_mut(place) {
-                    entry.at = at;
-                }
+                let at = own(&mut self.owned, channel, who);
+                vacant.insert(Entry { channel, who: who.0, at });
                 Added { first: true, first_local: who.is_local() }
             }
             TableEntry::Occupied(occupied) => {
@@ -188,19 +170,19 @@ impl Channels {
             return None;
         } else {
             let list = self.new_list();
-            self.lists[list as usize].push(Member { who: entry.who, node: entry.at });
+            self.lists[list as usize].push(Member { who: entry.who, place: entry.at });
             if let Some(entry) = self.tables[table].get_bucket_mut(at) {
                 (entry.who, entry.at) = (MANY, list);
             }
             list
         };
-        if self.lists[list as usize].place(who.0).is_some() {
+        if self.lists[list as usize].find(who.0).is_some() {
             return None;
         }
-        let node = self.new_node(entry.channel, who);
+        let place = own(&mut self.owned, entry.channel, who);
         let members = &mut self.lists[list as usize];
         let first_local = who.is_local() && members.locals == 0;
-        members.push(Member { who: who.0, node });
+        members.push(Member { who: who.0, place });
         Some(Added { first: false, first_local })
     }
 
@@ -210,34 +192,34 @@ impl Channels {
         let table = &mut self.tables[table_of(hash)];
         let mut found = table.find_entry(hash, |entry| entry.channel == channel).ok()?;
         let entry = found.get_mut();
-        let removed = if entry.who == who.0 {
-            let node = entry.at;
+        let (place, removed) = if entry.who == who.0 {
+            let place = entry.at;
             found.remove();
-            self.drop_node(node, who);
-            Removed { last: true, last_local: who.is_local() }
+            (place, Removed { last: true, last_local: who.is_local() })
         } else if entry.who == MANY {
             let list = entry.at;
             let members = &mut self.lists[list as usize];
-            let node = members.take(who.0)?;
+            let place = members.take(who.0)?;
             let last_local = who.is_local() && members.locals == 0;
             if let [only] = members.order[..] {
-                (entry.who, entry.at) = (only.who, only.node);
+                (entry.who, entry.at) = (only.who, only.place);
                 *members = Members::default();
                 self.free_lists.push(list);
             }
-            self.drop_node(node, who);
-            Removed { last: false, last_local }
+            (place, Removed { last: false, last_local })
         } else {
             return None;
         };
+        if who.is_local() {
+            self.disown(place, who);
+        }
         self.len -= 1;
         Some(removed)
     }
 
     /// Some single channel of `who`, which is of this shard.
     pub fn any_of(&self, who: Participant) -> Option<u64> {
-        let head = self.owned.get(who.0 as usize)?.head;
-        self.nodes.get(head as usize).map(|node| node.channel)
+        self.owned_by(who).last().copied()
     }
 
     /// The single channels of `who` from `low` to `high`, both included. Costs the lesser of the
@@ -247,15 +229,8 @@ impl Channels {
         if high - low < count as u64 {
             return (low..=high).filter(|&channel| self.has(channel, who)).collect();
         }
-        let mut found = Vec::new();
-        let mut at = self.owned.get(who.0 as usize).map_or(NONE, |owned| owned.head);
-        while let Some(node) = self.nodes.get(at as usize) {
-            if (low..=high).contains(&node.channel) {
-                found.push(node.channel);
-            }
-            at = node.next;
-        }
-        found
+        let owned = self.owned_by(who).iter().copied();
+        owned.filter(|channel| (low..=high).contains(channel)).collect()
     }
 
     /// Whether `who` subscribed `channel`.
@@ -263,7 +238,7 @@ impl Channels {
         let hash = self.hasher.hash_one(channel);
         let found = self.tables[table_of(hash)].find(hash, |entry| entry.channel == channel);
         found.is_some_and(|entry| match entry.who {
-            MANY => self.lists[entry.at as usize].place(who.0).is_some(),
+            MANY => self.lists[entry.at as usize].find(who.0).is_some(),
             only => only == who.0,
         })
     }
@@ -321,49 +296,41 @@ impl Channels {
         })
     }
 
-    fn new_node(&mut self, channel: u64, who: Participant) -> u32 {
-        if !who.is_local() {
-            return NONE;
-        }
-        if self.owned.len() <= who.0 as usize {
-            self.owned.resize(who.0 as usize + 1, Owned { head: NONE, count: 0 });
-        }
-        let owned = &mut self.owned[who.0 as usize];
-        let node = Node { channel, next: owned.head, prev: NONE };
-        let at = match self.nodes.get_mut(self.free_node as usize) {
-            Some(free) => {
-                let at = self.free_node;
-                self.free_node = free.next;
-                *free = node;
-                at
-            }
-            None => {
-                self.nodes.push(node);
-                self.nodes.len() as u32 - 1
-            }
-        };
-        if let Some(next) = self.nodes.get_mut(owned.head as usize) {
-            next.prev = at;
-        }
-        (owned.head, owned.count) = (at, owned.count + 1);
-        at
+    fn owned_by(&self, who: Participant) -> &[u64] {
+        self.owned.get(who.0 as usize).map_or(&[], Vec::as_slice)
     }
 
-    fn drop_node(&mut self, at: u32, who: Participant) {
-        let Some(node) = self.nodes.get_mut(at as usize) else { return };
-        let (next, prev) = (node.next, node.prev);
-        node.next = self.free_node;
-        self.free_node = at;
-        if let Some(next) = self.nodes.get_mut(next as usize) {
-            next.prev = prev;
-        }
+    /// Takes the channel at `place` from those of `who`: the last one takes its place.
+    fn disown(&mut self, place: u32, who: Participant) {
         let owned = &mut self.owned[who.0 as usize];
-        owned.count -= 1;
-        match self.nodes.get_mut(prev as usize) {
-            Some(prev) => prev.next = next,
-            None => owned.head = next,
+        let last = owned.pop().expect("who has a subscription has a channel");
+        if owned.len() <= owned.capacity() / 4 {
+            owned.shrink_to(owned.len() * 2);
+        }
+        let Some(gap) = owned.get_mut(place as usize) else { return };
+        *gap = last;
+        let hash = self.hasher.hash_one(last);
+        let entry = self.tables[table_of(hash)].find_mut(hash, |entry| entry.channel == last);
+        let entry = entry.expect("what a participant has is in the table");
+        if entry.who == MANY {
+            self.lists[entry.at as usize].moved(who.0, place);
+        } else {
+            entry.at = place;
         }
     }
+}
+
+/// Notes that `who` has `channel`, if it is of this shard; returns the place.
+fn own(owned: &mut Vec<Vec<u64>>, channel: u64, who: Participant) -> u32 {
+    if !who.is_local() {
+        return NONE;
+    }
+    let at = who.0 as usize;
+    if owned.len() <= at {
+        owned.resize_with(at + 1, Vec::new);
+    }
+    owned[at].push(channel);
+    owned[at].len() as u32 - 1
 }
 
 fn table_of(hash: u64) -> usize {
@@ -372,7 +339,7 @@ fn table_of(hash: u64) -> usize {
 }
 
 impl Members {
-    fn place(&self, who: u32) -> Option<usize> {
+    fn find(&self, who: u32) -> Option<usize> {
         if self.places.is_empty() {
             return self.order.iter().position(|member| member.who == who);
         }
@@ -395,9 +362,15 @@ impl Members {
         }
     }
 
-    /// Takes `who` out and returns its node. The last member takes its place.
+    /// The channel stands at `place` now among those of `who`.
+    fn moved(&mut self, who: u32, place: u32) {
+        let at = self.find(who).expect("who has a channel is among its subscribers");
+        self.order[at].place = place;
+    }
+
+    /// Takes `who` out and returns its place. The last member takes its place.
     fn take(&mut self, who: u32) -> Option<u32> {
-        let place = self.place(who)?;
+        let place = self.find(who)?;
         let last = self.order.len() - 1;
         let Members { order, places, .. } = self;
         if !places.is_empty() {
@@ -414,7 +387,7 @@ impl Members {
         }
         let member = order.swap_remove(place);
         self.locals -= Participant(member.who).is_local() as u32;
-        Some(member.node)
+        Some(member.place)
     }
 }
 
