@@ -12,25 +12,20 @@
 //! tables, so that growing moves a 64th of them at a time.
 
 use crate::ids::Participant;
+use crate::table::{Entry, Table};
 use alloc::vec::Vec;
 use core::array;
+use core::hint::black_box;
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry as TableEntry;
+use smallvec::SmallVec;
 
 const NONE: u32 = u32::MAX;
 const MANY: u32 = u32::MAX;
 const TABLES: usize = 64;
+/// How many channels are fetched at a time.
+pub const FETCHED_MAX: usize = 32;
 /// A list this long gets a map from participant to place.
 const LINEAR_MAX: usize = 32;
-
-#[derive(Clone, Copy)]
-struct Entry {
-    channel: u64,
-    /// The only subscriber, or [`MANY`].
-    who: u32,
-    /// Its place, or the list.
-    at: u32,
-}
 
 /// One of several subscribers of a channel.
 #[derive(Clone, Copy)]
@@ -86,13 +81,14 @@ pub struct Removed {
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct Cursor {
     table: usize,
-    bucket: usize,
-    buckets: usize,
+    /// Counts down, as entries move to lower places only.
+    left: usize,
+    places: usize,
 }
 
 /// The channel map of one shard.
 pub struct Channels {
-    tables: [HashTable<Entry>; TABLES],
+    tables: [Table; TABLES],
     hasher: ahash::RandomState,
     lists: Vec<Members>,
     free_lists: Vec<u32>,
@@ -104,7 +100,7 @@ impl Channels {
     /// An empty map whose hashes are keyed by `hasher`.
     pub fn new(hasher: ahash::RandomState) -> Channels {
         Channels {
-            tables: array::from_fn(|_| HashTable::new()),
+            tables: array::from_fn(|_| Table::default()),
             hasher,
             lists: Vec::new(),
             free_lists: Vec::new(),
@@ -117,7 +113,7 @@ impl Channels {
     #[inline]
     pub fn subscribers(&self, channel: u64) -> Subscribers<'_> {
         let hash = self.hasher.hash_one(channel);
-        match self.tables[table_of(hash)].find(hash, |entry| entry.channel == channel) {
+        match self.table(hash).find(hash, channel) {
             None => Subscribers::None,
             Some(entry) if entry.who == MANY => {
                 Subscribers::Many(&self.lists[entry.at as usize].order)
@@ -144,18 +140,15 @@ impl Channels {
     /// Adds a subscription; `None` if it was there.
     pub fn add(&mut self, channel: u64, who: Participant) -> Option<Added> {
         let hash = self.hasher.hash_one(channel);
-        let hasher = &self.hasher;
         let table = &mut self.tables[table_of(hash)];
-        let rehash = |entry: &Entry| hasher.hash_one(entry.channel);
-        let added = match table.entry(hash, |entry| entry.channel == channel, rehash) {
-            TableEntry::Vacant(vacant) => {
-                let at = own(&mut self.owned, channel, who);
-                vacant.insert(Entry { channel, who: who.0, at });
+        let added = match table.seek(hash, channel) {
+            Err(free) => {
+                let entry = Entry { channel, who: who.0, at: own(&mut self.owned, channel, who) };
+                table.insert(free, entry, |channel| self.hasher.hash_one(channel));
                 Added { first: true, first_local: who.is_local() }
             }
-            TableEntry::Occupied(occupied) => {
-                let place = occupied.bucket_index();
-                let entry = *occupied.get();
+            Ok(place) => {
+                let entry = *table.get_mut(place);
                 self.join(entry, table_of(hash), place, who)?
             }
         };
@@ -171,9 +164,8 @@ impl Channels {
         } else {
             let list = self.new_list();
             self.lists[list as usize].push(Member { who: entry.who, place: entry.at });
-            if let Some(entry) = self.tables[table].get_bucket_mut(at) {
-                (entry.who, entry.at) = (MANY, list);
-            }
+            let entry = self.tables[table].get_mut(at);
+            (entry.who, entry.at) = (MANY, list);
             list
         };
         if self.lists[list as usize].find(who.0).is_some() {
@@ -190,11 +182,11 @@ impl Channels {
     pub fn remove(&mut self, channel: u64, who: Participant) -> Option<Removed> {
         let hash = self.hasher.hash_one(channel);
         let table = &mut self.tables[table_of(hash)];
-        let mut found = table.find_entry(hash, |entry| entry.channel == channel).ok()?;
-        let entry = found.get_mut();
+        let found = table.seek(hash, channel).ok()?;
+        let entry = table.get_mut(found);
         let (place, removed) = if entry.who == who.0 {
             let place = entry.at;
-            found.remove();
+            table.remove(found, |channel| self.hasher.hash_one(channel));
             (place, Removed { last: true, last_local: who.is_local() })
         } else if entry.who == MANY {
             let list = entry.at;
@@ -217,6 +209,19 @@ impl Channels {
         Some(removed)
     }
 
+    /// Has the cache fetch what adding or removing `channels` is going to touch: the misses of
+    /// several are waited for at once, where changes made one by one wait for each.
+    pub fn fetch(&self, channels: &[u64], who: Participant) {
+        let hashes = channels.iter().map(|&channel| (self.hasher.hash_one(channel), channel));
+        let hashes: SmallVec<[(u64, u64); FETCHED_MAX]> = hashes.collect();
+        black_box(hashes.iter().fold(0, |sum, &(hash, _)| sum ^ self.table(hash).touch(hash)));
+        let owned = self.owned_by(who);
+        let entries =
+            hashes.iter().filter_map(|&(hash, channel)| self.table(hash).find(hash, channel));
+        let touched = entries.filter_map(|entry| owned.get(entry.at as usize));
+        black_box(touched.fold(0, |sum, channel| sum ^ channel));
+    }
+
     /// Some single channel of `who`, which is of this shard.
     pub fn any_of(&self, who: Participant) -> Option<u64> {
         self.owned_by(who).last().copied()
@@ -236,7 +241,7 @@ impl Channels {
     /// Whether `who` subscribed `channel`.
     pub fn has(&self, channel: u64, who: Participant) -> bool {
         let hash = self.hasher.hash_one(channel);
-        let found = self.tables[table_of(hash)].find(hash, |entry| entry.channel == channel);
+        let found = self.table(hash).find(hash, channel);
         found.is_some_and(|entry| match entry.who {
             MANY => self.lists[entry.at as usize].find(who.0).is_some(),
             only => only == who.0,
@@ -254,7 +259,7 @@ impl Channels {
             }
             return found;
         }
-        for entry in self.tables.iter().flat_map(HashTable::iter) {
+        for entry in self.tables.iter().flat_map(Table::iter) {
             let after = pieces.partition_point(|&(low, _)| low <= entry.channel);
             if after > 0 && entry.channel <= pieces[after - 1].1 {
                 found.push(entry.channel);
@@ -271,22 +276,27 @@ impl Channels {
         let (mut cursor, mut left) = (from, count);
         while cursor.table < TABLES {
             let table = &self.tables[cursor.table];
-            if cursor.buckets != table.num_buckets() {
-                (cursor.bucket, cursor.buckets) = (0, table.num_buckets());
+            if cursor.places != table.places() {
+                (cursor.left, cursor.places) = (table.places(), table.places());
             }
-            while cursor.bucket < cursor.buckets {
+            while cursor.left > 0 {
                 if left == 0 {
                     return Some(cursor);
                 }
-                if let Some(entry) = table.get_bucket(cursor.bucket) {
+                if let Some(entry) = table.at(cursor.left - 1) {
                     each(entry.channel);
                     left -= 1;
                 }
-                cursor.bucket += 1;
+                cursor.left -= 1;
             }
             cursor = Cursor { table: cursor.table + 1, ..Cursor::default() };
         }
         None
+    }
+
+    #[inline]
+    fn table(&self, hash: u64) -> &Table {
+        &self.tables[table_of(hash)]
     }
 
     fn new_list(&mut self) -> u32 {
@@ -310,8 +320,9 @@ impl Channels {
         let Some(gap) = owned.get_mut(place as usize) else { return };
         *gap = last;
         let hash = self.hasher.hash_one(last);
-        let entry = self.tables[table_of(hash)].find_mut(hash, |entry| entry.channel == last);
-        let entry = entry.expect("what a participant has is in the table");
+        let table = &mut self.tables[table_of(hash)];
+        let found = table.seek(hash, last).expect("what a participant has is in the table");
+        let entry = table.get_mut(found);
         if entry.who == MANY {
             self.lists[entry.at as usize].moved(who.0, place);
         } else {

@@ -20,6 +20,7 @@ pub mod ranges;
 mod role;
 pub mod router;
 mod shard;
+mod table;
 mod uplink;
 
 pub use batch::Batch;

@@ -66,6 +66,8 @@ pub struct Outbox {
     pub(crate) effects: Vec<Effect>,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) timers: BinaryHeap<Reverse<(Now, RoleId, u64)>>,
+    /// A single subscription came or went lately: more are likely to follow.
+    pub(crate) churns: bool,
     own: Vec<u8>,
     batches: Vec<Batch>,
     /// Large frames of this turn: for which shards (a bit each), and where.
@@ -102,6 +104,7 @@ impl Outbox {
             effects: Vec::new(),
             verdicts: Vec::new(),
             timers: BinaryHeap::new(),
+            churns: false,
             own: Vec::new(),
             batches: (0..config.shards).map(|_| Batch::default()).collect(),
             large: Vec::new(),
@@ -190,6 +193,7 @@ impl Outbox {
 
     /// `who` subscribes a channel.
     pub fn subscribe(&mut self, who: Participant, channel: Channel) -> Result<(), OverLimit> {
+        self.churns = true;
         let done = self.router.add(who, channel.0, &self.config.limits);
         self.tell_changes();
         done
@@ -197,6 +201,7 @@ impl Outbox {
 
     /// `who` leaves a channel.
     pub fn unsubscribe(&mut self, who: Participant, channel: Channel) -> Result<(), OverLimit> {
+        self.churns = true;
         let done = self.router.remove(who, channel.0, &self.config.limits);
         self.tell_changes();
         done

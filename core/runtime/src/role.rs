@@ -7,11 +7,19 @@ use crate::outbox::Outbox;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use wire::ids::Channel;
 
 /// A state machine on a shard: Message Director, State Server, and so on.
 pub trait Role {
     /// Takes one input. What it wants done it pushes into `out`; it never waits.
     fn step(&mut self, now: Now, input: Input<'_>, out: &mut Outbox);
+
+    /// The channel whose subscription a frame is going to change, as far as a glance at it tells.
+    /// Where subscriptions come and go, the shard has it fetched before the frame's turn comes.
+    fn foresee(&self, frame: Frame<'_>, out: &Outbox) -> Option<Channel> {
+        let _ = (frame, out);
+        None
+    }
 }
 
 /// What can happen to a role.

@@ -8,6 +8,7 @@
 use crate::backlog::Origin;
 use crate::batch::{self, Batch, Entry};
 use crate::block::{Block, Frame, Source};
+use crate::channels::FETCHED_MAX;
 use crate::counts::{CloseReason, Counts};
 use crate::ids::{ConnId, LinkId, ListenerId, Now, RoleId, ShardId};
 use crate::mailbox::{LetterKind, Mailbox};
@@ -21,11 +22,14 @@ use alloc::vec::{self, Vec};
 use bytes::Bytes;
 use core::cmp::Reverse;
 use core::net::SocketAddr;
+use smallvec::SmallVec;
 use wire::datagram::Datagram;
 use wire::framing::{self, Assembly};
 
 /// How often a shard with backlogs looks for connections that do not read.
 const STALL_CHECK_MS: u64 = 250;
+/// With fewer subscriptions than this the channel map lies in the cache as it is.
+const FETCH_FROM: usize = 8 << 10;
 
 #[derive(Default)]
 struct Conn {
@@ -291,16 +295,20 @@ impl Shard {
             whole.into_iter().for_each(|frame| self.step_assembled(now, conn, frame));
         }
         let index = self.out.reserve();
+        let mut foreseen = at;
         while let Some((bytes, _)) = framing::split_frame(&block.bytes()[at..]) {
             if self.role_of(conn).is_none() {
                 break;
+            }
+            if self.out.churns && at >= foreseen {
+                foreseen = at + self.foresee(conn, &block.bytes()[at..]);
             }
             if self.out.is_full() {
                 let rest = block.again();
                 self.out.blocks[index as usize] = rest;
                 return self.work.push_front(Work::Received(conn, block, at));
             }
-            self.step_frame(now, conn, Frame::new(bytes, index, at));
+            self.step_frame(now, conn, bytes, index, at);
             at += bytes.len();
         }
         if self.role_of(conn).is_some() && at < block.bytes().len() {
@@ -309,22 +317,46 @@ impl Shard {
         self.out.blocks[index as usize] = block;
     }
 
+    /// Fetches what the next few frames of `bytes` are going to change; returns how long they are.
+    fn foresee(&mut self, conn: ConnId, bytes: &[u8]) -> usize {
+        self.out.churns = false;
+        let channels = &self.out.router.channels;
+        let Some(role) = self.role_of(conn) else { return 0 };
+        if channels.subscriptions() < FETCH_FROM {
+            return bytes.len();
+        }
+        let (mut at, mut foreseen) = (0, SmallVec::<[u64; FETCHED_MAX]>::new());
+        while foreseen.len() < FETCHED_MAX
+            && let Some((frame, _)) = framing::split_frame(&bytes[at..])
+        {
+            let frame = Frame::new(frame, 0, at);
+            let role = &self.roles[role.0 as usize];
+            let Some(channel) = role.foresee(frame, &self.out) else { break };
+            foreseen.push(channel.0);
+            at += frame.bytes().len();
+        }
+        channels.fetch(&foreseen, conn.into());
+        at
+    }
+
     /// Steps a frame that came in several reads: it is a block of its own.
     fn step_assembled(&mut self, now: Now, conn: ConnId, frame: Vec<u8>) {
         let index = self.out.reserve();
-        self.step_frame(now, conn, Frame::new(&frame, index, 0));
+        self.step_frame(now, conn, &frame, index, 0);
         self.out.blocks[index as usize] = Block::owned(frame, Source::Conn(conn));
     }
 
+    /// Steps the frame `bytes` at `start` of a block. The input is made in the place that the role
+    /// reads it from: a copy made at once would wait for all stores before it.
     #[inline]
-    fn step_frame(&mut self, now: Now, conn: ConnId, frame: Frame<'_>) {
+    fn step_frame(&mut self, now: Now, conn: ConnId, bytes: &[u8], block: u32, start: usize) {
         self.out.counts.frames_in += 1;
         let Some(role) = self.role_of(conn) else { return };
-        if frame.body().len() > self.out.config.limits.frame_bytes_max {
+        if framing::body(bytes).len() > self.out.config.limits.frame_bytes_max {
             self.out.close(conn, CloseReason::FrameTooLong);
             return self.follow_up(now);
         }
-        self.step(now, role, Input::Frame { conn, frame });
+        self.step(now, role, Input::Frame { conn, frame: Frame::new(bytes, block, start) });
     }
 
     /// Steps the entries of a batch, from `at` on.

@@ -92,6 +92,8 @@ fn check(ops: &[Op]) {
     let mut model: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
     let mut upstream = BTreeSet::new();
     for op in ops {
+        let all: Vec<u64> = (0..CHANNELS).map(channel).collect();
+        (0..6).for_each(|at| router.channels.fetch(&all, who(at)));
         apply(&mut router, op, &limits);
         match *op {
             Op::Add(at, c) => drop(model.entry(at).or_default().insert(c)),

@@ -87,6 +87,17 @@ impl Role for MessageDirector {
             Input::Datagram { .. } => unreachable!("a Message Director subscribes nothing itself"),
         }
     }
+
+    fn foresee(&self, frame: Frame<'_>, out: &Outbox) -> Option<Channel> {
+        let control = out.dialect().control_channel();
+        let rest = datagram::control_message(frame.body(), control)?;
+        match ControlMessage::decode(out.dialect(), rest) {
+            Ok(ControlMessage::AddChannel(channel) | ControlMessage::RemoveChannel(channel)) => {
+                Some(channel)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl MessageDirector {
