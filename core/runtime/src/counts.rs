@@ -69,6 +69,7 @@ counts! {
     Gauge range_pieces = "range_pieces" "Pieces of ranges subscribed now, other shards' included.";
     Gauge post_removes = "post_removes" "Post-removes stored now.";
     Gauge backlog_bytes = "backlog_bytes" "Bytes that wait for slow connections now.";
+    Gauge upstream_up = "upstream_up" "Whether the upstream link stands now: 1 or 0.";
     Gauge upstream_queue_bytes = "upstream_queue_bytes" "Bytes that wait for the upstream link now.";
     Counter dropped_no_recipient = "messages_dropped" {"reason": "no_recipient"} "Messages dropped.";
     Counter dropped_unknown_control = "messages_dropped" {"reason": "unknown_control"} "Messages dropped.";

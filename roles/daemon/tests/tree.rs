@@ -17,6 +17,7 @@ const WORDS: u64 = 200;
 const POST_REMOVES: &str = "ferriswheel_post_removes";
 const POST_REMOVES_SENT: &str = "ferriswheel_post_removes_sent_total";
 const PARTICIPANTS: &str = "ferriswheel_participants";
+const UPSTREAM_UP: &str = "ferriswheel_upstream_up";
 const WAITING_BYTES: &str = "ferriswheel_upstream_queue_bytes";
 
 fn daemon(dialect: Dialect, shards: u16, name: &str, director: &str) -> Daemon {
@@ -95,7 +96,7 @@ impl Parties {
 
 /// The leaf's link is down, and what should go up waits.
 fn waits(leaf: &Daemon) -> bool {
-    leaf.metric(WAITING_BYTES) > 0
+    leaf.metric(WAITING_BYTES) > 0 && leaf.metric(UPSTREAM_UP) == 0
 }
 
 fn the_root_dies_and_comes_back(dialect: Dialect) {
@@ -116,6 +117,7 @@ fn the_root_dies_and_comes_back(dialect: Dialect) {
 
     let above = root(dialect, at);
     parties.numbers_flow();
+    assert_eq!([&leaf_a, &leaf_b].map(|leaf| leaf.metric(UPSTREAM_UP)), [1, 1]);
     // The leaf has told the new root what it told the old one.
     above.await_metric(POST_REMOVES, 1);
     let Parties { hearer, mut sender, .. } = parties;

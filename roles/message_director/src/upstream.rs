@@ -71,6 +71,7 @@ impl Upstream {
     pub fn connected(&mut self, now: Now, conn: ConnId, out: &mut Outbox) {
         (self.conn, self.since) = (Some(conn), now);
         out.counts.upstream_connects += 1;
+        out.counts.upstream_up = 1;
         let UpstreamConfig { name, url, .. } = &self.config;
         if !name.is_empty() {
             self.say(ControlMessage::SetConName(name.as_bytes()), out);
@@ -102,6 +103,7 @@ impl Upstream {
     /// The link is gone.
     pub fn lost(&mut self, now: Now, reason: CloseReason, out: &mut Outbox) {
         self.conn = None;
+        out.counts.upstream_up = 0;
         out.upstream_down();
         if now >= self.since.plus_ms(SOUND_MS) {
             self.failures = 0;
