@@ -4,6 +4,7 @@
 
 mod banner;
 mod cli;
+mod dc;
 mod health;
 mod log;
 mod metrics;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let Cli { command, log } = Cli::parse();
     match command {
         Some(Command::Check { config }) => run::check(&config),
+        Some(Command::Dc(command)) => dc::run(&command),
         Some(Command::Run { config }) => run::run(config.as_deref(), &log),
         None => run::run(None, &log),
     }
