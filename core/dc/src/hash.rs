@@ -64,6 +64,9 @@ pub fn astron_hash(schema: &Schema) -> Result<u32, AstronHashUnknown> {
     if schema.redeclared != Keywords::default() {
         return Err(AstronHashUnknown("keywords declared again"));
     }
+    if schema.renames_text {
+        return Err(AstronHashUnknown("typedefs of string and blob"));
+    }
     let members = schema.fields().iter().flat_map(Field::members);
     if members.clone().any(|member| has_wide_range(&member.of)) {
         return Err(AstronHashUnknown("ranges beyond 31 bits"));

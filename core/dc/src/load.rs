@@ -94,6 +94,7 @@ impl<'a> Loader<'a> {
             fields: Vec::new(),
             keywords: known.map(str::to_owned).into(),
             redeclared: Keywords::default(),
+            renames_text: false,
             by_name: names(),
         };
         let (types, declared) = (names(), BTreeMap::new());
@@ -129,7 +130,10 @@ impl<'a> Loader<'a> {
                 self.declare_type(&switch.name, named);
             }
             Declaration::Typedef(typedef) => {
-                let named = self.parameter_type(typedef).map_or(Named::Wrong, Named::Type);
+                let of = self.parameter_type(typedef);
+                let is_text = of.as_ref().is_some_and(|of| matches!(of.shape, Shape::Text(_)));
+                self.schema.renames_text |= is_text;
+                let named = of.map_or(Named::Wrong, Named::Type);
                 if let Some(default) = &typedef.default {
                     self.diagnostics.error(default.span, "a typedef has no default");
                 }

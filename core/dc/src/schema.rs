@@ -135,6 +135,8 @@ pub struct Schema {
     pub(crate) keywords: Vec<String>,
     /// Keywords that a file declared though they are known from the beginning.
     pub(crate) redeclared: Keywords,
+    /// Whether a typedef gives a string or a blob another name.
+    pub(crate) renames_text: bool,
     pub(crate) by_name: Names<String, ClassId>,
 }
 

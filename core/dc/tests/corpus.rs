@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use dc::{
-    FieldKind, Options, Rules, Schema, Source, ValueError, classic_hash, format, panda_hash,
-    parse_value,
+    FieldKind, Options, Rules, Schema, Source, ValueError, astron_hash, classic_hash, format,
+    panda_hash, parse_value,
 };
 
 const HARBOUR: &str = include_str!("corpus/harbour.dc");
@@ -35,6 +35,26 @@ fn hashes_are_those_of_the_originals() {
     assert_eq!(panda_hash(&load(&[HARBOUR], Rules::Modern)), 0x0304_9dd4);
     assert_eq!(panda_hash(&load(&[TYPES], Rules::Modern)), 0x9d48_48e6);
     assert_eq!(classic_hash(&load(&[CLASSIC], Rules::Classic)), Some(0x0070_5481));
+}
+
+/// Where nobody has written down what Astron does, its hash is not told.
+#[test]
+fn astrons_hash_is_told_where_it_is_known() {
+    let hash = |text| astron_hash(&load(&[text], Rules::Modern)).ok();
+    let panda = |text| panda_hash(&load(&[text], Rules::Modern));
+    let plain = "dclass A { f(int8 x, string(1-5)) ram; };";
+    assert_eq!(hash(plain), Some(panda(plain)));
+    // Nothing but the number of parameters, at the tenth prime.
+    assert_eq!(hash("dclass A { f(float32 x); };"), Some(panda("dclass A { f(); };") + 29));
+    for unknown in [
+        "keyword k; dclass A { f() k; };",
+        "keyword ram;",
+        "typedef string word;",
+        "dclass A { f(uint8array); };",
+        "dclass A { f(uint32(0-4000000000)); };",
+    ] {
+        assert_eq!(hash(unknown), None, "{unknown}");
+    }
 }
 
 #[test]
