@@ -3,8 +3,8 @@
 //! Nothing here allocates but [`text`].
 
 use crate::describe::describe_number;
-use crate::types::{Array, Basic, Float, Integer, Member, Shape, SwitchType, Text, Type};
 use crate::value::{TextPolicy, ValueError};
+use crate::value_type::{Array, Basic, Float, Integer, Member, Shape, SwitchType, Text, Type};
 use std::fmt::Write;
 
 /// Checks that `bytes` begin with a value of type `of`; they begin behind it then.

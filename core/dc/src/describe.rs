@@ -1,7 +1,7 @@
 //! Types and fields as DC text again.
 
 use crate::schema::{Field, FieldKind, Schema};
-use crate::types::{Array, Legacy, Member, Ranges, Shape, Type};
+use crate::value_type::{Array, Legacy, Member, Ranges, Shape, Type};
 use std::fmt;
 
 /// A field as a DC file has it, without its default.

@@ -5,6 +5,8 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 /// After so many errors the rest is not said.
 pub const ERRORS_MAX: usize = 50;
+/// A longer word is like no other.
+const WORD_BYTES_MAX: usize = 64;
 /// What a message shows of a line at most, in bytes: lines of hostile files can be long.
 const LINE_BYTES_MAX: usize = 400;
 
@@ -123,4 +125,17 @@ fn excerpt(text: &str, span: Span) -> (&str, usize, usize) {
 
 fn char_start(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+/// The one of `known` that was probably meant by `word`.
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = if word.len() <= WORD_BYTES_MAX { word } else { "" };
+    let far = |known: &str| strsim::osa_distance(word, known);
+    let near = |known: &&str| far(known) <= (known.len().min(word.len()) / 3).max(1);
+    known.filter(near).min_by_key(|known| far(known))
+}
+
+/// `: did you mean ...?`, or nothing.
+pub fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(word, known).map_or(String::new(), |meant| format!(": did you mean `{meant}`?"))
 }

@@ -4,7 +4,9 @@
 //! and after the 10,000th prime it begins again.
 
 use crate::schema::{Class, Field, FieldKind, Keywords, Rules, Schema};
-use crate::types::{Array, Basic, Legacy, Member, Ranges, Shape, StructType, SwitchType, Type};
+use crate::value_type::{
+    Array, Basic, Legacy, Member, Ranges, Shape, StructType, SwitchType, Type,
+};
 use std::sync::LazyLock;
 
 const PRIMES: usize = 10_000;
@@ -98,7 +100,7 @@ fn has_wide_range(of: &Type) -> bool {
         Shape::Struct(of) => of.fields.iter().any(|field| has_wide_range(&field.of)),
         Shape::Switch(switch) => {
             has_wide_range(&switch.key.of)
-                || switch.cases.iter().flatten().any(|field| has_wide_range(&field.of))
+                || switch.fields.iter().any(|field| has_wide_range(&field.of))
         }
         Shape::Float(_) | Shape::Text(_) => false,
     }
@@ -108,7 +110,7 @@ fn has_legacy(of: &Type) -> bool {
     match &of.shape {
         Shape::Array(array) => array.legacy.is_some() || has_legacy(&array.element),
         Shape::Struct(of) => of.fields.iter().any(|field| has_legacy(&field.of)),
-        Shape::Switch(switch) => switch.cases.iter().flatten().any(|field| has_legacy(&field.of)),
+        Shape::Switch(switch) => switch.fields.iter().any(|field| has_legacy(&field.of)),
         Shape::Integer(_) | Shape::Float(_) | Shape::Text(_) => false,
     }
 }
@@ -261,14 +263,14 @@ impl Modern<'_> {
     fn switch(&mut self, switch: &SwitchType) {
         self.sum.bytes(switch.name.as_bytes());
         self.member(&switch.key);
-        let named = switch.labels.iter().filter_map(|(label, case)| Some((label.as_ref()?, case)));
+        let named = switch.cases.iter().filter_map(|(label, case)| Some((label.as_ref()?, case)));
         self.sum.size(named.clone().count());
-        for (label, &case) in named {
+        for (label, case) in named {
             self.sum.bytes(label);
-            self.case(&switch.key, &switch.cases[case]);
+            self.case(&switch.key, &switch.fields[case.clone()]);
         }
-        if let Some((_, case)) = switch.labels.iter().find(|(label, _)| label.is_none()) {
-            self.case(&switch.key, &switch.cases[*case]);
+        if let Some((_, case)) = switch.cases.iter().find(|(label, _)| label.is_none()) {
+            self.case(&switch.key, &switch.fields[case.clone()]);
         }
     }
 

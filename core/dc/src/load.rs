@@ -2,16 +2,16 @@
 //!
 //! Everything is declared before it is used, so nothing can contain or inherit itself.
 
-use crate::diagnostic::Diagnostics;
-use crate::parser::{self, Grammar, nearest};
+use crate::diagnostic::{Diagnostics, nearest};
+use crate::parser::{self, Grammar};
 use crate::schema::{
     CLASSES_MAX, Class, ClassId, FIELDS_MAX, Field, FieldId, FieldKind, KEYWORDS_MAX, Keywords,
     Names, Rules, Schema, names,
 };
 use crate::source::{Source, Span, line_and_column};
 use crate::syntax::{ClassSyntax, Declaration, FieldBody, FieldSyntax, Name};
-use crate::types::{Member, Shape, StructType, TYPE_BYTES_MAX, Type, TypeError};
 use crate::value::TextPolicy;
+use crate::value_type::{Member, Shape, StructType, TYPE_BYTES_MAX, Type, TypeError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -81,6 +81,10 @@ pub(crate) struct Loader<'a> {
     /// Where each class, struct, typedef and switch is declared, read or not.
     declared: BTreeMap<String, Span>,
     inherited: usize,
+    /// Types inside all fields, see `weigh`.
+    pub(crate) weight: u64,
+    /// Bytes of all defaults.
+    pub(crate) default_bytes: usize,
 }
 
 impl<'a> Loader<'a> {
@@ -98,7 +102,17 @@ impl<'a> Loader<'a> {
             by_name: names(),
         };
         let (types, declared) = (names(), BTreeMap::new());
-        Loader { sources, options, schema, diagnostics, types, declared, inherited: 0 }
+        Loader {
+            sources,
+            options,
+            schema,
+            diagnostics,
+            types,
+            declared,
+            inherited: 0,
+            weight: 0,
+            default_bytes: 0,
+        }
     }
 
     /// Notes where names are declared, to say so where one is used too early or declared twice.
@@ -154,7 +168,7 @@ impl<'a> Loader<'a> {
 
     /// Whether nothing else has this name; says so if not.
     fn is_new(&mut self, name: &Name) -> bool {
-        if crate::types::Basic::from_name(&name.text).is_some() {
+        if crate::value_type::Basic::from_name(&name.text).is_some() {
             self.diagnostics.error(name.span, format!("`{}` is a type of the language", name.text));
             return false;
         }
@@ -404,8 +418,16 @@ impl<'a> Loader<'a> {
         }
         let is_free = members().all(|member| member.of.is_free);
         let has_default = members().any(|member| member.has_default);
-        let default: Vec<u8> =
-            members().flat_map(|member| member.default.iter().copied()).collect();
+        let default: Vec<u8> = members()
+            .flat_map(|member| member.default.iter().copied())
+            .take(TYPE_BYTES_MAX as usize + 1)
+            .collect();
+        if default.len() > TYPE_BYTES_MAX as usize {
+            self.diagnostics.error(span, "its default does not fit in a datagram");
+            return None;
+        }
+        let weight = members().map(|member| u64::from(member.of.weight)).sum::<u64>();
+        self.weigh(weight, default.len(), span)?;
         field.default = default.into();
         (field.bytes_min, field.is_free, field.has_default) =
             (bytes_min as u32, is_free, has_default);

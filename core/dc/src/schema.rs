@@ -1,8 +1,8 @@
 //! What DC files say, looked up and numbered. Immutable once read, and shared by all shards.
 
 use crate::check::{check_members, skip_members, text_members};
-use crate::types::Member;
 use crate::value::{TextPolicy, Value, ValueError, pack_members};
+use crate::value_type::Member;
 use hashbrown::HashMap;
 use std::slice;
 

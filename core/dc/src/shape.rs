@@ -7,12 +7,17 @@ use crate::syntax::{
     ClassSyntax, FieldBody, FieldSyntax, Modifier, NumberSyntax, ParameterSyntax, RangeSyntax,
     SwitchSyntax, TypeSyntax, ValueSyntax,
 };
-use crate::types::{
+use crate::value::{Number, pack, pack_implicit};
+use crate::value_type::{
     Array, Basic, Float, Integer, Legacy, Member, Ranges, Shape, StructType, SwitchType, Text, Type,
 };
-use crate::value::{Number, pack, pack_implicit};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Types that all fields have inside them, at most.
+const WEIGHT_MAX: u64 = 1 << 22;
+/// Bytes of all defaults, at most.
+const DEFAULT_BYTES_MAX: usize = 16 << 20;
 
 /// Something wrong, of which the user has been told.
 type Said<T> = Option<T>;
@@ -25,10 +30,13 @@ impl Loader<'_> {
             Some(value) => self.value(&of, value, "this is no default for it")?,
             None => {
                 let mut bytes = Vec::new();
-                pack_implicit(&of, &mut bytes);
+                if let Err(error) = pack_implicit(&of, &mut bytes) {
+                    return self.wrong(syntax.span, format!("its default is too long: {error}"));
+                }
                 bytes
             }
         };
+        self.weigh(of.weight.into(), default.len(), syntax.span)?;
         Some(Member {
             name: syntax.name.text.clone(),
             has_default: syntax.default.is_some() || has_default(&of),
@@ -37,6 +45,19 @@ impl Loader<'_> {
             keywords: 0,
             number: 0,
         })
+    }
+
+    /// Counts what a parameter takes in memory and time, in all fields together.
+    pub(crate) fn weigh(&mut self, weight: u64, default_bytes: usize, span: Span) -> Said<()> {
+        self.weight += weight;
+        self.default_bytes += default_bytes;
+        if self.weight > WEIGHT_MAX {
+            return self.wrong(span, "the types of all fields together are too large");
+        }
+        if self.default_bytes > DEFAULT_BYTES_MAX {
+            return self.wrong(span, "the defaults of all fields together are too large");
+        }
+        Some(())
     }
 
     fn value(&mut self, of: &Type, value: &ValueSyntax, what: &str) -> Said<Vec<u8>> {
@@ -135,7 +156,9 @@ impl Loader<'_> {
     /// A switch as a type.
     pub(crate) fn switch_type(&mut self, syntax: &SwitchSyntax) -> Said<Type> {
         let key = self.member(&syntax.key)?;
-        let (mut labels, mut cases, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let fields: Said<Vec<Member>> =
+            syntax.fields.iter().map(|field| self.plain_field(field)).collect();
+        let (mut cases, mut seen) = (Vec::new(), BTreeSet::new());
         for case in &syntax.cases {
             let label = match &case.value {
                 Some(value) => Some(self.value(&key.of, value, "this is no value of the key")?),
@@ -144,15 +167,13 @@ impl Loader<'_> {
             if !seen.insert(label.clone()) {
                 return self.wrong(case.span, "the switch has this case already");
             }
-            let fields: Said<Vec<Member>> =
-                case.fields.iter().map(|field| self.plain_field(field)).collect();
-            labels.push((label.map(Into::into), cases.len()));
-            cases.push(fields?);
+            cases.push((label.map(Into::into), case.fields.clone()));
         }
         if cases.is_empty() {
             return self.wrong(syntax.name.span, "a switch has at least one case");
         }
-        let switch = SwitchType { name: syntax.name.text.clone(), key, labels, cases };
+        let (name, fields) = (syntax.name.text.clone(), fields?);
+        let switch = SwitchType { name, key, fields, cases };
         self.of_shape(Shape::Switch(Arc::new(switch)), syntax.name.span)
     }
 
@@ -380,7 +401,7 @@ fn basic_shape(basic: Basic) -> Shape {
 fn pair() -> Shape {
     let fields = [Basic::Uint32, Basic::Uint8].map(|basic| {
         let of = Type::new(basic_shape(basic)).expect("a number is a type");
-        let default = vec![0; of.bytes_min as usize].into();
+        let default = vec![0u8; of.bytes_min as usize].into();
         Member { name: String::new(), of, default, has_default: false, keywords: 0, number: 0 }
     });
     let (name, parents) = (String::new(), Vec::new());

@@ -2,6 +2,7 @@
 
 use crate::source::Span;
 use crate::value::{Number, Value};
+use std::ops::Range;
 
 /// A name and where it stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,6 +127,8 @@ pub struct SwitchSyntax {
     pub name: Name,
     /// What decides.
     pub key: ParameterSyntax,
+    /// All fields of all cases, in order.
+    pub fields: Vec<FieldSyntax>,
     /// Its cases, in order.
     pub cases: Vec<CaseSyntax>,
 }
@@ -135,8 +138,8 @@ pub struct SwitchSyntax {
 pub struct CaseSyntax {
     /// The value of the key; `None` for `default`.
     pub value: Option<ValueSyntax>,
-    /// The fields up to `break`, with those of the cases fallen into.
-    pub fields: Vec<FieldSyntax>,
+    /// Which fields it has: those up to `break`, past the labels of other cases.
+    pub fields: Range<usize>,
     /// Where its label stands.
     pub span: Span,
 }

@@ -4,7 +4,7 @@
 //! bytes inside; an array of one-byte numbers takes the same. A hex string for any other number
 //! means its bytes on the wire.
 
-use crate::types::{
+use crate::value_type::{
     Array, Basic, Float, Integer, Member, Shape, StructType, SwitchType, TYPE_BYTES_MAX, Text, Type,
 };
 
@@ -326,25 +326,13 @@ fn pack_array(
     policy: TextPolicy,
     out: &mut Vec<u8>,
 ) -> Result<(), ValueError> {
-    let has_length = array.fixed_count().is_none();
-    let start = out.len();
-    if has_length {
-        out.extend_from_slice(&[0; 2]);
-    }
-    let count = match (value, &array.element.shape) {
+    let count = in_length(array, out, |out| match (value, &array.element.shape) {
         (Value::Text(bytes) | Value::Hex(bytes), Shape::Integer(Integer { bytes: 1, .. })) => {
-            pack_each(array, bytes.iter().map(|&byte| Value::Hex(vec![byte])), policy, out)?
+            pack_each(array, bytes.iter().map(|&byte| Value::Hex(vec![byte])), policy, out)
         }
-        _ => pack_each(array, items(value)?, policy, out)?,
-    };
-    if !array.sizes.contain(count) {
-        return Err(ValueError::BadCount);
-    }
-    if has_length {
-        let bytes = u16::try_from(out.len() - start - 2).map_err(|_| ValueError::TooLong)?;
-        out[start..start + 2].copy_from_slice(&bytes.to_le_bytes());
-    }
-    Ok(())
+        _ => pack_each(array, items(value)?, policy, out),
+    })?;
+    if array.sizes.contain(count) { Ok(()) } else { Err(ValueError::BadCount) }
 }
 
 fn pack_each<V: std::borrow::Borrow<Value>>(
@@ -363,7 +351,9 @@ fn pack_each<V: std::borrow::Borrow<Value>>(
 
 /// Appends what a value of this type is where nothing is said: zero, or the least that its range
 /// allows; as short as allowed; of a switch the first case.
-pub fn pack_implicit(of: &Type, out: &mut Vec<u8>) {
+///
+/// Fails where that does not fit in a datagram, since defaults inside it are long.
+pub fn pack_implicit(of: &Type, out: &mut Vec<u8>) -> Result<(), ValueError> {
     match &of.shape {
         Shape::Integer(integer) => {
             let least = integer.ranges.least(0);
@@ -378,30 +368,50 @@ pub fn pack_implicit(of: &Type, out: &mut Vec<u8>) {
         }
         Shape::Text(text) => {
             let size = text.sizes.least(0);
-            write_length(text, size, out).expect("the shortest value fits in a datagram");
+            write_length(text, size, out)?;
             out.resize(out.len() + size as usize, 0);
         }
         Shape::Array(array) => {
-            let start = out.len();
-            let has_length = array.fixed_count().is_none();
-            if has_length {
-                out.extend_from_slice(&[0; 2]);
-            }
-            (0..array.sizes.least(0)).for_each(|_| pack_implicit(&array.element, out));
-            if has_length {
-                let bytes = (out.len() - start - 2) as u16;
-                out[start..start + 2].copy_from_slice(&bytes.to_le_bytes());
-            }
+            let elements = |out: &mut Vec<u8>| {
+                (0..array.sizes.least(0)).try_for_each(|_| pack_implicit(&array.element, out))
+            };
+            in_length(array, out, elements)?;
         }
-        Shape::Struct(of) => {
-            of.fields.iter().for_each(|field| out.extend_from_slice(&field.default));
-        }
+        Shape::Struct(of) => pack_defaults(&of.fields, out)?,
         Shape::Switch(switch) => {
-            let first = switch.labels.first();
-            let key = first.and_then(|(label, _)| label.as_ref()).unwrap_or(&switch.key.default);
+            let first = switch.cases.first();
+            let label = first.and_then(|(label, _)| label.as_deref());
+            let key = label.unwrap_or(&switch.key.default);
             out.extend_from_slice(key);
-            let fields = switch.case(key).unwrap_or_default();
-            fields.iter().for_each(|field| out.extend_from_slice(&field.default));
+            pack_defaults(switch.case(key).unwrap_or_default(), out)?;
         }
     }
+    if out.len() > TYPE_BYTES_MAX as usize { Err(ValueError::TooLong) } else { Ok(()) }
+}
+
+fn pack_defaults(members: &[Member], out: &mut Vec<u8>) -> Result<(), ValueError> {
+    for member in members {
+        out.extend_from_slice(&member.default);
+        if out.len() > TYPE_BYTES_MAX as usize {
+            return Err(ValueError::TooLong);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the elements of an array, and before them their length where it varies.
+fn in_length<T>(
+    array: &Array,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<T, ValueError>,
+) -> Result<T, ValueError> {
+    if array.fixed_count().is_some() {
+        return write(out);
+    }
+    let start = out.len();
+    out.extend_from_slice(&[0; 2]);
+    let written = write(out)?;
+    let bytes = u16::try_from(out.len() - start - 2).map_err(|_| ValueError::TooLong)?;
+    out[start..start + 2].copy_from_slice(&bytes.to_le_bytes());
+    Ok(written)
 }

@@ -163,4 +163,19 @@ fn too_many_of_everything() {
     let doubled: String =
         (1..40).map(|at| format!("struct S{at} {{ S{0} a; S{0} b; }};", at - 1)).collect();
     refused(&format!("struct S0 {{ int8 a; }}; {doubled}"), "over 65535 bytes");
+    let heavy = |at: usize| {
+        format!("switch W{at} (uint8 k) {{ case 1: W{0} a; break; case 2: W{0} b; }};", at - 1)
+    };
+    let switches: String = (1..40).map(heavy).collect();
+    refused(&format!("typedef int8 W0; {switches}"), "types inside it");
+    let cases: String = (0..300).map(|at| format!("case {at}: ")).collect();
+    refused(&format!("switch A (uint16 k) {{ {cases} int8 a; }};"), "at most 256 cases");
+    let ranges = "1, ".repeat(300);
+    refused(&format!("dclass A {{ f(int8({ranges} 2)); }};"), "at most 256 ranges");
+    let parameters = "uint8[] = [1 * 60000], ".repeat(300);
+    refused(&format!("dclass A {{ f({parameters} int8); }};"), "defaults of all fields");
+    let all = "f, ".repeat(3000);
+    refused(&format!("dclass A {{ f(blob = [1 * 1000]); m : {all} f; }};"), "does not fit");
+    let text = "struct S { blob b = [1 * 100]; }; dclass A { f(S[9999]); };";
+    refused(text, "too long");
 }

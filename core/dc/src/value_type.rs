@@ -11,6 +11,7 @@
 //! Every type takes at least one byte and at most a datagram. So whoever walks over bytes by type
 //! comes to an end after as many steps as there are bytes, times the depth.
 
+use std::ops::Range;
 use std::slice;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ use std::sync::Arc;
 pub const TYPE_BYTES_MAX: u32 = 65_535;
 /// Types inside each other, at most.
 pub const TYPE_DEPTH_MAX: u32 = 64;
+/// Types inside a type, at most.
+pub const TYPE_WEIGHT_MAX: u32 = 1 << 18;
 
 macro_rules! basics {
     ($($variant:ident $name:literal $panda:literal $classic:expr;)*) => {
@@ -136,7 +139,7 @@ impl Basic {
 
 /// Values or lengths that are allowed; none means all.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Ranges<T>(Box<[(T, T)]>);
+pub struct Ranges<T>(Arc<[(T, T)]>);
 
 impl<T: PartialOrd + Copy> Ranges<T> {
     /// Those, each from its lowest to its highest.
@@ -146,7 +149,7 @@ impl<T: PartialOrd + Copy> Ranges<T> {
 
     /// Everything.
     pub fn all() -> Ranges<T> {
-        Ranges(Box::default())
+        Ranges(Arc::from([]))
     }
 
     /// Whether nothing is excluded.
@@ -315,7 +318,7 @@ pub struct Member {
     /// Its type.
     pub of: Type,
     /// What it is where the file says nothing else, as on the wire.
-    pub default: Box<[u8]>,
+    pub default: Arc<[u8]>,
     /// Whether the file says so.
     pub has_default: bool,
     /// A bit for each of its keywords, if it is a field.
@@ -324,6 +327,9 @@ pub struct Member {
     pub number: u16,
 }
 
+/// A value of a key on the wire, or `None` for `default`.
+pub type Label = Option<Box<[u8]>>;
+
 /// A switch as a type.
 #[derive(PartialEq, Debug)]
 pub struct SwitchType {
@@ -331,19 +337,18 @@ pub struct SwitchType {
     pub name: String,
     /// What decides.
     pub key: Member,
-    /// Each value of the key on the wire with its case, and `None` for `default`, in the order
-    /// of the file.
-    pub labels: Vec<(Option<Box<[u8]>>, usize)>,
-    /// The fields of each case.
-    pub cases: Vec<Vec<Member>>,
+    /// All fields of all cases.
+    pub fields: Vec<Member>,
+    /// The cases with the fields that each has, in the order of the file.
+    pub cases: Vec<(Label, Range<usize>)>,
 }
 
 impl SwitchType {
     /// The fields for a key as it is on the wire.
     pub fn case(&self, key: &[u8]) -> Option<&[Member]> {
-        let named = self.labels.iter().find(|(label, _)| label.as_deref() == Some(key));
-        let default = || self.labels.iter().find(|(label, _)| label.is_none());
-        named.or_else(default).map(|&(_, case)| &self.cases[case][..])
+        let named = self.cases.iter().find(|(label, _)| label.as_deref() == Some(key));
+        let default = || self.cases.iter().find(|(label, _)| label.is_none());
+        named.or_else(default).map(|(_, fields)| &self.fields[fields.clone()])
     }
 }
 
@@ -377,6 +382,8 @@ pub struct Type {
     pub is_free: bool,
     /// Types inside it, at the deepest place.
     pub depth: u32,
+    /// Types inside it, all together and with itself: how long it takes to walk over it.
+    pub weight: u32,
 }
 
 /// Why something is no type.
@@ -388,6 +395,9 @@ pub enum TypeError {
     /// No datagram could hold it.
     #[error("no value of this fits in a datagram: the shortest has over {TYPE_BYTES_MAX} bytes")]
     TooLong,
+    /// Too many types inside it.
+    #[error("more than {TYPE_WEIGHT_MAX} types inside it")]
+    TooHeavy,
     /// Too many types inside each other.
     #[error("more than {TYPE_DEPTH_MAX} types inside each other")]
     TooDeep,
@@ -399,32 +409,38 @@ impl Type {
         let facts = match &shape {
             Shape::Integer(integer) => {
                 let is_free = integer.ranges.is_all() && integer.modulus.is_none();
-                Facts { bytes_min: integer.bytes.into(), is_fixed: true, is_free, depth: 0 }
+                Facts { bytes_min: integer.bytes.into(), is_free, ..Facts::LEAF }
             }
             Shape::Float(float) => {
                 let is_free = float.ranges.is_all() && float.modulus.is_none();
-                Facts { bytes_min: float.bytes().into(), is_fixed: true, is_free, depth: 0 }
+                Facts { bytes_min: float.bytes().into(), is_free, ..Facts::LEAF }
             }
             Shape::Text(text) => {
                 let is_fixed = text.sizes.fixed().is_some();
                 let length_bytes = u64::from(text.length_bytes());
                 let bytes_min = length_bytes + u64::from(text.sizes.lowest());
                 let is_free = is_fixed && text.basic != Basic::String;
-                Facts { bytes_min, is_fixed, is_free, depth: 0 }
+                Facts { bytes_min, is_fixed, is_free, ..Facts::LEAF }
             }
             Shape::Array(array) => {
-                let Type { bytes_min, is_free, depth, .. } = array.element;
+                let Type { bytes_min, is_free, depth, weight, .. } = array.element;
                 let is_fixed = array.fixed_count().is_some();
                 let length_bytes = if is_fixed { 0 } else { 2 };
                 let bytes_min =
                     length_bytes + u64::from(array.sizes.lowest()) * u64::from(bytes_min);
-                Facts { bytes_min, is_fixed, is_free: is_free && is_fixed, depth: depth + 1 }
+                Facts {
+                    bytes_min,
+                    is_fixed,
+                    is_free: is_free && is_fixed,
+                    depth: depth + 1,
+                    weight: 1 + u64::from(weight),
+                }
             }
             Shape::Struct(of) => Facts::of_all(&of.fields),
             Shape::Switch(switch) => {
                 let key = Facts::of_all(slice::from_ref(&switch.key));
-                let cases: Vec<Facts> =
-                    switch.cases.iter().map(|case| Facts::of_all(case)).collect();
+                let fields = switch.cases.iter().map(|(_, range)| &switch.fields[range.clone()]);
+                let cases: Vec<Facts> = fields.map(Facts::of_all).collect();
                 let shortest = cases.iter().map(|case| case.bytes_min).min().unwrap_or(0);
                 let deepest = cases.iter().map(|case| case.depth).max().unwrap_or(0);
                 let same_length = |case: &Facts| case.is_fixed && case.bytes_min == shortest;
@@ -433,6 +449,8 @@ impl Type {
                     is_fixed: key.is_fixed && cases.iter().all(same_length),
                     is_free: false,
                     depth: key.depth.max(deepest),
+                    // The key is walked over with each case.
+                    weight: cases.iter().map(|case| key.weight + case.weight).sum(),
                 }
             }
         };
@@ -456,9 +474,7 @@ impl Type {
             }
             (Shape::Struct(a), Shape::Struct(b)) => read_as(&a.fields, &b.fields),
             (Shape::Switch(a), Shape::Switch(b)) => {
-                a.key.of.reads_as(&b.key.of)
-                    && a.labels == b.labels
-                    && a.cases.iter().zip(&b.cases).all(|(a, b)| read_as(a, b))
+                a.key.of.reads_as(&b.key.of) && a.cases == b.cases && read_as(&a.fields, &b.fields)
             }
             (Shape::Integer(_) | Shape::Float(_) | Shape::Text(_), _)
             | (Shape::Array(_) | Shape::Struct(_) | Shape::Switch(_), _) => false,
@@ -475,26 +491,33 @@ struct Facts {
     is_fixed: bool,
     is_free: bool,
     depth: u32,
+    weight: u64,
 }
 
 impl Facts {
+    const LEAF: Facts = Facts { bytes_min: 0, is_fixed: true, is_free: true, depth: 0, weight: 1 };
+
     fn of_all(members: &[Member]) -> Facts {
-        let nothing = Facts { bytes_min: 0, is_fixed: true, is_free: true, depth: 0 };
-        members.iter().fold(nothing, |all, Member { of, .. }| Facts {
+        members.iter().fold(Facts::LEAF, |all, Member { of, .. }| Facts {
             bytes_min: all.bytes_min + u64::from(of.bytes_min),
             is_fixed: all.is_fixed && of.is_fixed,
             is_free: all.is_free && of.is_free,
             depth: all.depth.max(of.depth + 1),
+            weight: all.weight + u64::from(of.weight),
         })
     }
 
     fn check(self, shape: Shape) -> Result<Type, TypeError> {
-        let Facts { bytes_min, is_fixed, is_free, depth } = self;
+        let Facts { bytes_min, is_fixed, is_free, depth, weight } = self;
         match bytes_min {
             0 => Err(TypeError::Nothing),
             _ if bytes_min > TYPE_BYTES_MAX.into() => Err(TypeError::TooLong),
             _ if depth > TYPE_DEPTH_MAX => Err(TypeError::TooDeep),
-            _ => Ok(Type { shape, bytes_min: bytes_min as u32, is_fixed, is_free, depth }),
+            _ if weight > TYPE_WEIGHT_MAX.into() => Err(TypeError::TooHeavy),
+            _ => {
+                let (bytes_min, weight) = (bytes_min as u32, weight as u32);
+                Ok(Type { shape, bytes_min, is_fixed, is_free, depth, weight })
+            }
         }
     }
 }
