@@ -56,12 +56,12 @@ pub struct Backlog {
     bytes: usize,
     blocked: bool,
     since: Now,
-    /// Where the block begins that the last chunk shares.
-    last_shared: usize,
+    /// The block that the last shared chunk is a part of: it counts once.
+    last_shared: Option<Bytes>,
     /// What each sender added, and whether it was named.
     charges: BTreeMap<Origin, (usize, bool)>,
-    /// Whether a sender waits because of it.
-    holds_up: bool,
+    /// Since when a sender waits because of it, and the bytes taken since.
+    held: Option<(Now, u64)>,
 }
 
 impl Backlog {
@@ -73,9 +73,9 @@ impl Backlog {
             bytes: 0,
             blocked: true,
             since: now,
-            last_shared: 0,
+            last_shared: None,
             charges: BTreeMap::new(),
-            holds_up: false,
+            held: None,
         }
     }
 
@@ -99,11 +99,19 @@ impl Backlog {
         self.blocked = false;
     }
 
-    /// Whether the socket has taken nothing for `ms`, or for half of that while a sender waits:
-    /// to whoever waits for that sender in turn, it is no less than `ms`.
-    pub fn is_stalled(&self, now: Now, ms: u64) -> bool {
-        let ms = if self.holds_up { ms / 2 } else { ms };
-        self.since.plus_ms(ms) <= now
+    /// Whether the socket has taken nothing for [`Limits::stall_ms`], or for half of that while a
+    /// sender waits: to whoever waits for that sender in turn, it is no less. Or whether, all the
+    /// time that a sender waits, it takes so little that it would wait very long.
+    pub fn is_stalled(&self, now: Now, limits: &Limits) -> bool {
+        let Some((held, taken)) = self.held else {
+            return self.since.plus_ms(limits.stall_ms) <= now;
+        };
+        let trickles = || {
+            let least = u128::from(now.0 - held.0) * (limits.backlog_bytes_max / 16) as u128;
+            u128::from(taken) * u128::from(limits.stall_ms) * 1_000_000 < least
+        };
+        self.since.plus_ms(limits.stall_ms / 2) <= now
+            || (held.plus_ms(limits.stall_ms) <= now && trickles())
     }
 
     /// What waits, in order, in at most `count` slices.
@@ -129,6 +137,7 @@ impl Backlog {
         if count > 0 {
             self.since = now;
         }
+        self.held.iter_mut().for_each(|(_, taken)| *taken += count as u64);
         self.taken += count;
         while let Some(first) = self.chunks.front()
             && self.taken >= first.bytes().len()
@@ -138,7 +147,7 @@ impl Backlog {
             self.chunks.pop_front();
         }
         if self.chunks.is_empty() {
-            self.last_shared = 0;
+            self.last_shared = None;
         }
     }
 
@@ -148,6 +157,7 @@ impl Backlog {
         block: &mut Block,
         span: Span,
         skip: usize,
+        now: Now,
         limits: &Limits,
     ) -> Option<Origin> {
         let origin = origin(block, span);
@@ -160,27 +170,30 @@ impl Backlog {
         if self.bytes <= limits.backlog_bytes_max / 2 {
             return None;
         }
-        self.charge(origin?, end - start, limits)
+        let named = self.charge(origin?, end - start, limits);
+        if named.is_some() {
+            self.held.get_or_insert((now, 0));
+        }
+        named
     }
 
     /// The senders that were named, who may go on (or the connection ends).
     pub fn take_paused(&mut self) -> SmallVec<[Origin; 2]> {
-        self.holds_up = false;
+        self.held = None;
         let charges = core::mem::take(&mut self.charges).into_iter();
         charges.filter_map(|(origin, (_, named))| named.then_some(origin)).collect()
     }
 
     fn share(&mut self, whole: Bytes, start: usize, end: usize) {
-        let begin = whole.as_ptr() as usize;
-        let cost = if begin == self.last_shared { 0 } else { whole.len() };
-        self.last_shared = begin;
+        let is_last = self.last_shared.as_ref().is_some_and(|last| last.as_ptr() == whole.as_ptr());
+        let cost = if is_last { 0 } else { whole.len() };
         self.bytes += cost;
         self.chunks.push_back(Chunk::Shared(whole.slice(start..end), cost));
+        self.last_shared = Some(whole);
     }
 
     fn copy(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len();
-        self.last_shared = 0;
         match self.chunks.back_mut() {
             Some(Chunk::Copied(last)) if last.len() + bytes.len() <= COPIED_BYTES_MAX => {
                 last.extend_from_slice(bytes);
@@ -196,7 +209,6 @@ impl Backlog {
         let floods = is_tight || *charged > limits.flood_bytes_max;
         let is_new = floods && !*named;
         *named |= floods;
-        self.holds_up |= floods;
         is_new.then_some(origin)
     }
 }
@@ -212,5 +224,76 @@ fn origin(block: &Block, span: Span) -> Option<Origin> {
     match participant.kind() {
         Kind::Conn(conn) => Some(Origin { shard: Some(shard), conn }),
         Kind::Role(_) | Kind::Shard(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        participants_max: 1,
+        backlog_bytes_max: 1 << 20,
+        stall_ms: 1_000,
+        flood_bytes_max: 1 << 10,
+        subscriptions_max: 1,
+        ranges_max: 1,
+        range_pieces_max: 1,
+        post_removes_max: 1,
+        post_remove_bytes_max: 1,
+        frame_bytes_max: 1,
+        upstream_queue_bytes_max: 1,
+    };
+    const AT_ONCE: Now = Now(0);
+
+    fn block(len: usize) -> Block {
+        Block::owned(alloc::vec![7; len], Source::Conn(ConnId(3)))
+    }
+
+    fn keep(backlog: &mut Backlog, block: &mut Block, start: usize, len: usize) -> Option<Origin> {
+        let span = Span { block: 0, start: start as u32, len: len as u32 };
+        backlog.keep(block, span, 0, AT_ONCE, &LIMITS)
+    }
+
+    #[test]
+    fn a_block_counts_once_whatever_lies_between_its_parts() {
+        let (mut backlog, mut block) = (Backlog::new(AT_ONCE), block(64 << 10));
+        for part in 0..8 {
+            assert_eq!(keep(&mut backlog, &mut block, part * 5000, 4000), None);
+            assert_eq!(keep(&mut backlog, &mut block, part * 5000 + 4000, 1000), None);
+        }
+        assert_eq!(backlog.bytes(), (64 << 10) + 8 * 1000);
+        backlog.consume_some(39_999, AT_ONCE);
+        assert!(!backlog.is_empty());
+        backlog.consume_some(1, AT_ONCE);
+        assert_eq!((backlog.is_empty(), backlog.bytes()), (true, 0));
+    }
+
+    #[test]
+    fn who_holds_a_sender_up_must_take_more_than_a_trickle() {
+        let after_ms = |ms| AT_ONCE.plus_ms(ms);
+        let sender = Origin { shard: None, conn: ConnId(3) };
+        for (taken_each_ms, stalls) in [(10, true), (50, true), (70, false), (1000, false)] {
+            let mut backlog = Backlog::new(AT_ONCE);
+            assert_eq!(keep(&mut backlog, &mut block(600 << 10), 0, 600 << 10), Some(sender));
+            let stalled_at = (1..=2000).find(|&ms| {
+                backlog.consume_some(taken_each_ms, after_ms(ms));
+                backlog.is_stalled(after_ms(ms), &LIMITS)
+            });
+            let emptied = backlog.is_empty();
+            assert_eq!(
+                stalled_at == Some(1000),
+                stalls && !emptied,
+                "{taken_each_ms} {stalled_at:?}"
+            );
+        }
+        // Without anybody waiting, any byte will do.
+        let mut backlog = Backlog::new(AT_ONCE);
+        assert_eq!(keep(&mut backlog, &mut block(400 << 10), 0, 400 << 10), None);
+        for ms in (0..10_000).step_by(900) {
+            backlog.consume_some(1, after_ms(ms));
+            assert!(!backlog.is_stalled(after_ms(ms), &LIMITS));
+        }
+        assert!(backlog.is_stalled(after_ms(10_900), &LIMITS));
     }
 }

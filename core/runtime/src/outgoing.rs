@@ -235,9 +235,10 @@ impl Outgoing {
         flushed
     }
 
-    /// Connections for which something waits and that have taken nothing for `ms`.
-    pub fn stalled(&self, now: Now, ms: u64) -> impl Iterator<Item = ConnId> + '_ {
-        let stalled = self.backlogs.iter().filter(move |(_, backlog)| backlog.is_stalled(now, ms));
+    /// Connections for which something waits and that take too little of it.
+    pub fn stalled(&self, now: Now, limits: &Limits) -> impl Iterator<Item = ConnId> {
+        let stalled =
+            self.backlogs.iter().filter(move |(_, backlog)| backlog.is_stalled(now, limits));
         stalled.map(|(&conn, _)| conn)
     }
 
@@ -415,7 +416,7 @@ fn keep(
         skip -= skipped;
         if skipped < span.len as usize {
             let block = &mut blocks[span.block as usize];
-            let flood = backlog.keep(block, span, skipped, turn.limits);
+            let flood = backlog.keep(block, span, skipped, turn.now, turn.limits);
             verdicts.extend(flood.map(Verdict::Pause));
         }
     }

@@ -428,8 +428,8 @@ impl Shard {
             return;
         }
         self.stall_check = now.plus_ms(STALL_CHECK_MS);
-        let stall_ms = self.out.config.limits.stall_ms;
-        let stalled: Vec<ConnId> = self.out.outgoing.stalled(now, stall_ms).collect();
+        let Outbox { outgoing, config, .. } = &self.out;
+        let stalled: Vec<ConnId> = outgoing.stalled(now, &config.limits).collect();
         stalled.into_iter().for_each(|conn| self.out.close(conn, CloseReason::Stalled));
         self.follow_up(now);
     }
