@@ -125,10 +125,11 @@ fn tempo(chance: &mut Chance, trouble: Trouble) -> Tempo {
         Trouble::Storm => [5_000, 70_000, 70_000, 1 << 20],
         Trouble::Flood => [16 << 10, 32 << 10, 64 << 10, 64 << 10],
     };
-    // More under way than a backlog holds, and a flood would cut a link that does read.
+    // A pause takes up to three turns to reach a sender. With more under way than an eighth of a
+    // backlog, as by default, a flood would cut a link that does read.
     let inflight = match trouble {
         Trouble::Calm | Trouble::Storm => [2_000, 100_000, 16 << 20],
-        Trouble::Flood => [2_000, 100_000, 200_000],
+        Trouble::Flood => [2_000, 50_000, 128_000],
     };
     Tempo {
         weather: Weather {

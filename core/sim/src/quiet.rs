@@ -71,7 +71,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// Who sent malformed bytes, or did not read while much was to be read, is closed.
+    /// Who sent malformed bytes is closed.
     fn check_hostile(&self) -> Result<(), Violation> {
         for conn in self.conns.iter().filter(|conn| self.must_be_gone.contains(&conn.party)) {
             if self.ledger.end(conn.party) == End::Open {

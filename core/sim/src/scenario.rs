@@ -85,6 +85,8 @@ pub(crate) struct Scenario {
     pub processes: Vec<usize>,
     pub by_outside: BTreeMap<OutsideId, usize>,
     pub view: UpstreamView,
+    /// The last upstream link, which the view is of.
+    view_of: Option<OutsideId>,
     pub actions_left: u32,
     pub reactions_left: u32,
     /// Whether something fails in this round.
@@ -121,6 +123,7 @@ impl Scenario {
             processes,
             by_outside: BTreeMap::new(),
             view: UpstreamView::default(),
+            view_of: None,
             actions_left: 0,
             reactions_left: 0,
             storm: false,
@@ -278,6 +281,7 @@ impl Scenario {
         self.upstream_links += 1;
         let party = self.ledger.join(self.upstream_process, 0, true);
         self.view = UpstreamView { exact: self.upstream_links == 1, ..UpstreamView::default() };
+        self.view_of = Some(outside);
         self.add_conn(outside, party, self.upstream_process, 0, Part::Upstream);
     }
 
@@ -304,7 +308,11 @@ impl Scenario {
             let message = message.map_err(|error| {
                 Violation::new("the upstream is told what is a message", error.to_string())
             })?;
-            return self.view.hear(message, self.ledger.universe());
+            // What an old link brings late is about a daemon that has begun anew.
+            return match self.view_of == Some(outside) {
+                true => self.view.hear(message, self.ledger.universe()),
+                false => Ok(()),
+            };
         }
         for frame in self.sabotaged(at, frame) {
             let party = self.conns[at].party;
