@@ -157,7 +157,7 @@ mod tests {
         let (counters, mut engine) = (Counters::new(2), EngineCounts::default());
         [500, 1_000, 1_001, 2_000_000_000].into_iter().for_each(|ns| engine.turn(ns));
         (engine.parks, engine.events_lost) = (7, 9);
-        let shard = Counts { frames_in: 3, closed_shutdown: 5, ..Counts::default() };
+        let shard = Counts { frames_in: 3, closed_post_removes: 5, ..Counts::default() };
         counters.of(1).publish(&shard, &engine);
         let [idle, busy] = &counters.snapshot()[..] else { panic!("two shards") };
         assert_eq!(idle.engine, EngineCounts::default());

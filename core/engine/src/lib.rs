@@ -159,7 +159,12 @@ pub fn start(
             let parts = Parts { shard, me, port, listeners, wakers, stop, counters, events };
             let turn_loop = TurnLoop::new(parts, ring);
             ready.send(me).map_err(|_| io::ErrorKind::BrokenPipe)?;
-            run(turn_loop, Duration::from_micros(config.spin_us))
+            let ended = run(turn_loop, Duration::from_micros(config.spin_us));
+            if let Err(error) = &ended {
+                error!(shard = me, %error, "a shard has failed; the process is aborted");
+                process::abort();
+            }
+            ended
         };
         let executor = LocalExecutorBuilder::new(Placement::Fixed(cpus[me]))
             .io_memory(GLOMMIO_IO_BYTES)
@@ -254,7 +259,7 @@ fn first_failure(shards: Vec<ExecutorJoinHandle<io::Result<()>>>) -> StartError 
     StartError::Shard { shard, why }
 }
 
-/// A panic on a shard is a broken invariant of state that all share: a wrong world is worse than a
+/// A panic on a shard, like a failure of its ring, is a broken invariant of state that all share: a wrong world is worse than a
 /// restart (I6).
 fn abort_on_panic() {
     let before = panic::take_hook();

@@ -266,12 +266,12 @@ pub fn accepted(result: i32) -> Option<OwnedFd> {
     (result >= 0).then(|| unsafe { OwnedFd::from_raw_fd(result as RawFd) })
 }
 
-/// What a system call of a ring came to. A signal, a time-out and a full completion queue (reap
-/// first) are no failures.
+/// What a system call of a ring came to. A signal, a time-out, a full completion queue (reap first)
+/// and a moment without memory are no failures.
 fn went_in(entered: io::Result<usize>) -> io::Result<()> {
     match entered {
         Err(error) => match Errno::from_io_error(&error) {
-            Some(Errno::INTR | Errno::TIME | Errno::BUSY) => Ok(()),
+            Some(Errno::INTR | Errno::TIME | Errno::BUSY | Errno::AGAIN) => Ok(()),
             _ => Err(error),
         },
         Ok(_) => Ok(()),

@@ -26,7 +26,7 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 /// Completions taken per turn: the bound of a turn is on socket bytes.
 const REAPED_PER_TURN: usize = 256;
@@ -237,6 +237,7 @@ impl TurnLoop {
             Effect::Close(conn, _) => self.shut(conn),
             Effect::Released(conn) => self.slots.release(conn),
             Effect::Pause(conn) => {
+                self.tell_pause(conn);
                 self.slots.get(conn).paused = true;
                 let receive = self.slots.token(Op::Receive, conn);
                 if self.slots.peek(conn).receiving {
@@ -382,6 +383,12 @@ impl TurnLoop {
             self.parts.shard.received(now, conn, Block::new(bytes, Ticket::NONE));
         }
         self.receive(conn);
+    }
+
+    fn tell_pause(&self, conn: ConnId) {
+        let peer = self.slots.peek(conn).socket().and_then(|socket| listen::peer(socket).ok());
+        let peer = peer.map_or("gone".to_owned(), |peer| peer.to_string());
+        info!(peer, "not read from for a while: it floods one that reads slowly");
     }
 
     /// Shuts a socket; its operations complete by themselves.

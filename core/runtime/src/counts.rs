@@ -60,7 +60,7 @@ counts! {
     Counter datagrams = "datagrams_routed" "Datagrams routed that entered the daemon at this shard.";
     Counter datagrams_crossed = "datagrams_crossed" "Datagrams that came from another shard.";
     Counter deliveries = "deliveries" "Datagrams handed to a connection or a role.";
-    Counter control_messages = "control_messages" "Control messages carried out.";
+    Counter control_messages = "control_messages" "Control messages understood.";
     Counter post_removes_sent = "post_removes_sent" "Post-removes routed because a connection ended.";
     Counter upstream_connects = "upstream_connects" "Times that the upstream link came up.";
     Counter pauses = "flood_pauses" "Times that a sender was not read from because it flooded a slow receiver.";
@@ -88,7 +88,6 @@ counts! {
     Counter closed_stalled = "connections_closed" {"reason": "stalled"} "Connections ended.";
     Counter closed_subscriptions = "connections_closed" {"reason": "too_many_subscriptions"} "Connections ended.";
     Counter closed_post_removes = "connections_closed" {"reason": "too_many_post_removes"} "Connections ended.";
-    Counter closed_shutdown = "connections_closed" {"reason": "shutdown"} "Connections ended.";
 }
 
 /// Why a connection ended.
@@ -114,8 +113,6 @@ pub enum CloseReason {
     TooManySubscriptions,
     /// It stored more post-removes than it may.
     TooManyPostRemoves,
-    /// The daemon stops.
-    Shutdown,
 }
 
 impl CloseReason {
@@ -132,7 +129,6 @@ impl CloseReason {
             CloseReason::Stalled => "stalled",
             CloseReason::TooManySubscriptions => "too_many_subscriptions",
             CloseReason::TooManyPostRemoves => "too_many_post_removes",
-            CloseReason::Shutdown => "shutdown",
         }
     }
 }
@@ -151,7 +147,6 @@ impl Counts {
             CloseReason::Stalled => &mut self.closed_stalled,
             CloseReason::TooManySubscriptions => &mut self.closed_subscriptions,
             CloseReason::TooManyPostRemoves => &mut self.closed_post_removes,
-            CloseReason::Shutdown => &mut self.closed_shutdown,
         } += 1;
     }
 }

@@ -363,6 +363,11 @@ impl Outbox {
             self.outgoing.push(conn, frame.span);
         } else if !upstream.queue(frame.bytes(), self.config.limits.upstream_queue_bytes_max) {
             self.counts.dropped_upstream_queue_full += 1;
+            if self.counts.dropped_upstream_queue_full == 1 {
+                tracing::warn!(
+                    "the queue for the upstream is full; what goes up is dropped and counted"
+                );
+            }
         }
     }
 

@@ -157,6 +157,9 @@ impl MessageDirector {
         };
         if !self.links.contains_key(&conn) {
             out.counts.dropped_control_from_upstream += 1;
+            if out.counts.dropped_control_from_upstream == 1 {
+                warn!("dropped a control message from upstream; further ones are only counted");
+            }
             return;
         }
         out.counts.control_messages += 1;
@@ -241,7 +244,21 @@ impl MessageDirector {
             return upstream.lost(now, reason, out);
         }
         let Some(mut link) = self.links.remove(&conn) else { return };
-        debug!(link = %link, reason = reason.name(), "left");
+        match reason {
+            CloseReason::Backlog | CloseReason::Stalled => {
+                warn!(link = %link, reason = reason.name(), "closed: it does not read what it is sent");
+            }
+            CloseReason::FrameTooLong => warn!(link = %link, "closed: a frame over the limit"),
+            CloseReason::ClosedByPeer
+            | CloseReason::Reset
+            | CloseReason::NotAllowed
+            | CloseReason::TooManyParticipants
+            | CloseReason::Malformed
+            | CloseReason::TooManySubscriptions
+            | CloseReason::TooManyPostRemoves => {
+                debug!(link = %link, reason = reason.name(), "left");
+            }
+        }
         self.send_post_removes(conn, &mut link, out);
     }
 

@@ -63,12 +63,13 @@ pub fn read(section: &mut Section<'_>) -> Limits {
         }
         limits.shard.flood_bytes_max = backlog;
     }
-    // What comes out of an inbox in one turn must fit into a backlog that is three quarters full.
-    let inflight_max = backlog / 4;
+    // A pause takes up to three turns to reach a sender: what comes meanwhile must fit into a
+    // backlog that is half full.
+    let inflight_max = backlog / 8;
     if limits.inflight_bytes_max > inflight_max {
         if says_inflight {
             let what = format!(
-                "{} is more than a quarter of backlog_bytes_max ({backlog})",
+                "{} is more than an eighth of backlog_bytes_max ({backlog})",
                 limits.inflight_bytes_max
             );
             section.error_at(INFLIGHT, what);

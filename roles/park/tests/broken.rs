@@ -298,11 +298,11 @@ fn overlapping_ranges() {
 #[test]
 fn an_inbox_must_fit_into_a_quarter_of_a_backlog() {
     check(
-        "messagedirector:\n  limits: {backlog_bytes_max: 1048576, flood_bytes_max: 65536, inflight_bytes_max: 262145}\n",
-        "park.yml:2:84: messagedirector.limits.inflight_bytes_max: 262145 is more than a quarter of backlog_bytes_max (1048576)",
+        "messagedirector:\n  limits: {backlog_bytes_max: 1048576, flood_bytes_max: 65536, inflight_bytes_max: 131073}\n",
+        "park.yml:2:84: messagedirector.limits.inflight_bytes_max: 131073 is more than an eighth of backlog_bytes_max (1048576)",
     );
     check(
-        "messagedirector: {limits: {inflight_bytes_max: 16777217}}\n",
-        "park.yml:1:48: messagedirector.limits.inflight_bytes_max: 16777217 is more than a quarter of backlog_bytes_max (67108864)",
+        "messagedirector: {limits: {inflight_bytes_max: 8388609}}\n",
+        "park.yml:1:48: messagedirector.limits.inflight_bytes_max: 8388609 is more than an eighth of backlog_bytes_max (67108864)",
     );
 }

@@ -102,11 +102,11 @@ fn what_a_flood_is_follows_a_smaller_backlog() {
 #[test]
 fn an_inbox_follows_a_smaller_backlog() {
     for (limits, inflight_bytes_max) in [
-        ("backlog_bytes_max: 1048576, flood_bytes_max: 65536", 262_144),
-        ("backlog_bytes_max: 262144, flood_bytes_max: 65536", 65_536),
+        ("backlog_bytes_max: 1048576, flood_bytes_max: 65536", 131_072),
+        ("backlog_bytes_max: 262144, flood_bytes_max: 65536", 32_768),
         ("backlog_bytes_max: 1073741824", 8 << 20),
-        ("backlog_bytes_max: 1048576, flood_bytes_max: 65536, inflight_bytes_max: 262144", 262_144),
-        ("inflight_bytes_max: 16777216", 16 << 20),
+        ("backlog_bytes_max: 1048576, flood_bytes_max: 65536, inflight_bytes_max: 131072", 131_072),
+        ("inflight_bytes_max: 4194304", 4 << 20),
     ] {
         let config = config(&format!("messagedirector: {{connect: a, limits: {{{limits}}}}}\n"));
         let read = config.message_director.limits.inflight_bytes_max;
