@@ -80,9 +80,11 @@ impl Role for MessageDirector {
             Input::Told { from, message } => {
                 let told =
                     Told::read(message).expect("instances of this role write what they read");
-                self.upstream.iter_mut().for_each(|upstream| upstream.told(from, &told, out));
+                self.upstream.iter_mut().for_each(|upstream| upstream.told(now, from, &told, out));
             }
-            Input::Wake { .. } => self.upstream.iter_mut().for_each(|upstream| upstream.dial(out)),
+            Input::Wake { token } => {
+                self.upstream.iter_mut().for_each(|upstream| upstream.wake(token, out));
+            }
             Input::Stopping => self.stopping(out),
             Input::Datagram { .. } => unreachable!("a Message Director subscribes nothing itself"),
         }
@@ -283,6 +285,7 @@ impl MessageDirector {
             self.send_post_removes(conn, link, out);
         }
         self.links = links;
+        self.upstream.iter_mut().for_each(|upstream| upstream.stop(out));
     }
 
     /// Lets the shard that holds the upstream link know of a post-remove of this shard.

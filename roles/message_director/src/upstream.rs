@@ -7,7 +7,7 @@
 
 use crate::UPSTREAM_LINK;
 use crate::post_removes::{PostRemoves, Told};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use runtime::{CloseReason, ConnId, Now, Outbox, RoleId, ShardId};
@@ -15,6 +15,12 @@ use tracing::{info, warn};
 use wire::control::ControlMessage;
 use wire::ids::Channel;
 
+/// What a wake-up is for: to dial, or to clear.
+const DIAL: u64 = 0;
+const CLEAR: u64 = 1;
+/// So long clears are gathered: each costs what all others have stored for the same sender, who in
+/// `openotp` is the same for all.
+const CLEAR_AFTER_MS: u64 = 20;
 const BACKOFF_MS: u64 = 250;
 const BACKOFF_MS_MAX: u64 = 8_000;
 /// A link that stood this long was sound: the next attempt comes soon.
@@ -42,6 +48,9 @@ pub struct Upstream {
     failures: u32,
     /// Post-removes of all connections of this daemon.
     post_removes: BTreeMap<(ShardId, ConnId), PostRemoves>,
+    /// Senders whose post-removes changed, but not by one more.
+    cleared: BTreeSet<Channel>,
+    stopping: bool,
 }
 
 impl Upstream {
@@ -54,6 +63,8 @@ impl Upstream {
             since: Now(0),
             failures: 0,
             post_removes: BTreeMap::new(),
+            cleared: BTreeSet::new(),
+            stopping: false,
         }
     }
 
@@ -67,9 +78,21 @@ impl Upstream {
         out.connect(UPSTREAM_LINK, self.config.address.clone());
     }
 
+    /// A time has come that was asked for.
+    pub fn wake(&mut self, token: u64, out: &mut Outbox) {
+        if token == CLEAR { self.say_cleared(out) } else { self.dial(out) }
+    }
+
+    /// The daemon stops: nothing waits any more.
+    pub fn stop(&mut self, out: &mut Outbox) {
+        self.stopping = true;
+        self.say_cleared(out);
+    }
+
     /// The link stands.
     pub fn connected(&mut self, now: Now, conn: ConnId, out: &mut Outbox) {
         (self.conn, self.since) = (Some(conn), now);
+        self.cleared.clear();
         out.counts.upstream_connects += 1;
         out.counts.upstream_up = 1;
         let UpstreamConfig { name, url, .. } = &self.config;
@@ -114,11 +137,13 @@ impl Upstream {
     }
 
     /// A post-remove of some connection of this daemon came or went.
-    pub fn told(&mut self, from: ShardId, told: &Told<'_>, out: &mut Outbox) {
+    pub fn told(&mut self, now: Now, from: ShardId, told: &Told<'_>, out: &mut Outbox) {
         match *told {
             Told::Add { conn, sender, message } => {
                 self.post_removes.entry((from, conn)).or_default().push(sender, message);
-                self.say(ControlMessage::AddPostRemove { sender, message }, out);
+                if !self.cleared.contains(&sender) {
+                    self.say(ControlMessage::AddPostRemove { sender, message }, out);
+                }
             }
             Told::Clear { conn, sender } => {
                 let Some(stored) = self.post_removes.get_mut(&(from, conn)) else { return };
@@ -126,23 +151,33 @@ impl Upstream {
                 if stored.is_empty() {
                     self.post_removes.remove(&(from, conn));
                 }
-                self.clear(sender, out);
+                self.clear([sender], now, out);
             }
             Told::Gone { conn } => {
                 let gone = self.post_removes.remove(&(from, conn)).unwrap_or_default();
-                let mut senders: Vec<Channel> = gone.iter().map(|(sender, _)| sender).collect();
-                senders.sort_unstable();
-                senders.dedup();
-                senders.into_iter().for_each(|sender| self.clear(sender, out));
+                self.clear(gone.iter().map(|(sender, _)| sender), now, out);
             }
         }
     }
 
+    fn clear(&mut self, senders: impl IntoIterator<Item = Channel>, now: Now, out: &mut Outbox) {
+        let waits = !self.cleared.is_empty();
+        self.cleared.extend(senders);
+        if self.stopping {
+            self.say_cleared(out);
+        } else if !waits && !self.cleared.is_empty() {
+            out.wake_at(self.role, now.plus_ms(CLEAR_AFTER_MS), CLEAR);
+        }
+    }
+
     /// The upstream knows one link: what it clears for a sender, others may have stored too.
-    fn clear(&self, sender: Channel, out: &mut Outbox) {
-        self.say(ControlMessage::ClearPostRemoves { sender }, out);
+    fn say_cleared(&mut self, out: &mut Outbox) {
+        let cleared = core::mem::take(&mut self.cleared);
+        for &sender in &cleared {
+            self.say(ControlMessage::ClearPostRemoves { sender }, out);
+        }
         let stored = self.post_removes.values().flat_map(PostRemoves::iter);
-        for (sender, message) in stored.filter(|(stored_by, _)| *stored_by == sender) {
+        for (sender, message) in stored.filter(|(stored_by, _)| cleared.contains(stored_by)) {
             self.say(ControlMessage::AddPostRemove { sender, message }, out);
         }
     }
@@ -158,7 +193,7 @@ impl Upstream {
     fn try_later(&mut self, now: Now, out: &mut Outbox) -> u64 {
         let again_ms = (BACKOFF_MS << self.failures.min(10)).min(BACKOFF_MS_MAX);
         self.failures += 1;
-        out.wake_at(self.role, now.plus_ms(again_ms), 0);
+        out.wake_at(self.role, now.plus_ms(again_ms), DIAL);
         again_ms
     }
 }
