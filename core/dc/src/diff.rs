@@ -84,6 +84,19 @@ fn diff_class(schemas: [&Schema; 2], old: &Class, new: &Class, changes: &mut Vec
         let what = format!("inherits from {:?} instead of {:?}", parents[1], parents[0]);
         say(Severity::Meaning, what);
     }
+    let entries = [entry(schemas[0], old), entry(schemas[1], new)];
+    if entries[0] != entries[1] {
+        let what = format!(
+            "enters with its required fields {} instead of {}",
+            entries[1].join(", "),
+            entries[0].join(", ")
+        );
+        say(Severity::Misread, what);
+    }
+    let moved = moved(schemas, [old, new]);
+    if !moved.is_empty() {
+        say(Severity::Misread, format!("inherits with other numbers: {}", moved.join(", ")));
+    }
     let [old_fields, new_fields] = [named(schemas[0], old), named(schemas[1], new)];
     let [in_old, in_new] = [by_name(&old_fields), by_name(&new_fields)];
     for (name, field) in &old_fields {
@@ -97,9 +110,8 @@ fn diff_class(schemas: [&Schema; 2], old: &Class, new: &Class, changes: &mut Vec
         }
     }
     for (name, field) in new_fields.iter().filter(|(name, _)| !in_old.contains_key(name.as_str())) {
-        // What a struct or a required field adds is among bytes that the old reader takes apart.
-        let is_inside = new.is_struct || is_required(schemas[1], field);
-        let severity = if is_inside { Severity::Misread } else { Severity::Harmless };
+        // What a struct adds is among bytes that the old reader takes apart.
+        let severity = if new.is_struct { Severity::Misread } else { Severity::Harmless };
         let place = format!("{}.{name}", new.name);
         let what =
             format!("is new, with number {}: {}", field.number, describe_field(schemas[1], field));
@@ -111,8 +123,21 @@ fn by_name<'a>(fields: &'a [(String, &'a Field)]) -> BTreeMap<&'a str, &'a Field
     fields.iter().map(|(name, field)| (name.as_str(), *field)).collect()
 }
 
-fn is_required(schema: &Schema, field: &Field) -> bool {
-    schema.keyword("required").is_some_and(|required| field.keywords.contain(required))
+/// What an object brings when it enters, field by field.
+fn entry(schema: &Schema, class: &Class) -> Vec<String> {
+    class.required.iter().map(|&id| schema.field(id).name.clone()).collect()
+}
+
+/// Inherited fields that both have, under different numbers.
+fn moved(schemas: [&Schema; 2], [old, new]: [&Class; 2]) -> Vec<String> {
+    let inherited = old.fields.iter().map(|&id| schemas[0].field(id));
+    let inherited = inherited.filter(|field| field.class != old.id && !field.name.is_empty());
+    let other = |field: &Field| {
+        let other = schemas[1].field(new.field_by_name(&field.name)?);
+        let [is, was] = [other.number, field.number];
+        (is != was).then(|| format!("`{}` {is} instead of {was}", field.name))
+    };
+    inherited.filter_map(other).collect()
 }
 
 /// The own fields of a class with their names; one without a name goes by its place.

@@ -2,20 +2,27 @@
 
 use crate::diagnostic::Diagnostics;
 use crate::lexer::{self, Kind, Token};
+use crate::parser::{self, Grammar};
 use crate::source::Source;
+use std::collections::BTreeSet;
 
 const INDENT: &str = "  ";
 
 /// The text of a file with one declaration or field on each line, in the usual spacing, with at
-/// most one empty line between them. Fails where the file has something that is no token.
+/// most one empty line between them. Fails where it is no DC file, of today or of 2003.
 pub fn format(source: &Source) -> Result<String, Diagnostics> {
-    let mut diagnostics = Diagnostics::default();
-    let tokens = lexer::tokens(&source.text, 0, &mut diagnostics);
-    if !diagnostics.is_empty() {
-        return Err(diagnostics);
+    let read = |grammar| {
+        let (mut types, mut diagnostics) = (BTreeSet::new(), Diagnostics::default());
+        parser::parse(source, 0, grammar, &mut types, &mut diagnostics);
+        diagnostics
+    };
+    let today = read(Grammar::Modern);
+    if !today.is_empty() && !read(Grammar::Classic).is_empty() {
+        return Err(today);
     }
-    let mut layout =
-        Layout { text: &source.text, out: String::new(), open: Vec::new(), case: false };
+    let tokens = lexer::tokens(&source.text, 0, &mut Diagnostics::default());
+    let (out, open) = (String::new(), Vec::new());
+    let mut layout = Layout { text: &source.text, out, open, case: false, head: None };
     let mut before: Option<Token> = None;
     for token in tokens {
         if token.kind == Kind::End {
@@ -23,6 +30,9 @@ pub fn format(source: &Source) -> Result<String, Diagnostics> {
         }
         layout.add(before, token);
         before = Some(token);
+        if token.kind != Kind::Comment {
+            layout.head = Some(token);
+        }
     }
     if !layout.out.is_empty() {
         layout.out.push('\n');
@@ -45,6 +55,8 @@ struct Layout<'a> {
     open: Vec<Open>,
     /// Whether the line begins with `case` or `default`.
     case: bool,
+    /// The last token that is no comment.
+    head: Option<Token>,
 }
 
 impl<'a> Layout<'a> {
@@ -59,23 +71,23 @@ impl<'a> Layout<'a> {
         }
         if self.out.is_empty() || self.out.ends_with('\n') {
             let is_label = matches!(self.of(token), "case" | "default");
-            let blocks = self.open.iter().filter(|open| **open == Open::Block).count();
-            let depth = if is_label { blocks.saturating_sub(1) } else { blocks };
+            let open = self.open.len();
+            let depth = if is_label { open.saturating_sub(1) } else { open };
             self.out.push_str(&INDENT.repeat(depth));
             self.case = is_label;
         }
         let text = self.of(token).trim_end();
         self.out.push_str(text);
         match text {
-            "{" if before.is_some_and(|before| self.is_head(before)) => self.open.push(Open::Block),
+            "{" if self.is_head() => self.open.push(Open::Block),
             "{" | "(" | "[" => self.open.push(Open::Inline),
             _ => (),
         }
     }
 
-    /// Whether a brace after this token opens a block and not a value.
-    fn is_head(&self, before: Token) -> bool {
-        before.kind == Kind::Word || before.kind == Kind::Comment || self.of(before) == ")"
+    /// Whether a brace would open a block here and not a value.
+    fn is_head(&self) -> bool {
+        self.head.is_some_and(|head| head.kind == Kind::Word || self.of(head) == ")")
     }
 
     fn of(&self, token: Token) -> &'a str {
@@ -95,8 +107,11 @@ impl<'a> Layout<'a> {
             lines > 0 || after_line_comment
         } else if after_line_comment || closes_block {
             true
-        } else if is_inline || matches!(two, ";" | "," | ":") {
+        } else if matches!(two, ";" | "," | ":") {
             false
+        } else if is_inline {
+            // Who breaks a long list after a comma or its bracket has a reason.
+            lines > 0 && matches!(one, "," | "(" | "[" | "{")
         } else if opened || ends_label || one == ";" {
             true
         } else {
@@ -114,19 +129,21 @@ impl<'a> Layout<'a> {
     fn is_tight(&self, before: Token, token: Token) -> bool {
         let (one, two) = (self.of(before), self.of(token));
         if before.kind == Kind::Comment || token.kind == Kind::Comment {
-            return false;
+            return matches!(two, ";" | ",");
         }
         let is_path = matches!(one, "." | "/") || matches!(two, "." | "/");
         let is_import = is_path && self.open.is_empty() && self.line().starts_with(['f', 'i']);
-        let block_opens = two == "{" && self.is_head(before);
+        let block_opens = two == "{" && self.is_head();
         match (one, two) {
             _ if is_import => true,
             (_, ";" | "," | ")" | "]") | ("(" | "[", _) => true,
-            ("-", _) | (_, "-") => one != "=" && one != "," && one != ":" || one == "-",
+            ("{", _) if !block_opens && self.open.last() == Some(&Open::Inline) => true,
+            ("-" | "+", _) => true,
+            (_, "-") => matches!(before.kind, Kind::Number | Kind::Text),
+            (_, "+") => false,
             (_, ":") => self.case,
             (_, "[") => one != "=" && one != "," && before.kind != Kind::Mark(b':'),
             (_, "(") => before.kind != Kind::Number && !matches!(one, "=" | "," | "switch" | ":"),
-            ("{", _) if !block_opens => self.open.last() == Some(&Open::Inline),
             (_, "}") => self.open.last() == Some(&Open::Inline),
             _ => false,
         }
@@ -154,7 +171,7 @@ mod tests {
             int16[2]z={1,2*3})required   ram;// why\n\n\n m:f ,g; int16/10%360 ( 0-5 )w;
             };struct S{switch(uint8 k){case 1:int8 a;break;default:break;};};";
         let neat = "from a.b/AI import C, D\n// first\ndclass A : B, C {\n  \
-            f(int8 x = -3, string(1-5) y, int16[2] z = {1, 2 * 3}) required ram; // why\n\n  \
+            f(int8 x = -3, string(1-5) y,\n    int16[2] z = {1, 2 * 3}) required ram; // why\n\n  \
             m : f, g;\n  int16 / 10 % 360 (0-5) w;\n};\nstruct S {\n  switch (uint8 k) {\n  \
             case 1:\n    int8 a;\n    break;\n  default:\n    break;\n  };\n};\n";
         assert_eq!(formatted(ugly), neat);

@@ -116,6 +116,7 @@ impl Lexer<'_> {
     }
 
     fn text(&mut self, quote: u8) -> Result<Kind, &'static str> {
+        let start = self.at;
         self.at += 1;
         loop {
             match self.text.get(self.at) {
@@ -124,7 +125,10 @@ impl Lexer<'_> {
                 Some(&byte) => {
                     self.at += 1;
                     if byte == quote {
-                        return Ok(Kind::Text);
+                        return match self.text[start..self.at].windows(3).any(is_replacement) {
+                            true => Err("this string is not UTF-8: write its bytes as \\xHH"),
+                            false => Ok(Kind::Text),
+                        };
                     }
                 }
             }
@@ -174,6 +178,11 @@ impl Lexer<'_> {
     fn span(&self, start: usize) -> Span {
         Span { file: self.file, start: start as u32, end: self.at as u32 }
     }
+}
+
+/// What stands where bytes were no UTF-8.
+fn is_replacement(bytes: &[u8]) -> bool {
+    bytes == "\u{fffd}".as_bytes()
 }
 
 fn is_word(byte: u8) -> bool {

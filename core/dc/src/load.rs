@@ -222,9 +222,14 @@ impl<'a> Loader<'a> {
         };
         self.inherit(&mut class);
         let errors_before = self.diagnostics.iter().count();
+        let mut overridden = BTreeSet::new();
         for field in &syntax.fields {
-            self.declare_field(&mut class, field);
+            if self.diagnostics.is_full() {
+                break;
+            }
+            self.declare_field(&mut class, &mut overridden, field);
         }
+        class.fields.retain(|field| !overridden.contains(field));
         let fields = class.fields.iter().map(|&field| (self.schema.field(field).number, field));
         class.by_number.extend(fields);
         let is_required = |&id: &FieldId| {
@@ -245,6 +250,9 @@ impl<'a> Loader<'a> {
     fn parents(&mut self, syntax: &ClassSyntax) -> Vec<ClassId> {
         let mut parents: Vec<ClassId> = Vec::new();
         for name in &syntax.parents {
+            if self.diagnostics.is_full() {
+                break;
+            }
             let Some(parent) = self.schema.by_name.get(&name.text).copied() else {
                 let classes = self.schema.classes.iter().map(|class| class.name.as_str());
                 let help = self.help_with(&name.text, classes);
@@ -309,7 +317,12 @@ impl<'a> Loader<'a> {
         class.fields.dedup();
     }
 
-    fn declare_field(&mut self, class: &mut Class, syntax: &FieldSyntax) {
+    fn declare_field(
+        &mut self,
+        class: &mut Class,
+        overridden: &mut BTreeSet<FieldId>,
+        syntax: &FieldSyntax,
+    ) {
         let FieldSyntax { name, body, .. } = syntax;
         let own = class.by_name.get(&name.text).filter(|field| class.own.contains(field));
         let is_constructor = name.text == class.name && self.options.rules != Rules::Classic;
@@ -354,13 +367,13 @@ impl<'a> Loader<'a> {
         let added = self.add_field(class.id, &name.text, number, keywords, kind, name.span);
         let Some(id) = added else { return };
         let is_named = !name.text.is_empty();
-        let overridden = is_named.then(|| class.by_name.insert(name.text.clone(), id)).flatten();
+        let before = is_named.then(|| class.by_name.insert(name.text.clone(), id)).flatten();
         if is_constructor {
             class.constructor = Some(id);
             return;
         }
-        if self.options.rules == Rules::Modern && overridden.is_some() {
-            class.fields.retain(|&field| Some(field) != overridden);
+        if self.options.rules == Rules::Modern {
+            overridden.extend(before);
         }
         class.own.push(id);
         class.fields.push(id);
@@ -438,6 +451,9 @@ impl<'a> Loader<'a> {
     fn keywords(&mut self, words: &[Name]) -> Keywords {
         let mut keywords = Keywords::default();
         for word in words {
+            if self.diagnostics.is_full() {
+                break;
+            }
             match self.schema.keyword(&word.text) {
                 Some(keyword) => keywords.0 |= keyword.0,
                 None => {

@@ -25,6 +25,9 @@ type Said<T> = Option<T>;
 impl Loader<'_> {
     /// A parameter with its type and its default.
     pub(crate) fn member(&mut self, syntax: &ParameterSyntax) -> Said<Member> {
+        if self.diagnostics.is_full() {
+            return None;
+        }
         let of = self.parameter_type(syntax)?;
         let default = match &syntax.default {
             Some(value) => self.value(&of, value, "this is no default for it")?,
@@ -79,8 +82,10 @@ impl Loader<'_> {
         // Ranges are in units of the value: the divisor must be known before them.
         let divisors = syntax.modifiers.iter().filter(|it| matches!(it, Modifier::Divisor(_)));
         let others = syntax.modifiers.iter().filter(|it| !matches!(it, Modifier::Divisor(_)));
+        let mut brackets = 0;
         for modifier in divisors.chain(others) {
-            shape = self.modified(shape, modifier)?;
+            shape = self.modified(shape, modifier, brackets)?;
+            brackets += usize::from(matches!(modifier, Modifier::Array(..)));
         }
         self.of_shape(shape, syntax.span)
     }
@@ -167,6 +172,7 @@ impl Loader<'_> {
             if !seen.insert(label.clone()) {
                 return self.wrong(case.span, "the switch has this case already");
             }
+            self.weigh(0, label.as_ref().map_or(0, Vec::len), case.span)?;
             cases.push((label.map(Into::into), case.fields.clone()));
         }
         if cases.is_empty() {
@@ -177,30 +183,41 @@ impl Loader<'_> {
         self.of_shape(Shape::Switch(Arc::new(switch)), syntax.name.span)
     }
 
-    fn modified(&mut self, shape: Shape, modifier: &Modifier) -> Said<Shape> {
+    fn modified(&mut self, shape: Shape, modifier: &Modifier, brackets: usize) -> Said<Shape> {
         match modifier {
             Modifier::Divisor(number) => self.divided(shape, number),
             Modifier::Modulus(number) => self.reduced(shape, number),
             Modifier::Ranges(ranges, span) => self.ranged(shape, ranges, *span),
-            Modifier::Array(ranges, span) => self.repeated(shape, ranges, *span),
+            Modifier::Array(ranges, span) => self.repeated(shape, brackets, ranges, *span),
         }
     }
 
-    /// `T[2][3]` is two arrays of three, as in C.
-    fn repeated(&mut self, shape: Shape, ranges: &[RangeSyntax], span: Span) -> Said<Shape> {
-        let (inner, outer) = match shape {
-            Shape::Array(array) if array.legacy.is_none() => {
-                (self.repeated(array.element.shape, ranges, span)?, array.sizes)
+    /// `T[2][3]` is two arrays of three, as in C: a bracket makes an array of what the `before`
+    /// brackets before it have made an array of. (Panda3D decides whether there is a length on the
+    /// wire as if there were no other bracket.)
+    fn repeated(
+        &mut self,
+        shape: Shape,
+        before: usize,
+        ranges: &[RangeSyntax],
+        span: Span,
+    ) -> Said<Shape> {
+        if let Shape::Array(mut array) = shape {
+            if before > 0 {
+                let inner = self.repeated(array.element.shape, before - 1, ranges, span)?;
+                array.element = self.of_shape(inner, span)?;
+                return Some(Shape::Array(array));
             }
-            Shape::Integer(_)
-            | Shape::Float(_)
-            | Shape::Text(_)
-            | Shape::Array(_)
-            | Shape::Struct(_)
-            | Shape::Switch(_) => (shape, self.sizes(ranges, span)?),
-        };
-        let element = self.of_shape(inner, span)?;
-        Some(Shape::Array(Box::new(Array { element, sizes: outer, legacy: None })))
+            return self.array_of(Shape::Array(array), ranges, span);
+        }
+        self.array_of(shape, ranges, span)
+    }
+
+    fn array_of(&mut self, shape: Shape, ranges: &[RangeSyntax], span: Span) -> Said<Shape> {
+        let element = self.of_shape(shape, span)?;
+        let sizes = self.sizes(ranges, span)?;
+        let has_length = sizes.fixed().is_none() || !element.is_fixed;
+        Some(Shape::Array(Box::new(Array { element, sizes, has_length, legacy: None })))
     }
 
     fn divided(&mut self, shape: Shape, number: &NumberSyntax) -> Said<Shape> {
@@ -280,9 +297,8 @@ impl Loader<'_> {
             }
             Shape::Float(float) => {
                 let scale = f64::from(float.divisor);
-                let scaled = ranges.iter().map(|RangeSyntax { low, high }| {
-                    (low.number.real() * scale, high.number.real() * scale)
-                });
+                let wire = |number: &NumberSyntax| float.rounded(number.number.real() * scale);
+                let scaled = ranges.iter().map(|RangeSyntax { low, high }| (wire(low), wire(high)));
                 let ranges = self.disjoint(scaled.collect(), ranges)?;
                 Some(Shape::Float(Float { ranges, ..float }))
             }
@@ -367,11 +383,8 @@ impl Loader<'_> {
 fn has_default(of: &Type) -> bool {
     match &of.shape {
         Shape::Struct(of) => of.fields.iter().any(|field| field.has_default),
-        Shape::Integer(_)
-        | Shape::Float(_)
-        | Shape::Text(_)
-        | Shape::Array(_)
-        | Shape::Switch(_) => false,
+        Shape::Array(array) => has_default(&array.element),
+        Shape::Integer(_) | Shape::Float(_) | Shape::Text(_) | Shape::Switch(_) => false,
     }
 }
 
@@ -390,11 +403,8 @@ fn basic_shape(basic: Basic) -> Shape {
         None => return Shape::Text(Text { basic, sizes: Ranges::all() }),
     };
     let element = Type::new(element).expect("numbers and pairs of numbers are types");
-    Shape::Array(Box::new(Array {
-        element,
-        sizes: Ranges::all(),
-        legacy: Some(Legacy { basic, divisor: 1 }),
-    }))
+    let (sizes, legacy) = (Ranges::all(), Some(Legacy { basic, divisor: 1 }));
+    Shape::Array(Box::new(Array { element, sizes, has_length: true, legacy }))
 }
 
 /// The element of `uint32uint8array`: five bytes.

@@ -247,7 +247,13 @@ fn pack_float(float: &Float, value: &Value, out: &mut Vec<u8>) -> Result<(), Val
     let wire = match value {
         Value::Number(number) => {
             let wire = number.real() * f64::from(float.divisor);
-            float.modulus.map_or(wire, |modulus| wire.rem_euclid(modulus))
+            let wire = float.modulus.map_or(wire, |modulus| wire.rem_euclid(modulus));
+            let wire = float.rounded(wire);
+            if !wire.is_finite() {
+                return Err(ValueError::OutOfRange);
+            }
+            // The nearest number to one just below the modulus may be the modulus.
+            if float.modulus.is_some_and(|modulus| wire >= modulus) { 0.0 } else { wire }
         }
         Value::Hex(bytes) if bytes.len() == float.bytes() as usize => float.read(bytes),
         Value::Text(_) | Value::Hex(_) | Value::List(_) => return Err(ValueError::NotANumber),
@@ -368,6 +374,9 @@ pub fn pack_implicit(of: &Type, out: &mut Vec<u8>) -> Result<(), ValueError> {
         }
         Shape::Text(text) => {
             let size = text.sizes.least(0);
+            if size > TYPE_BYTES_MAX {
+                return Err(ValueError::TooLong);
+            }
             write_length(text, size, out)?;
             out.resize(out.len() + size as usize, 0);
         }

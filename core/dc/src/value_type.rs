@@ -242,6 +242,11 @@ impl Float {
         if self.basic == Basic::Float32 { 4 } else { 8 }
     }
 
+    /// A number as exact as it is on the wire.
+    pub fn rounded(&self, wire: f64) -> f64 {
+        if self.bytes() == 4 { f64::from(wire as f32) } else { wire }
+    }
+
     /// Whether a number may be on the wire.
     pub fn allows(&self, wire: f64) -> bool {
         self.ranges.contain(wire)
@@ -276,6 +281,8 @@ pub struct Array {
     pub element: Type,
     /// How many are allowed.
     pub sizes: Ranges<u32>,
+    /// Whether its length in bytes is on the wire.
+    pub has_length: bool,
     /// What the file calls it, if it is one of the old array types.
     pub legacy: Option<Legacy>,
 }
@@ -290,10 +297,9 @@ pub struct Legacy {
 }
 
 impl Array {
-    /// How many there are where there is no length on the wire: the number is fixed, and so is
-    /// the length of each.
+    /// How many there are where there is no length on the wire.
     pub fn fixed_count(&self) -> Option<u32> {
-        self.sizes.fixed().filter(|_| self.element.is_fixed)
+        self.sizes.fixed().filter(|_| !self.has_length)
     }
 }
 
@@ -423,9 +429,9 @@ impl Type {
                 Facts { bytes_min, is_fixed, is_free, ..Facts::LEAF }
             }
             Shape::Array(array) => {
-                let Type { bytes_min, is_free, depth, weight, .. } = array.element;
-                let is_fixed = array.fixed_count().is_some();
-                let length_bytes = if is_fixed { 0 } else { 2 };
+                let Type { bytes_min, is_fixed, is_free, depth, weight, .. } = array.element;
+                let is_fixed = is_fixed && array.fixed_count().is_some();
+                let length_bytes = if array.has_length { 2 } else { 0 };
                 let bytes_min =
                     length_bytes + u64::from(array.sizes.lowest()) * u64::from(bytes_min);
                 Facts {

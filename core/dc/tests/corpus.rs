@@ -173,3 +173,66 @@ fn the_usual_layout_says_the_same() {
         assert_eq!(dc::diff(&before, &after), []);
     }
 }
+
+/// Panda3D's bytes for arrays of arrays that a typedef names, and for old arrays of a fixed size.
+#[test]
+fn arrays_as_panda3d_packs_them() {
+    let text = "typedef int8[3] t; dclass A { t[2] a; int8array(2) b; t[1-2] c; };";
+    let schema = load(&[text], Rules::Modern);
+    let hashed = load(&["typedef int8[3] t; dclass A { f(t[2]); };"], Rules::Modern);
+    assert_eq!(panda_hash(&hashed), 0xc1f);
+    let class = schema.class_by_name("A").unwrap();
+    for (field, value, wanted) in [
+        ("a", "[[1, 2, 3], [4, 5, 6]]", &[1, 2, 3, 4, 5, 6][..]),
+        ("b", "[1, 2]", &[2, 0, 1, 2]),
+        ("c", "[[1, 2, 3]]", &[3, 0, 1, 2, 3]),
+    ] {
+        let id = class.field_by_name(field).unwrap();
+        let mut bytes = Vec::new();
+        schema.pack(id, &parse_value(&source(value)).unwrap(), &mut bytes).unwrap();
+        assert_eq!((&bytes[..], schema.check(id, &bytes)), (wanted, Ok(())), "{field}");
+    }
+}
+
+#[test]
+fn numbers_of_32_bits_are_checked_as_exact_as_they_are() {
+    let text = "dclass A { float32(0.7-0.9) a; float32 % 360 b; float32 c; };";
+    let schema = load(&[text], Rules::Modern);
+    let class = schema.class_by_name("A").unwrap();
+    for (field, value, fits) in
+        [("a", "0.7", true), ("b", "359.9999999", true), ("b", "-1", true), ("c", "1e300", false)]
+    {
+        let id = class.field_by_name(field).unwrap();
+        assert_eq!(schema.check(id, &schema.field(id).default), Ok(()));
+        let mut bytes = Vec::new();
+        let packed = schema.pack(id, &parse_value(&source(value)).unwrap(), &mut bytes);
+        assert_eq!(packed.is_ok(), fits, "{field} {value}");
+        assert_eq!(schema.check(id, &bytes).is_ok(), fits, "{field} {value}");
+    }
+}
+
+#[test]
+fn what_an_old_reader_of_entering_objects_would_misread() {
+    let changes = |texts: [&str; 2], rules| -> Vec<String> {
+        let [old, new] = texts.map(|text| load(&[text], rules));
+        dc::diff(&old, &new).iter().map(ToString::to_string).collect()
+    };
+    let base = "dclass A { f(int8) required; };";
+    for (old, new, wanted) in [
+        ("dclass A { f(int8) ram; };", "dclass A { f(int8) ram required; };", "A: enters"),
+        ("dclass C {}; dclass D : C {};", "dclass C {}; dclass D : C, A {};", "D: enters"),
+        ("dclass B : A {};", "dclass B : A { f(int8); };", "B: enters"),
+    ] {
+        let before = if old.contains("dclass A") { "" } else { base };
+        let texts = [old, new].map(|text| format!("{before} {text}"));
+        let changes = changes([&texts[0], &texts[1]], Rules::Modern);
+        let is_it = |change: &String| change.contains(wanted) && change.starts_with("misread");
+        assert!(changes.iter().any(is_it), "{changes:?}");
+    }
+    let texts = ["A", "B"].map(|parent| {
+        format!("dclass A {{ x(); f(); }}; dclass B {{ f(); }}; dclass C : {parent} {{}};")
+    });
+    let changes = changes([&texts[0], &texts[1]], Rules::SingleInheritance);
+    let is_it = |change: &String| change.contains("C: inherits with other numbers");
+    assert!(changes.iter().any(is_it), "{changes:?}");
+}

@@ -178,4 +178,18 @@ fn too_many_of_everything() {
     refused(&format!("dclass A {{ f(blob = [1 * 1000]); m : {all} f; }};"), "does not fit");
     let text = "struct S { blob b = [1 * 100]; }; dclass A { f(S[9999]); };";
     refused(text, "too long");
+    refused("dclass A { f(blob32(4000000000-4000000001, 1)); };", "too long");
+    let labels: String = (0..200).map(|at| format!("case [{at}, 1 * 60000]: ")).collect();
+    let switch = |at: usize| format!("switch W{at} (blob k) {{ {labels} int8 a; }};");
+    refused(&(0..20).map(switch).collect::<String>(), "defaults of all fields");
+    refused(&format!("struct {} {{ int8 a; }};", "S".repeat(1000)), "at most 255 characters");
+    let typedefs: String = (0..30_000).map(|at| format!("typedef int8 t{at};")).collect();
+    let unknown: String = (0..30_000).map(|at| format!("f{at}(zz{at});")).collect();
+    refused(&format!("{typedefs} dclass A {{ {unknown} }};"), "no type `zz0`");
+    let parents = "zz, ".repeat(100_000);
+    refused(&format!("dclass A : {parents} zz {{}};"), "no class `zz`");
+    let bad = "s = [1 * 65535], ".repeat(100_000);
+    refused(&format!("typedef string(1) s; dclass A {{ f({bad} int8); }};"), "not allowed");
+    let fields: String = (0..30_000).map(|at| format!("f{at}();")).collect();
+    load(&format!("dclass A {{ {fields} }}; dclass B : A {{ {fields} }};"));
 }

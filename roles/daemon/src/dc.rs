@@ -53,9 +53,9 @@ fn read(path: &Path) -> Result<Source> {
     let bytes = fs::metadata(path).with_context(|| name.clone())?.len();
     ensure!(bytes <= FILE_BYTES_MAX as u64, "{name}: a DC file has at most {FILE_BYTES_MAX} bytes");
     let bytes = fs::read(path).with_context(|| name.clone())?;
-    // Old files have comments in old encodings; what matters is ASCII.
-    let text = String::from_utf8(bytes)
-        .unwrap_or_else(|error| error.into_bytes().iter().map(|&byte| char::from(byte)).collect());
+    // Old files have comments in old encodings. What stands elsewhere must not be guessed.
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
     Ok(Source { name, text })
 }
 
@@ -231,6 +231,9 @@ fn rewrite(files: &[PathBuf], check: bool) -> Done {
     let mut in_order = true;
     for path in files {
         let source = read(path)?;
+        if source.text.contains('\u{fffd}') {
+            bail!("{}: is not UTF-8, and stays as it is", source.name);
+        }
         match format(&source) {
             Ok(neat) if neat == source.text => (),
             Ok(_) if check => {

@@ -7,6 +7,8 @@ use crate::source::Span;
 use crate::syntax::Name;
 use crate::value_type::Basic;
 
+/// Characters of a name, at most.
+const NAME_BYTES_MAX: usize = 255;
 /// Types and values inside each other, at most.
 const DEPTH_MAX: u32 = 32;
 
@@ -44,6 +46,9 @@ impl Parser<'_> {
             return self.expected(what);
         }
         let span = self.next().span;
+        if span.range().len() > NAME_BYTES_MAX {
+            return self.lost(span, format!("a name has at most {NAME_BYTES_MAX} characters"));
+        }
         Ok(Name { text: self.text[span.range()].to_owned(), span })
     }
 

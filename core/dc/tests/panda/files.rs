@@ -6,14 +6,42 @@ use rand::{Rng, SeedableRng};
 /// A random type.
 #[derive(Clone)]
 enum Kind {
-    Number { name: &'static str, low: i64, high: i64, divisor: i64, written: String },
-    Float { written: String },
+    Number {
+        name: &'static str,
+        low: i64,
+        high: i64,
+        divisor: i64,
+        written: String,
+    },
+    Float {
+        written: String,
+    },
     Char,
-    Text { low: usize, high: usize, written: String },
-    Array { element: Box<Kind>, low: usize, high: usize, written: String },
-    Struct { name: String, fields: Vec<Kind> },
-    Switch { name: String, cases: Vec<(i64, Vec<Kind>)> },
-    Typedef { name: String, kind: Box<Kind> },
+    Text {
+        low: usize,
+        high: usize,
+        written: String,
+    },
+    /// `base` and `sizes` together are what is written; `sizes` is empty for the old arrays.
+    Array {
+        element: Box<Kind>,
+        low: usize,
+        high: usize,
+        base: String,
+        sizes: String,
+    },
+    Struct {
+        name: String,
+        fields: Vec<Kind>,
+    },
+    Switch {
+        name: String,
+        cases: Vec<(i64, Vec<Kind>)>,
+    },
+    Typedef {
+        name: String,
+        kind: Box<Kind>,
+    },
 }
 
 /// A random file.
@@ -109,20 +137,26 @@ impl Files {
     fn switch(&mut self, number: u32) {
         let name = format!("Switch{number}");
         self.text += &format!("switch {name} (uint8 key) {{\n");
-        let mut cases = Vec::new();
+        let mut cases: Vec<(i64, Vec<Kind>)> = Vec::new();
+        let mut open = 0;
         for value in [1, 2, 130, 255].into_iter().take(self.rng.random_range(1..5)) {
             let fields = self.fields(2);
             self.text += &format!("case {value}:\n");
             for (at, field) in fields.iter().enumerate() {
                 self.text += &format!("  {} field{value}{at};\n", field.written());
             }
-            self.text += "  break;\n";
-            cases.push((value, fields));
+            cases.push((value, Vec::new()));
+            cases[open..].iter_mut().for_each(|(_, all)| all.extend(fields.iter().cloned()));
+            if self.chance(70) {
+                self.text += "  break;\n";
+                open = cases.len();
+            }
         }
         if self.chance(50) {
             self.text += "default:\n  int8 other;\n  break;\n";
+            cases.push((200, Vec::new()));
             let other = Kind::number("int8", -128, 127);
-            cases.push((200, vec![other]));
+            cases[open..].iter_mut().for_each(|(_, all)| all.push(other.clone()));
         }
         self.text += "};\n";
         self.named.push(Kind::Switch { name, cases });
@@ -266,22 +300,23 @@ impl Files {
             // Panda3D hashes the divisor of these, and packs without it.
             let over = if self.chance(30) { " / 10" } else { "" };
             let element = Kind::number(of, low, high);
-            let (element, written) = (Box::new(element), format!("{name}{over}"));
-            return Kind::Array { element, low: 0, high: 4, written };
+            let (element, base, sizes) =
+                (Box::new(element), format!("{name}{over}"), String::new());
+            return Kind::Array { element, low: 0, high: 4, base, sizes };
         }
         let mut element = self.kind(depth - 1);
-        while let Kind::Array { .. } | Kind::Typedef { .. } = element {
+        // Panda3D cannot pack its own arrays in arrays, but for those that a typedef names.
+        while matches!(&element, Kind::Array { sizes, .. } if !sizes.is_empty()) {
             element = self.kind(0);
         }
-        let element = Box::new(element);
         let low = self.rng.random_range(1..4);
         let (low, high, sizes) = match self.rng.random_range(0..3) {
             0 => (0, 4, "[]".to_owned()),
             1 => (low, low, format!("[{low}]")),
             _ => (low, low + 2, format!("[{low}-{}]", low + 2)),
         };
-        let written = element.written() + &sizes;
-        Kind::Array { element, low, high, written }
+        let (base, element) = (element.written(), Box::new(element));
+        Kind::Array { element, low, high, base, sizes }
     }
 
     /// A value of this type as text that both parsers read.
@@ -341,8 +376,8 @@ impl Kind {
             Kind::Number { name, written, .. } if written.is_empty() => (*name).into(),
             Kind::Number { written, .. }
             | Kind::Float { written, .. }
-            | Kind::Text { written, .. }
-            | Kind::Array { written, .. } => written.clone(),
+            | Kind::Text { written, .. } => written.clone(),
+            Kind::Array { base, sizes, .. } => format!("{base}{sizes}"),
             Kind::Char => "char".into(),
             Kind::Struct { name, .. } | Kind::Switch { name, .. } | Kind::Typedef { name, .. } => {
                 name.clone()
