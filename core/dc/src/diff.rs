@@ -165,7 +165,11 @@ fn diff_field(
     }
     let [was, is] = [describe_field(old_schema, old), describe_field(new_schema, new)];
     if !is_same_on_wire([old_schema, new_schema], old, new) {
-        say(Severity::Misread, format!("is `{is}` instead of `{was}`"));
+        let what = match was == is {
+            true => format!("a type in `{is}` has changed"),
+            false => format!("is `{is}` instead of `{was}`"),
+        };
+        say(Severity::Misread, what);
     } else if was != is {
         say(Severity::Meaning, format!("is `{is}` instead of `{was}`"));
     }

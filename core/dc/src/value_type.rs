@@ -479,12 +479,25 @@ impl Type {
                 a.fixed_count() == b.fixed_count() && a.element.reads_as(&b.element)
             }
             (Shape::Struct(a), Shape::Struct(b)) => read_as(&a.fields, &b.fields),
-            (Shape::Switch(a), Shape::Switch(b)) => {
-                a.key.of.reads_as(&b.key.of) && a.cases == b.cases && read_as(&a.fields, &b.fields)
-            }
+            (Shape::Switch(a), Shape::Switch(b)) => a.reads_as(b),
             (Shape::Integer(_) | Shape::Float(_) | Shape::Text(_), _)
             | (Shape::Array(_) | Shape::Struct(_) | Shape::Switch(_), _) => false,
         }
+    }
+}
+
+impl SwitchType {
+    /// Whether every value reads as the same one of `other`; the order of cases does not matter.
+    fn reads_as(&self, other: &SwitchType) -> bool {
+        let same = |(label, fields): &(Label, Range<usize>)| {
+            let case = other.cases.iter().find(|(other, _)| other == label);
+            case.is_some_and(|(_, others)| {
+                read_as(&self.fields[fields.clone()], &other.fields[others.clone()])
+            })
+        };
+        self.key.of.reads_as(&other.key.of)
+            && self.cases.len() == other.cases.len()
+            && self.cases.iter().all(same)
     }
 }
 

@@ -236,3 +236,19 @@ fn what_an_old_reader_of_entering_objects_would_misread() {
     let is_it = |change: &String| change.contains("C: inherits with other numbers");
     assert!(changes.iter().any(is_it), "{changes:?}");
 }
+
+#[test]
+fn the_order_of_cases_is_nothing_to_a_reader() {
+    let switch = |cases: [&str; 2]| {
+        let cases = cases.concat();
+        let text = format!("switch W (uint8 k) {{ {cases} }}; dclass A {{ f(W); }};");
+        load(&[text.as_str()], Rules::Modern)
+    };
+    let [one, two] = ["case 1: int8 a; break;", "case 2: string b; break;"];
+    let misread = |new: &Schema| {
+        let changes = dc::diff(&switch([one, two]), new);
+        changes.iter().any(|change| change.severity == dc::Severity::Misread)
+    };
+    assert!(!misread(&switch([two, one])));
+    assert!(misread(&switch([one, "case 2: blob b; break;"])));
+}
