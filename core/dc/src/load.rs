@@ -230,7 +230,8 @@ impl<'a> Loader<'a> {
             self.declare_field(&mut class, &mut overridden, field);
         }
         class.fields.retain(|field| !overridden.contains(field));
-        let fields = class.fields.iter().map(|&field| (self.schema.field(field).number, field));
+        let all = class.constructor.iter().chain(&class.fields);
+        let fields = all.map(|&field| (self.schema.field(field).number, field));
         class.by_number.extend(fields);
         let is_required = |&id: &FieldId| {
             let field = self.schema.field(id);

@@ -39,38 +39,13 @@ pub fn parse(
         diagnostics.error(start, format!("a DC file has at most {FILE_BYTES_MAX} bytes"));
         return Vec::new();
     }
-    let mut tokens = lexer::tokens(&source.text, file, diagnostics);
-    tokens.retain(|token| token.kind != Kind::Comment);
-    let is_end_told = tokens.iter().any(|token| token.kind == Kind::Wrong);
-    let mut parser = Parser {
-        text: &source.text,
-        tokens,
-        at: 0,
-        depth: 0,
-        grammar,
-        types,
-        diagnostics,
-        is_end_told,
-    };
-    parser.declarations()
+    Parser::new(source, file, grammar, types, diagnostics).declarations()
 }
 
 /// Reads one value as a DC file has it. Names before values, as in `(x = 1)`, mean nothing.
 pub fn parse_value(source: &Source) -> Result<Value, Diagnostics> {
-    let mut diagnostics = Diagnostics::default();
-    let mut tokens = lexer::tokens(&source.text, 0, &mut diagnostics);
-    tokens.retain(|token| token.kind != Kind::Comment);
-    let (grammar, types) = (Grammar::Modern, &mut BTreeSet::new());
-    let mut parser = Parser {
-        text: &source.text,
-        tokens,
-        at: 0,
-        depth: 0,
-        grammar,
-        types,
-        diagnostics: &mut diagnostics,
-        is_end_told: false,
-    };
+    let (mut types, mut diagnostics) = (BTreeSet::new(), Diagnostics::default());
+    let mut parser = Parser::new(source, 0, Grammar::Modern, &mut types, &mut diagnostics);
     let value = parser.value().and_then(|value| parser.expect_end().map(|()| value.value));
     match value {
         Ok(value) if diagnostics.is_empty() => Ok(value),
@@ -90,7 +65,21 @@ struct Parser<'a> {
     is_end_told: bool,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(
+        source: &'a Source,
+        file: u32,
+        grammar: Grammar,
+        types: &'a mut BTreeSet<String>,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Parser<'a> {
+        let mut tokens = lexer::tokens(&source.text, file, diagnostics);
+        tokens.retain(|token| token.kind != Kind::Comment);
+        let is_end_told = tokens.iter().any(|token| token.kind == Kind::Wrong);
+        let (text, at, depth) = (&*source.text, 0, 0);
+        Parser { text, tokens, at, depth, grammar, types, diagnostics, is_end_told }
+    }
+
     fn declarations(&mut self) -> Vec<Declaration> {
         let mut all = Vec::new();
         while self.kind() != Kind::End && !self.diagnostics.is_full() {

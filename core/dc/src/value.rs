@@ -5,7 +5,7 @@
 //! means its bytes on the wire.
 
 use crate::value_type::{
-    Array, Basic, Float, Integer, Member, Shape, StructType, SwitchType, TYPE_BYTES_MAX, Text, Type,
+    Array, Basic, Float, Integer, Member, Shape, SwitchType, TYPE_BYTES_MAX, Text, Type,
 };
 
 /// A number.
@@ -134,7 +134,7 @@ pub fn pack(
         Shape::Float(float) => pack_float(float, value, out),
         Shape::Text(text) => pack_text(text, value, policy, out),
         Shape::Array(array) => pack_array(array, value, policy, out),
-        Shape::Struct(of) => pack_struct(of, value, policy, out),
+        Shape::Struct(of) => pack_members(&of.fields, value, policy, out),
         Shape::Switch(switch) => pack_switch(switch, value, policy, out),
     }?;
     if out.len() > TYPE_BYTES_MAX as usize { Err(ValueError::TooLong) } else { Ok(()) }
@@ -152,15 +152,6 @@ pub fn pack_members<'a>(
         pack(&member.of, values.next().ok_or(ValueError::BadCount)?, policy, out)?;
     }
     if values.next().is_none() { Ok(()) } else { Err(ValueError::BadCount) }
-}
-
-fn pack_struct(
-    of: &StructType,
-    value: &Value,
-    policy: TextPolicy,
-    out: &mut Vec<u8>,
-) -> Result<(), ValueError> {
-    pack_members(&of.fields, value, policy, out)
 }
 
 fn pack_switch(

@@ -252,3 +252,14 @@ fn the_order_of_cases_is_nothing_to_a_reader() {
     assert!(!misread(&switch([two, one])));
     assert!(misread(&switch([one, "case 2: blob b; break;"])));
 }
+
+#[test]
+fn a_constructor_is_found_by_name_and_number() {
+    let schema = load(&["dclass A { A(int8 x); f(); };"], Rules::Modern);
+    let class = schema.class_by_name("A").unwrap();
+    assert!(class.constructor.is_some());
+    assert_eq!(class.field_by_number(0), class.constructor);
+    assert_eq!(class.field_by_name("A"), class.constructor);
+    assert_eq!(class.field_by_number(1), class.field_by_name("f"));
+    assert_eq!(class.fields.len(), 1);
+}

@@ -259,8 +259,8 @@ fn first_failure(shards: Vec<ExecutorJoinHandle<io::Result<()>>>) -> StartError 
     StartError::Shard { shard, why }
 }
 
-/// A panic on a shard, like a failure of its ring, is a broken invariant of state that all share: a wrong world is worse than a
-/// restart (I6).
+/// A panic on a shard, like a failure of its ring, breaks an invariant of state that all share: a
+/// wrong world is worse than a restart (I6).
 fn abort_on_panic() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

@@ -32,11 +32,6 @@ impl Parser<'_> {
         is_first_of_two || matches!(next, Kind::Mark(b'(' | b':' | b'{' | b'/' | b'%' | b'['))
     }
 
-    /// After a type, a word is a name; but `break` and the like never are.
-    pub(super) fn is_keyword_position(&self) -> bool {
-        is_reserved(self.word())
-    }
-
     pub(super) fn is_type(&self, word: &str) -> bool {
         Basic::from_name(word).is_some() || self.types.contains(word)
     }
@@ -197,6 +192,7 @@ const RESERVED: [&str; 10] = [
     "from",
 ];
 
-fn is_reserved(word: &str) -> bool {
+/// Whether a word never is a name.
+pub(super) fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word)
 }

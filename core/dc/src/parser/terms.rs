@@ -1,5 +1,6 @@
 //! Parameters: types and what narrows them, numbers, values.
 
+use super::cursor::is_reserved;
 use super::{Parsed, Parser};
 use crate::lexer::{self, Kind, Token};
 use crate::syntax::{
@@ -37,7 +38,7 @@ impl Parser<'_> {
         let base = self.deeper(|parser| parser.base_type())?;
         let mut modifiers = Vec::new();
         self.modifiers(&mut modifiers)?;
-        let is_name = self.kind() == Kind::Word && !self.is_keyword_position();
+        let is_name = self.kind() == Kind::Word && !is_reserved(self.word());
         let name = if is_name { self.name("a name")? } else { self.no_name() };
         self.modifiers(&mut modifiers)?;
         let default = if self.take(b'=') { Some(self.value()?) } else { None };
