@@ -11,3 +11,4 @@ pub mod dialect;
 pub mod framing;
 pub mod ids;
 pub mod reader;
+pub mod state_server;

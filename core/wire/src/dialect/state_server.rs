@@ -41,6 +41,11 @@ super::inbox! {
         2045 (context: U32, do_id: DoId, parent: DoId, zone: Zone);
     /// A parent has taken note of where its child is.
     LocationAck: -, 2046 (parent: DoId, zone: Zone);
+    /// A child of elsewhere answers a zone query of its parent, who passes it on.
+    EnterZoneWithRequired:
+        2065 (dclass: Class, do_id: DoId, parent: DoId, zone: Zone, required: Packed), -;
+    EnterZoneWithRequiredOther:
+        2066 (dclass: Class, do_id: DoId, parent: DoId, zone: Zone, required_other: Packed), -;
     QueryAll: 2020 (context: U32), 2014 (context: U32, do_id: DoId);
     QueryField:
         2024 (do_id: DoId, field: Field, context: U32),
