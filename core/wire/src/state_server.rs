@@ -59,39 +59,122 @@ pub enum StateServerMessage<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "the dialect tables say what each is")]
 pub enum ObjectMessage<'a> {
-    UpdateField { do_id: DoId, field: FieldId, value: &'a [u8] },
+    UpdateField {
+        do_id: DoId,
+        field: FieldId,
+        value: &'a [u8],
+    },
     /// `fields`: `count` x (field: u16, value).
-    UpdateFieldMultiple { do_id: DoId, count: u16, fields: &'a [u8] },
-    DeleteFieldRam { do_id: DoId, field: FieldId },
-    DeleteFieldsRam { do_id: DoId, fields: Fields<'a> },
-    DeleteRam { do_id: DoId },
-    SetZone { location: Location },
-    ChangeZone { do_id: DoId, new: Location, old: Location },
-    Locate { context: u32 },
-    LocateResp { context: u32, do_id: DoId, location: Location },
-    LocationAck { location: Location },
+    UpdateFieldMultiple {
+        do_id: DoId,
+        count: u16,
+        fields: &'a [u8],
+    },
+    DeleteFieldRam {
+        do_id: DoId,
+        field: FieldId,
+    },
+    DeleteFieldsRam {
+        do_id: DoId,
+        fields: Fields<'a>,
+    },
+    DeleteRam {
+        do_id: DoId,
+    },
+    SetZone {
+        location: Location,
+    },
+    ChangeZone {
+        do_id: DoId,
+        new: Location,
+        old: Location,
+    },
+    Locate {
+        context: u32,
+    },
+    LocateResp {
+        context: u32,
+        do_id: DoId,
+        location: Location,
+    },
+    LocationAck {
+        location: Location,
+    },
     /// A child of elsewhere answers a zone query of its parent. `openotp` only.
     EnterZone(Entry<'a>),
-    QueryAll { context: u32, do_id: Option<DoId> },
-    QueryField { context: u32, do_id: DoId, field: FieldId },
-    QueryFields { context: u32, do_id: DoId, fields: Fields<'a> },
+    QueryAll {
+        context: u32,
+        do_id: Option<DoId>,
+    },
+    QueryField {
+        context: u32,
+        do_id: DoId,
+        field: FieldId,
+    },
+    QueryFields {
+        context: u32,
+        do_id: DoId,
+        fields: Fields<'a>,
+    },
     /// QUERY_ZONE too, which is written as this.
-    QueryZones { context: u32, parent: DoId, zones: Zones<'a> },
-    QueryChildren { context: u32, parent: DoId },
-    CountZone { context: u32, parent: DoId, zone: Zone },
-    CountZones { context: u32, parent: DoId, zones: Zones<'a> },
-    CountChildren { context: u32, parent: DoId },
+    QueryZones {
+        context: u32,
+        parent: DoId,
+        zones: Zones<'a>,
+    },
+    QueryChildren {
+        context: u32,
+        parent: DoId,
+    },
+    CountZone {
+        context: u32,
+        parent: DoId,
+        zone: Zone,
+    },
+    CountZones {
+        context: u32,
+        parent: DoId,
+        zones: Zones<'a>,
+    },
+    CountChildren {
+        context: u32,
+        parent: DoId,
+    },
     /// DELETE_ZONE too, which is written as this.
-    DeleteZones { parent: DoId, zones: Zones<'a> },
-    DeleteChildren { parent: DoId },
-    QueryActiveZones { context: u32 },
-    SetAi { do_id: Option<DoId>, ai: Channel },
-    QueryManagingAi { context: u32 },
+    DeleteZones {
+        parent: DoId,
+        zones: Zones<'a>,
+    },
+    DeleteChildren {
+        parent: DoId,
+    },
+    QueryActiveZones {
+        context: u32,
+    },
+    SetAi {
+        do_id: Option<DoId>,
+        ai: Channel,
+    },
+    QueryManagingAi {
+        context: u32,
+    },
     /// `old` is 0 where the dialect does not send it.
-    NotifyManagingAi { parent: DoId, ai: Channel, old: Channel },
-    ManagingAiResp { context: u32, parent: DoId, ai: Channel },
-    SetOwner { owner: Channel },
-    DeleteDisk { do_id: DoId },
+    NotifyManagingAi {
+        parent: DoId,
+        ai: Channel,
+        old: Channel,
+    },
+    ManagingAiResp {
+        context: u32,
+        parent: DoId,
+        ai: Channel,
+    },
+    SetOwner {
+        owner: Channel,
+    },
+    DeleteDisk {
+        do_id: DoId,
+    },
 }
 
 /// What objects send to those who asked, and to locations, AIs, owners and parents.
@@ -100,34 +183,102 @@ pub enum ObjectMessage<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "the dialect tables say what each is")]
 pub enum ObjectNotice<'a> {
-    UpdateField { do_id: DoId, field: FieldId, value: &'a [u8] },
-    UpdateFieldMultiple { do_id: DoId, count: u16, fields: &'a [u8] },
-    DeleteFieldRam { do_id: DoId, field: FieldId },
-    DeleteFieldsRam { do_id: DoId, fields: Fields<'a> },
-    DeleteRam { do_id: DoId },
-    DeleteDisk { do_id: DoId },
-    ChangeZone { do_id: DoId, new: Location, old: Location },
+    UpdateField {
+        do_id: DoId,
+        field: FieldId,
+        value: &'a [u8],
+    },
+    UpdateFieldMultiple {
+        do_id: DoId,
+        count: u16,
+        fields: &'a [u8],
+    },
+    DeleteFieldRam {
+        do_id: DoId,
+        field: FieldId,
+    },
+    DeleteFieldsRam {
+        do_id: DoId,
+        fields: Fields<'a>,
+    },
+    DeleteRam {
+        do_id: DoId,
+    },
+    DeleteDisk {
+        do_id: DoId,
+    },
+    ChangeZone {
+        do_id: DoId,
+        new: Location,
+        old: Location,
+    },
     EnterZone(Entry<'a>),
-    EnterInterest { context: u32, entry: Entry<'a> },
+    EnterInterest {
+        context: u32,
+        entry: Entry<'a>,
+    },
     /// `openotp` always has an OTHER block here.
     EnterAi(Entry<'a>),
     /// `openotp` always has an OTHER block here.
     EnterOwner(Entry<'a>),
-    LocateResp { context: u32, do_id: DoId, location: Location },
+    LocateResp {
+        context: u32,
+        do_id: DoId,
+        location: Location,
+    },
     /// Always has an OTHER block.
-    QueryAllResp { context: u32, entry: Entry<'a> },
+    QueryAllResp {
+        context: u32,
+        entry: Entry<'a>,
+    },
     /// `value`: `None` for a failure.
-    QueryFieldResp { context: u32, do_id: DoId, field: FieldId, value: Option<&'a [u8]> },
+    QueryFieldResp {
+        context: u32,
+        do_id: DoId,
+        field: FieldId,
+        value: Option<&'a [u8]>,
+    },
     /// `fields`: how many, and that many x (field: u16, value); `None` for a failure. Where the
     /// dialect does not send the count it reads as 0.
-    QueryFieldsResp { context: u32, do_id: DoId, fields: Option<(u16, &'a [u8])> },
-    QueryZoneDone { parent: DoId, zones: Zones<'a> },
-    CountZoneResp { context: u32, count: u32 },
-    CountZonesResp { context: u32, count: u32 },
-    CountChildrenResp { context: u32, count: u32 },
-    ActiveZonesResp { context: u32, zones: Zones<'a> },
+    QueryFieldsResp {
+        context: u32,
+        do_id: DoId,
+        fields: Option<(u16, &'a [u8])>,
+    },
+    QueryZoneDone {
+        parent: DoId,
+        zones: Zones<'a>,
+    },
+    CountZoneResp {
+        context: u32,
+        count: u32,
+    },
+    CountZonesResp {
+        context: u32,
+        count: u32,
+    },
+    CountChildrenResp {
+        context: u32,
+        count: u32,
+    },
+    ActiveZonesResp {
+        context: u32,
+        zones: Zones<'a>,
+    },
     /// `openotp` sends the do_id alone.
-    LeavingAiInterest { do_id: DoId, new: Channel, old: Channel },
-    ManagingAiResp { context: u32, do_id: DoId, ai: Channel },
-    ChangeOwner { do_id: DoId, new: Channel, old: Channel },
+    LeavingAiInterest {
+        do_id: DoId,
+        new: Channel,
+        old: Channel,
+    },
+    ManagingAiResp {
+        context: u32,
+        do_id: DoId,
+        ai: Channel,
+    },
+    ChangeOwner {
+        do_id: DoId,
+        new: Channel,
+        old: Channel,
+    },
 }
