@@ -6,8 +6,20 @@
 //! OTHER:     count: u16, then count x (field: u16, value)
 //! entry:     do_id, parent, zone, dclass in the dialect's order, then required, or required OTHER
 //! ```
+//!
+//! A payload is read to its end: bytes behind the last parameter are an error. Nothing is copied.
 
-use crate::ids::{Channel, ClassId, DoId, FieldId, Zone};
+mod entry;
+mod lists;
+mod notice;
+mod object;
+mod server;
+
+pub use server::generated_do_id;
+
+use crate::dialect::{Dialect, Inbox};
+use crate::ids::{Channel, ClassId, DoId, FieldId, MsgType, Zone};
+use crate::reader::{DecodeError, Reader};
 
 /// Where an object is: a zone below a parent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -281,4 +293,35 @@ pub enum ObjectNotice<'a> {
         new: Channel,
         old: Channel,
     },
+}
+
+/// A payload that is no message of its inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// A number that this dialect does not have at the inbox.
+    #[error("unknown State Server message {0}")]
+    Unknown(MsgType),
+    /// Its arguments are not those of its number.
+    #[error("{name}: {error}")]
+    Arguments {
+        /// The message.
+        name: &'static str,
+        /// What is wrong.
+        error: DecodeError,
+    },
+}
+
+/// Reads a message of the inbox `I`, to its end.
+#[inline]
+fn decode<'a, I: Inbox, M>(
+    dialect: Dialect,
+    msgtype: MsgType,
+    payload: &'a [u8],
+    arguments: impl FnOnce(Dialect, I, &mut Reader<'a>) -> Result<M, DecodeError>,
+) -> Result<M, MessageError> {
+    let row = I::from_number(dialect, msgtype).ok_or(MessageError::Unknown(msgtype))?;
+    let mut reader = Reader::new(payload);
+    arguments(dialect, row, &mut reader)
+        .and_then(|message| reader.end().map(|()| message))
+        .map_err(|error| MessageError::Arguments { name: row.name(), error })
 }
