@@ -506,7 +506,7 @@ impl Objects {
 
     fn drop_flock(&mut self, flock: u32) {
         let Flock { ai, explicit, objects, state } = self.flocks[flock];
-        if objects.len == 0 && state != State::Condemned {
+        if objects.len == 0 && state.job().is_none() {
             self.by_ai.remove((ai, explicit), flock);
             self.flocks.remove(flock);
         }
