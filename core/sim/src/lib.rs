@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod members;
 pub mod model;
 pub mod net;
+pub mod objects;
 pub mod plan;
 mod quiet;
 pub mod scenario;

@@ -1,0 +1,66 @@
+//! A datagram, owned.
+
+use wire::datagram::{self, Datagram};
+use wire::dialect::Dialect;
+use wire::framing;
+use wire::ids::{Channel, MsgType};
+use wire::state_server::{ObjectMessage, StateServerMessage};
+
+/// A datagram as it is sent, or was heard.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Dg {
+    /// Its recipients.
+    pub to: Vec<u64>,
+    /// Its sender.
+    pub sender: u64,
+    /// Its number.
+    pub msgtype: MsgType,
+    /// What follows.
+    pub payload: Vec<u8>,
+}
+
+impl Dg {
+    /// A message to an object, or to all children of a parent.
+    pub fn object(dialect: Dialect, to: &[u64], sender: u64, message: &ObjectMessage<'_>) -> Dg {
+        let msgtype = message.msgtype(dialect).expect("the dialect has it");
+        let mut payload = Vec::new();
+        message.write(dialect, &mut payload);
+        Dg { to: to.to_vec(), sender, msgtype, payload }
+    }
+
+    /// A message to a State Server.
+    pub fn control(dialect: Dialect, to: u64, sender: u64, message: &StateServerMessage<'_>) -> Dg {
+        let msgtype = message.msgtype(dialect).expect("the dialect has it");
+        let mut payload = Vec::new();
+        message.write(dialect, &mut payload);
+        Dg { to: vec![to], sender, msgtype, payload }
+    }
+
+    /// Its frame.
+    pub fn frame(&self) -> Vec<u8> {
+        let to: Vec<Channel> = self.to.iter().copied().map(Channel).collect();
+        let mut frame = Vec::new();
+        let payload = |out: &mut Vec<u8>| out.extend_from_slice(&self.payload);
+        let sender = Channel(self.sender);
+        let written = datagram::write_datagram(&mut frame, &to, sender, self.msgtype, payload);
+        written.expect("what is sent in the object world is short enough");
+        frame
+    }
+
+    /// The datagram of a frame; `None` if it is none.
+    pub fn parse(frame: &[u8]) -> Option<Dg> {
+        let dg = Datagram::parse(framing::body(frame)).ok()?;
+        Some(Dg {
+            to: dg.recipients().map(|channel| channel.0).collect(),
+            sender: dg.sender().0,
+            msgtype: dg.msgtype(),
+            payload: dg.payload().to_vec(),
+        })
+    }
+
+    /// The same with its recipients sorted: their order says nothing.
+    pub fn sorted(mut self) -> Dg {
+        self.to.sort_unstable();
+        self
+    }
+}
