@@ -38,11 +38,6 @@ impl Traits {
         Traits(self.0 | other.0)
     }
 
-    /// What decides who hears of an update.
-    pub const fn receivers(self) -> Traits {
-        Traits(self.0 & (Self::BROADCAST.0 | Self::AIRECV.0 | Self::OWNRECV.0))
-    }
-
     /// Whether a value is kept.
     #[inline]
     pub const fn is_stored(self) -> bool {
@@ -69,8 +64,6 @@ pub struct FieldPlan {
 
 /// A class.
 pub struct ClassPlan {
-    /// Its number on the wire.
-    pub id: ClassId,
     /// Its required fields, in the order in which an object brings them.
     pub required: Vec<FieldPlan>,
     /// The length of all required values together, if any bytes of that length are such.
@@ -91,9 +84,8 @@ impl Classes {
     /// Reads the schema.
     pub fn new(schema: Arc<Schema>) -> Classes {
         let keywords = KeywordBits::of(&schema);
-        let plan = |class: &Class| {
-            (!class.is_struct).then(|| ClassPlan::new(&schema, class, &keywords))
-        };
+        let plan =
+            |class: &Class| (!class.is_struct).then(|| ClassPlan::new(&schema, class, &keywords));
         let plans = schema.classes().iter().map(plan).collect();
         Classes { schema, plans }
     }
@@ -138,7 +130,7 @@ impl ClassPlan {
         let all = Traits(u8::MAX);
         let shared = required.iter().fold(all, |all, plan| Traits(all.0 & plan.traits.0));
         let free_bytes = offset.filter(|_| free).map(|bytes| bytes as usize);
-        ClassPlan { id: ClassId(class.id.0), required, free_bytes, shared, fields }
+        ClassPlan { required, free_bytes, shared, fields }
     }
 
     /// Its field of this number, inherited or not.

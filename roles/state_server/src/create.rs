@@ -3,8 +3,8 @@
 use crate::StateServer;
 use crate::fields::{Begun, Packed};
 use crate::refusal::Refusal;
-use crate::voice::{Showing, To};
 use crate::refuse;
+use crate::voice::{Showing, To};
 use runtime::Outbox;
 use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId};

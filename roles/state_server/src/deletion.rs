@@ -1,7 +1,7 @@
 //! An object ends: alone, with its AI, with its parent, or with its zone.
 
-use crate::objects::Condemned;
 use crate::StateServer;
+use crate::objects::Condemned;
 use crate::told::{Below, Told};
 use crate::voice::To;
 use runtime::Outbox;

@@ -137,12 +137,13 @@ impl StateServer {
 impl Role for StateServer {
     fn step(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
         self.now = now;
-        self.jobs.begin_input();
+        self.jobs.begin_input(self.limits.objects_at_once);
         let (objects, bytes) = (self.objects.len(), self.objects.field_bytes());
         match input {
             Input::Datagram { frame, from } => self.datagram(frame, from == Some(self.me), out),
             Input::Told { from, message } => {
-                let told = Told::read(message).expect("instances of this role write what they read");
+                let told =
+                    Told::read(message).expect("instances of this role write what they read");
                 self.hear(from, told, out);
             }
             Input::Wake { token } => self.wake(token, out),
@@ -208,7 +209,8 @@ impl StateServer {
             Ok(StateServerMessage::Generate(entry)) => self.create(&entry, mail.sender, out),
             Ok(StateServerMessage::ShardReset { ai }) => self.reset(ai, mail.sender, out),
             Err(error) => {
-                let request = Request { what: "control message", do_id: DoId(0), sender: mail.sender };
+                let request =
+                    Request { what: "control message", do_id: DoId(0), sender: mail.sender };
                 Refusal::from(error).note(&mut out.counts, &request);
             }
         }
@@ -393,13 +395,7 @@ fn is_request(message: &ObjectMessage<'_>) -> bool {
 }
 
 /// Counts and logs a request that is not carried out.
-fn refuse(
-    refusal: Refusal,
-    what: &'static str,
-    do_id: DoId,
-    sender: Channel,
-    out: &mut Outbox,
-) {
+fn refuse(refusal: Refusal, what: &'static str, do_id: DoId, sender: Channel, out: &mut Outbox) {
     refusal.note(&mut out.counts, &Request { what, do_id, sender });
 }
 

@@ -270,7 +270,9 @@ impl Objects {
             flock
         });
         self.slots[at].flock = flock;
-        push(&mut self.flocks[flock].objects, at, &mut self.slots, |object| &mut object.flock_links);
+        push(&mut self.flocks[flock].objects, at, &mut self.slots, |object| {
+            &mut object.flock_links
+        });
     }
 
     /// The place of a location, if there are objects of this shard.
@@ -286,9 +288,8 @@ impl Objects {
 
     /// The family of a parent, if it has children on this shard.
     pub fn family_of(&self, parent: DoId) -> Option<u32> {
-        let is = |at: u32| {
-            self.families[at].parent == parent && self.families[at].state == State::Open
-        };
+        let is =
+            |at: u32| self.families[at].parent == parent && self.families[at].state == State::Open;
         self.by_parent.find(parent, is)
     }
 
@@ -432,14 +433,18 @@ impl Objects {
         self.clock += 1;
         let object = &mut self.slots[at];
         (object.place, object.came) = (place, self.clock);
-        push(&mut self.places[place].objects, at, &mut self.slots, |object| &mut object.place_links);
+        push(&mut self.places[place].objects, at, &mut self.slots, |object| {
+            &mut object.place_links
+        });
         self.families[self.places[place].family].objects += 1;
         first
     }
 
     fn leave(&mut self, at: u32) -> Option<DoId> {
         let place = self.slots[at].place;
-        take(&mut self.places[place].objects, at, &mut self.slots, |object| &mut object.place_links);
+        take(&mut self.places[place].objects, at, &mut self.slots, |object| {
+            &mut object.place_links
+        });
         self.families[self.places[place].family].objects -= 1;
         self.drop_place(place)
     }
@@ -499,7 +504,9 @@ impl Objects {
     fn leave_flock(&mut self, at: u32) {
         let flock = core::mem::replace(&mut self.slots[at].flock, NONE);
         if flock != NONE {
-            take(&mut self.flocks[flock].objects, at, &mut self.slots, |object| &mut object.flock_links);
+            take(&mut self.flocks[flock].objects, at, &mut self.slots, |object| {
+                &mut object.flock_links
+            });
             self.drop_flock(flock);
         }
     }

@@ -8,13 +8,7 @@ use wire::state_server::ObjectNotice;
 
 impl StateServer {
     /// SET_OWNER: the old owner hears that it has gone, the new one sees it enter. 0: none.
-    pub(crate) fn set_owner(
-        &mut self,
-        at: u32,
-        new: Channel,
-        sender: Channel,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn set_owner(&mut self, at: u32, new: Channel, sender: Channel, out: &mut Outbox) {
         let object = self.objects.get_mut(at);
         let (do_id, old) = (object.do_id, object.owner);
         if old == new {

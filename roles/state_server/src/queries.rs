@@ -292,12 +292,8 @@ fn asked<'a>(message: &ObjectMessage<'a>) -> Option<(Reply, u32, Asked<'a>)> {
         ObjectMessage::CountZones { context, zones, .. } => {
             (Reply::CountZones, context, Asked::Zones(zones))
         }
-        ObjectMessage::CountChildren { context, .. } => {
-            (Reply::CountChildren, context, Asked::All)
-        }
-        ObjectMessage::QueryActiveZones { context } => {
-            (Reply::ActiveZones, context, Asked::All)
-        }
+        ObjectMessage::CountChildren { context, .. } => (Reply::CountChildren, context, Asked::All),
+        ObjectMessage::QueryActiveZones { context } => (Reply::ActiveZones, context, Asked::All),
         _ => return None,
     })
 }

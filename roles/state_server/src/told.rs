@@ -146,9 +146,7 @@ impl<'a> Told<'a> {
                 sender: reader.channel()?,
                 generation: reader.u8()?,
             },
-            DELETE => {
-                Told::Delete { sender: reader.channel()?, below: Below::read(&mut reader)? }
-            }
+            DELETE => Told::Delete { sender: reader.channel()?, below: Below::read(&mut reader)? },
             TRACE => Told::Trace {
                 origin: DoId(reader.u32()?),
                 at: DoId(reader.u32()?),

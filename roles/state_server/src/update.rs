@@ -80,7 +80,9 @@ impl StateServer {
         let groups = self.grouped(at, mail.sender, updates.iter().copied());
         for Group { to, fields, bytes } in &groups {
             let notice = match fields[..] {
-                [field] if updates.len() > 1 => ObjectNotice::UpdateField { do_id, field, value: &bytes[2..] },
+                [field] if updates.len() > 1 => {
+                    ObjectNotice::UpdateField { do_id, field, value: &bytes[2..] }
+                }
                 _ => {
                     let count = fields.len() as u16;
                     ObjectNotice::UpdateFieldMultiple { do_id, count, fields: bytes }
@@ -145,11 +147,7 @@ impl StateServer {
     }
 
     /// Returns the fields that had a value before.
-    fn unset(
-        &mut self,
-        at: u32,
-        fields: &[FieldId],
-    ) -> Result<SmallVec<[FieldPlan; 4]>, Refusal> {
+    fn unset(&mut self, at: u32, fields: &[FieldId]) -> Result<SmallVec<[FieldPlan; 4]>, Refusal> {
         let Self { classes, objects, scratch, .. } = self;
         let class = classes.of(objects.get(at).dclass);
         let schema = &*classes.schema;

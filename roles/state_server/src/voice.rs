@@ -216,7 +216,8 @@ impl crate::fields::Packed {
         let at = out.len();
         out.extend_from_slice(&[0; 2]);
         let mut count: u16 = 0;
-        for (field, value) in self.others(schema, class).filter(|(field, _)| field.traits.any(any)) {
+        for (field, value) in self.others(schema, class).filter(|(field, _)| field.traits.any(any))
+        {
             out.extend_from_slice(&field.number.0.to_le_bytes());
             out.extend_from_slice(value);
             count += 1;
