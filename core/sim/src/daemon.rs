@@ -3,8 +3,7 @@
 use crate::carrier::{Carrier, CarrierKind};
 use crate::core::Core;
 use crate::net::EndId;
-use message_director::{Allow, Config, LISTENER, MessageDirector, UPSTREAM_LINK, UpstreamConfig};
-use runtime::{Limits, Shard, ShardConfig, ShardId};
+use runtime::{Limits, Shard, ShardId};
 use wire::dialect::Dialect;
 
 /// What a daemon is configured to be.
@@ -20,6 +19,10 @@ pub struct DaemonConfig {
     pub dialect: Dialect,
     /// What grows no further.
     pub limits: Limits,
+    /// Its State Servers.
+    pub state_servers: Vec<park::StateServer>,
+    /// The classes of their objects.
+    pub classes: park::Classes,
 }
 
 /// A daemon, alive or dead.
@@ -72,28 +75,21 @@ impl Daemon {
 }
 
 fn assemble(config: &DaemonConfig) -> Vec<Shard> {
-    let upstream_shard = ShardId(0);
-    let upstream = config.connect.as_ref().map(|address| UpstreamConfig {
-        address: address.clone(),
-        shard: upstream_shard,
-        name: config.address.clone(),
-        url: String::new(),
-    });
-    let make = |me| {
-        let mut shard = Shard::new(ShardConfig {
-            me: ShardId(me as u16),
-            shards: config.shards,
+    let shards = config.shards;
+    let limits = park::Limits { shard: config.limits, ..park::Limits::default() };
+    let connect = config.connect.clone();
+    let config = park::Config {
+        general: park::General {
             dialect: config.dialect,
-            limits: config.limits,
-            upstream: upstream.as_ref().map(|_| upstream_shard),
-            hash_seeds: [1, 2, 3, 4],
-        });
-        let config =
-            Config { allow: Allow::Everyone, upstream: upstream.clone(), event_logger: true };
-        shard.add_role(&[LISTENER], &[UPSTREAM_LINK], |id| {
-            Box::new(MessageDirector::new(id, config))
-        });
-        shard
+            classes: config.classes.clone(),
+            eventlogger: Some(([127, 0, 0, 1], 7197).into()),
+        },
+        daemon: park::Daemon { name: config.address.clone(), url: String::new() },
+        message_director: park::MessageDirector { connect, limits, ..Default::default() },
+        state_servers: config.state_servers.clone(),
+        shards: park::Shards::Count(shards),
+        ..park::Config::default()
     };
-    (0..config.shards).map(make).collect()
+    let make = |me| park::assemble(&config, ShardId(me as u16), shards, [1, 2, 3, 4]);
+    (0..shards).map(make).collect()
 }

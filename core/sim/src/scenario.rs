@@ -164,6 +164,8 @@ impl Scenario {
                 shards: self.plan.shards[daemon],
                 dialect: self.plan.dialect,
                 limits: self.plan.limits,
+                state_servers: Vec::new(),
+                classes: park::Classes::default(),
             };
             self.world.add_daemon(config, self.plan.carrier);
         }
