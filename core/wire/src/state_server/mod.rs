@@ -67,232 +67,78 @@ pub enum StateServerMessage<'a> {
 
 /// A message to an object's channel, or to the channel of a parent's children.
 ///
-/// A context that the dialect does not send is 0, a do_id that it does not send `None`.
+/// * What the dialect does not send is 0, or `None`.
+/// * UpdateFieldMultiple: `fields` is `count` x (field: u16, value).
+/// * EnterZone: a child of elsewhere answers a zone query of its parent. `openotp` only.
+/// * QueryZones and DeleteZones: QUERY_ZONE and DELETE_ZONE too, which are written as these.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "the dialect tables say what each is")]
 pub enum ObjectMessage<'a> {
-    UpdateField {
-        do_id: DoId,
-        field: FieldId,
-        value: &'a [u8],
-    },
-    /// `fields`: `count` x (field: u16, value).
-    UpdateFieldMultiple {
-        do_id: DoId,
-        count: u16,
-        fields: &'a [u8],
-    },
-    DeleteFieldRam {
-        do_id: DoId,
-        field: FieldId,
-    },
-    DeleteFieldsRam {
-        do_id: DoId,
-        fields: Fields<'a>,
-    },
-    DeleteRam {
-        do_id: DoId,
-    },
-    SetZone {
-        location: Location,
-    },
-    ChangeZone {
-        do_id: DoId,
-        new: Location,
-        old: Location,
-    },
-    Locate {
-        context: u32,
-    },
-    LocateResp {
-        context: u32,
-        do_id: DoId,
-        location: Location,
-    },
-    LocationAck {
-        location: Location,
-    },
-    /// A child of elsewhere answers a zone query of its parent. `openotp` only.
+    UpdateField { do_id: DoId, field: FieldId, value: &'a [u8] },
+    UpdateFieldMultiple { do_id: DoId, count: u16, fields: &'a [u8] },
+    DeleteFieldRam { do_id: DoId, field: FieldId },
+    DeleteFieldsRam { do_id: DoId, fields: Fields<'a> },
+    DeleteRam { do_id: DoId },
+    SetZone { location: Location },
+    ChangeZone { do_id: DoId, new: Location, old: Location },
+    Locate { context: u32 },
+    LocateResp { context: u32, do_id: DoId, location: Location },
+    LocationAck { location: Location },
     EnterZone(Entry<'a>),
-    QueryAll {
-        context: u32,
-        do_id: Option<DoId>,
-    },
-    QueryField {
-        context: u32,
-        do_id: DoId,
-        field: FieldId,
-    },
-    QueryFields {
-        context: u32,
-        do_id: DoId,
-        fields: Fields<'a>,
-    },
-    /// QUERY_ZONE too, which is written as this.
-    QueryZones {
-        context: u32,
-        parent: DoId,
-        zones: Zones<'a>,
-    },
-    QueryChildren {
-        context: u32,
-        parent: DoId,
-    },
-    CountZone {
-        context: u32,
-        parent: DoId,
-        zone: Zone,
-    },
-    CountZones {
-        context: u32,
-        parent: DoId,
-        zones: Zones<'a>,
-    },
-    CountChildren {
-        context: u32,
-        parent: DoId,
-    },
-    /// DELETE_ZONE too, which is written as this.
-    DeleteZones {
-        parent: DoId,
-        zones: Zones<'a>,
-    },
-    DeleteChildren {
-        parent: DoId,
-    },
-    QueryActiveZones {
-        context: u32,
-    },
-    SetAi {
-        do_id: Option<DoId>,
-        ai: Channel,
-    },
-    QueryManagingAi {
-        context: u32,
-    },
-    /// `old` is 0 where the dialect does not send it.
-    NotifyManagingAi {
-        parent: DoId,
-        ai: Channel,
-        old: Channel,
-    },
-    ManagingAiResp {
-        context: u32,
-        parent: DoId,
-        ai: Channel,
-    },
-    SetOwner {
-        owner: Channel,
-    },
-    DeleteDisk {
-        do_id: DoId,
-    },
+    QueryAll { context: u32, do_id: Option<DoId> },
+    QueryField { context: u32, do_id: DoId, field: FieldId },
+    QueryFields { context: u32, do_id: DoId, fields: Fields<'a> },
+    QueryZones { context: u32, parent: DoId, zones: Zones<'a> },
+    QueryChildren { context: u32, parent: DoId },
+    CountZone { context: u32, parent: DoId, zone: Zone },
+    CountZones { context: u32, parent: DoId, zones: Zones<'a> },
+    CountChildren { context: u32, parent: DoId },
+    DeleteZones { parent: DoId, zones: Zones<'a> },
+    DeleteChildren { parent: DoId },
+    QueryActiveZones { context: u32 },
+    SetAi { do_id: Option<DoId>, ai: Channel },
+    QueryManagingAi { context: u32 },
+    NotifyManagingAi { parent: DoId, ai: Channel, old: Channel },
+    ManagingAiResp { context: u32, parent: DoId, ai: Channel },
+    SetOwner { owner: Channel },
+    DeleteDisk { do_id: DoId },
 }
 
 /// What objects send to those who asked, and to locations, AIs, owners and parents.
 ///
-/// A do_id or context that the dialect does not send is 0.
+/// * What the dialect does not send is 0.
+/// * UpdateFieldMultiple: `fields` is `count` x (field: u16, value).
+/// * EnterAi and EnterOwner: in `openotp` always with an OTHER block; QueryAllResp: in both.
+/// * QueryFieldResp: without a value it is a failure.
+/// * QueryFieldsResp: `fields` is how many, and that many x (field: u16, value); without them it is
+///   a failure. Where the dialect does not send how many it reads as 0.
+/// * LeavingAiInterest: `openotp` sends the do_id alone. `astron`: CHANGING_AI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "the dialect tables say what each is")]
 pub enum ObjectNotice<'a> {
-    UpdateField {
-        do_id: DoId,
-        field: FieldId,
-        value: &'a [u8],
-    },
-    UpdateFieldMultiple {
-        do_id: DoId,
-        count: u16,
-        fields: &'a [u8],
-    },
-    DeleteFieldRam {
-        do_id: DoId,
-        field: FieldId,
-    },
-    DeleteFieldsRam {
-        do_id: DoId,
-        fields: Fields<'a>,
-    },
-    DeleteRam {
-        do_id: DoId,
-    },
-    DeleteDisk {
-        do_id: DoId,
-    },
-    ChangeZone {
-        do_id: DoId,
-        new: Location,
-        old: Location,
-    },
+    UpdateField { do_id: DoId, field: FieldId, value: &'a [u8] },
+    UpdateFieldMultiple { do_id: DoId, count: u16, fields: &'a [u8] },
+    DeleteFieldRam { do_id: DoId, field: FieldId },
+    DeleteFieldsRam { do_id: DoId, fields: Fields<'a> },
+    DeleteRam { do_id: DoId },
+    DeleteDisk { do_id: DoId },
+    ChangeZone { do_id: DoId, new: Location, old: Location },
     EnterZone(Entry<'a>),
-    EnterInterest {
-        context: u32,
-        entry: Entry<'a>,
-    },
-    /// `openotp` always has an OTHER block here.
+    EnterInterest { context: u32, entry: Entry<'a> },
     EnterAi(Entry<'a>),
-    /// `openotp` always has an OTHER block here.
     EnterOwner(Entry<'a>),
-    LocateResp {
-        context: u32,
-        do_id: DoId,
-        location: Location,
-    },
-    /// Always has an OTHER block.
-    QueryAllResp {
-        context: u32,
-        entry: Entry<'a>,
-    },
-    /// `value`: `None` for a failure.
-    QueryFieldResp {
-        context: u32,
-        do_id: DoId,
-        field: FieldId,
-        value: Option<&'a [u8]>,
-    },
-    /// `fields`: how many, and that many x (field: u16, value); `None` for a failure. Where the
-    /// dialect does not send the count it reads as 0.
-    QueryFieldsResp {
-        context: u32,
-        do_id: DoId,
-        fields: Option<(u16, &'a [u8])>,
-    },
-    QueryZoneDone {
-        parent: DoId,
-        zones: Zones<'a>,
-    },
-    CountZoneResp {
-        context: u32,
-        count: u32,
-    },
-    CountZonesResp {
-        context: u32,
-        count: u32,
-    },
-    CountChildrenResp {
-        context: u32,
-        count: u32,
-    },
-    ActiveZonesResp {
-        context: u32,
-        zones: Zones<'a>,
-    },
-    /// `openotp` sends the do_id alone.
-    LeavingAiInterest {
-        do_id: DoId,
-        new: Channel,
-        old: Channel,
-    },
-    ManagingAiResp {
-        context: u32,
-        do_id: DoId,
-        ai: Channel,
-    },
-    ChangeOwner {
-        do_id: DoId,
-        new: Channel,
-        old: Channel,
-    },
+    LocateResp { context: u32, do_id: DoId, location: Location },
+    QueryAllResp { context: u32, entry: Entry<'a> },
+    QueryFieldResp { context: u32, do_id: DoId, field: FieldId, value: Option<&'a [u8]> },
+    QueryFieldsResp { context: u32, do_id: DoId, fields: Option<(u16, &'a [u8])> },
+    QueryZoneDone { parent: DoId, zones: Zones<'a> },
+    CountZoneResp { context: u32, count: u32 },
+    CountZonesResp { context: u32, count: u32 },
+    CountChildrenResp { context: u32, count: u32 },
+    ActiveZonesResp { context: u32, zones: Zones<'a> },
+    LeavingAiInterest { do_id: DoId, new: Channel, old: Channel },
+    ManagingAiResp { context: u32, do_id: DoId, ai: Channel },
+    ChangeOwner { do_id: DoId, new: Channel, old: Channel },
 }
 
 /// A payload that is no message of its inbox.

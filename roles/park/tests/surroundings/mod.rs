@@ -19,7 +19,12 @@ impl Outside for Stub {
         }
     }
 
-    fn is_file(&self, path: &Path) -> bool {
-        path.ends_with("park.dc")
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        match path.ends_with("park.dc") {
+            true => {
+                Ok(b"dclass DistributedBench { setSeats(uint8 seats) required broadcast; };".into())
+            }
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 }
