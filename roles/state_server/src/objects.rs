@@ -548,3 +548,6 @@ fn take<T>(list: &mut List, at: u32, of: &mut Slots<T>, links: fn(&mut T) -> &mu
     }
     list.len -= 1;
 }
+
+#[cfg(test)]
+mod tests;
