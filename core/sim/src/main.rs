@@ -1,20 +1,23 @@
 //! `sim`: plays many seeds over all cores, or replays one with its whole trace.
 //!
 //! ```text
-//! sim [--seeds N] [--from N] [--seconds S] [--shards N]
-//! sim --replay SEED [--shards N]
+//! sim [--kind routing|objects] [--seeds N] [--from N] [--seconds S] [--shards N]
+//! sim --replay SEED [--kind routing|objects] [--shards N]
 //! ```
+//!
+//! Without `--kind` both are played in turn, and a replayed seed is one of routing.
 
-use sim::seeds::{self, Many};
+use sim::seeds::{self, Kind, Many};
 use sim::trace::Show;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-const USAGE: &str =
-    "usage: sim [--seeds N] [--from N] [--seconds S] [--shards N] | sim --replay SEED [--shards N]";
+const USAGE: &str = "usage: sim [--kind routing|objects] [--seeds N] [--from N] [--seconds S] \
+                     [--shards N] | sim --replay SEED [--kind routing|objects] [--shards N]";
 
 #[derive(Default)]
 struct Asked {
+    kind: Option<Kind>,
     seeds: Option<u64>,
     from: u64,
     seconds: Option<u64>,
@@ -28,7 +31,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match asked.replay {
-        Some(seed) => replay(seed, asked.shards),
+        Some(seed) => replay(asked.kind.unwrap_or(Kind::Routing), seed, asked.shards),
         None => many(&asked),
     }
 }
@@ -36,7 +39,12 @@ fn main() -> ExitCode {
 fn asked(mut arguments: impl Iterator<Item = String>) -> Option<Asked> {
     let mut asked = Asked::default();
     while let Some(name) = arguments.next() {
-        let value: u64 = arguments.next()?.parse().ok()?;
+        let text = arguments.next()?;
+        if name == "--kind" {
+            asked.kind = Some(Kind::named(&text)?);
+            continue;
+        }
+        let value: u64 = text.parse().ok()?;
         match name.as_str() {
             "--seeds" => asked.seeds = Some(value),
             "--from" => asked.from = value,
@@ -49,8 +57,8 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Option<Asked> {
     Some(asked)
 }
 
-fn replay(seed: u64, shards: Option<usize>) -> ExitCode {
-    match seeds::play(seed, shards, Show::Print) {
+fn replay(kind: Kind, seed: u64, shards: Option<usize>) -> ExitCode {
+    match seeds::play(kind, seed, shards, Show::Print) {
         Ok(outcome) => {
             println!("sim: seed {seed} passed; trace {:016x}", outcome.hash);
             ExitCode::SUCCESS
@@ -66,6 +74,7 @@ fn many(asked: &Asked) -> ExitCode {
     let begin = Instant::now();
     let count = asked.seeds.unwrap_or(if asked.seconds.is_some() { u64::MAX } else { 10_000 });
     let played = seeds::play_many(Many {
+        kind: asked.kind,
         from: asked.from,
         count,
         time: asked.seconds.map(Duration::from_secs),

@@ -32,6 +32,8 @@ pub enum Sabotage {
     Ghost,
     /// Observers now and then hear one byte changed.
     Garble,
+    /// An object answers now and then although it was deleted.
+    Undead,
 }
 
 /// What goes wrong in a run.
@@ -98,17 +100,7 @@ impl Plan {
             observed_upstream: chance.one_in(2),
             trouble,
             links_overlap: trouble == Trouble::Storm && chance.one_in(4),
-            carrier: match sabotage {
-                Sabotage::NoGate => CarrierKind::Ungated,
-                Sabotage::Rings => CarrierKind::Rings,
-                Sabotage::None
-                | Sabotage::Double
-                | Sabotage::Echo
-                | Sabotage::Lose
-                | Sabotage::Swap
-                | Sabotage::Ghost
-                | Sabotage::Garble => CarrierKind::Gated,
-            },
+            carrier: carrier(sabotage),
             limits: limits(trouble),
             rounds: chance.between(1, 2) as u32,
             actions: chance.between(20, 80) as u32,
@@ -119,7 +111,23 @@ impl Plan {
     }
 }
 
-fn tempo(chance: &mut Chance, trouble: Trouble) -> Tempo {
+/// What shards talk through.
+pub(crate) fn carrier(sabotage: Sabotage) -> CarrierKind {
+    match sabotage {
+        Sabotage::NoGate => CarrierKind::Ungated,
+        Sabotage::Rings => CarrierKind::Rings,
+        Sabotage::None
+        | Sabotage::Double
+        | Sabotage::Echo
+        | Sabotage::Lose
+        | Sabotage::Swap
+        | Sabotage::Ghost
+        | Sabotage::Garble
+        | Sabotage::Undead => CarrierKind::Gated,
+    }
+}
+
+pub(crate) fn tempo(chance: &mut Chance, trouble: Trouble) -> Tempo {
     let buffers = match trouble {
         Trouble::Calm => [700, 5_000, 70_000, 1 << 20],
         Trouble::Storm => [5_000, 70_000, 70_000, 1 << 20],
@@ -146,7 +154,7 @@ fn tempo(chance: &mut Chance, trouble: Trouble) -> Tempo {
     }
 }
 
-fn limits(trouble: Trouble) -> Limits {
+pub(crate) fn limits(trouble: Trouble) -> Limits {
     match trouble {
         Trouble::Calm | Trouble::Storm => Limits { stall_ms: 600_000, ..Limits::default() },
         Trouble::Flood => Limits {

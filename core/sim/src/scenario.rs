@@ -350,7 +350,8 @@ impl Scenario {
             | Sabotage::Lose
             | Sabotage::Swap
             | Sabotage::Ghost
-            | Sabotage::Garble => (),
+            | Sabotage::Garble
+            | Sabotage::Undead => (),
         }
         frames.push(frame);
         frames.extend(self.held.remove(&at));

@@ -1,5 +1,6 @@
 //! Many seeds: each is played for itself, on any thread, and a failure is one line.
 
+use crate::objects;
 use crate::plan::Sabotage;
 use crate::scenario::{self, Outcome};
 use crate::trace::Show;
@@ -14,9 +15,40 @@ pub const KEPT: &str = include_str!("../seeds.txt");
 /// One seed in so many is played twice, to see that its trace is the same.
 const TWICE_ONE_IN: u64 = 16;
 
+/// What a run is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Trees of daemons that route.
+    Routing,
+    /// A State Server and its objects.
+    Objects,
+}
+
+impl Kind {
+    /// Its name on the command line and in lists of seeds.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Routing => "routing",
+            Kind::Objects => "objects",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Kind> {
+        [Kind::Routing, Kind::Objects].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// What a seed is about where nobody says it.
+    pub const fn of(seed: u64) -> Kind {
+        if seed.is_multiple_of(2) { Kind::Routing } else { Kind::Objects }
+    }
+}
+
 /// A seed that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
+    /// What the run was about.
+    pub kind: Kind,
     /// The seed.
     pub seed: u64,
     /// The shards that were asked for, if they were.
@@ -29,24 +61,32 @@ pub struct Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Failure { seed, rule, what, .. } = self;
-        let what = what.replace('\n', " ");
-        write!(f, "sim: seed {seed} failed: {rule}: {what}; ")?;
-        write!(f, "replay: cargo run --release -p sim -- --replay {seed}")?;
+        let Failure { kind, seed, rule, what, .. } = self;
+        let (kind, what) = (kind.name(), what.replace('\n', " "));
+        write!(f, "sim: {kind} seed {seed} failed: {rule}: {what}; ")?;
+        write!(f, "replay: cargo run --release -p sim -- --replay {seed} --kind {kind}")?;
         self.shards.map_or(Ok(()), |shards| write!(f, " --shards {shards}"))
     }
 }
 
-/// The seeds of a list: numbers, a line each, with comments after `#`.
-pub fn read(list: &str) -> Vec<u64> {
-    let numbers = list.lines().filter_map(|line| line.split('#').next());
-    numbers.filter_map(|number| number.trim().parse().ok()).collect()
+/// The seeds of a list: a number a line, behind the kind unless it is routing; comments after `#`.
+pub fn read(list: &str) -> Vec<(Kind, u64)> {
+    let lines = list.lines().filter_map(|line| line.split('#').next());
+    let seed = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        [number] => Some((Kind::Routing, number.parse().ok()?)),
+        [kind, number] => Some((Kind::named(kind)?, number.parse().ok()?)),
+        _ => None,
+    };
+    lines.filter_map(seed).collect()
 }
 
 /// Plays a seed; a panic of a shard is a failure like any other.
-pub fn play(seed: u64, shards: Option<usize>, show: Show) -> Result<Outcome, Failure> {
-    let played = caught(|| scenario::play(seed, shards, Sabotage::None, show));
-    let failure = |rule: &str, what| Failure { seed, shards, rule: rule.into(), what };
+pub fn play(kind: Kind, seed: u64, shards: Option<usize>, show: Show) -> Result<Outcome, Failure> {
+    let played = caught(|| match kind {
+        Kind::Routing => scenario::play(seed, shards, Sabotage::None, show),
+        Kind::Objects => objects::play(seed, shards, Sabotage::None, show),
+    });
+    let failure = |rule: &str, what| Failure { kind, seed, shards, rule: rule.into(), what };
     let mut outcome = played.map_err(|what| failure("no panic", what))?;
     match outcome.violation.take() {
         Some(broken) => Err(failure(broken.rule, broken.what)),
@@ -55,12 +95,13 @@ pub fn play(seed: u64, shards: Option<usize>, show: Show) -> Result<Outcome, Fai
 }
 
 /// Plays a seed, now and then twice: the trace must be the same.
-pub fn check(seed: u64, shards: Option<usize>) -> Result<Outcome, Failure> {
-    let outcome = play(seed, shards, Show::Nothing)?;
-    if seed.is_multiple_of(TWICE_ONE_IN) && play(seed, shards, Show::Nothing)?.hash != outcome.hash
+pub fn check(kind: Kind, seed: u64, shards: Option<usize>) -> Result<Outcome, Failure> {
+    let outcome = play(kind, seed, shards, Show::Nothing)?;
+    if (seed / 2).is_multiple_of(TWICE_ONE_IN)
+        && play(kind, seed, shards, Show::Nothing)?.hash != outcome.hash
     {
         let what = "two runs have two traces".into();
-        return Err(Failure { seed, shards, rule: "one seed, one schedule".into(), what });
+        return Err(Failure { kind, seed, shards, rule: "one seed, one schedule".into(), what });
     }
     Ok(outcome)
 }
@@ -68,6 +109,8 @@ pub fn check(seed: u64, shards: Option<usize>) -> Result<Outcome, Failure> {
 /// What many seeds are to be played.
 #[derive(Clone, Copy, Debug)]
 pub struct Many {
+    /// What they are about; `None`: both kinds in turn.
+    pub kind: Option<Kind>,
     /// The first one.
     pub from: u64,
     /// How many.
@@ -132,7 +175,8 @@ fn work(
         if at >= many.count {
             break;
         }
-        match check(many.from + at, many.shards) {
+        let seed = many.from + at;
+        match check(many.kind.unwrap_or(Kind::of(seed)), seed, many.shards) {
             Ok(outcome) => {
                 played.steps += outcome.steps;
                 played.heard += outcome.heard;

@@ -1,12 +1,13 @@
 //! Seeds: those that failed once, always; then new ground for a few seconds.
 
-use sim::seeds::{self, Many};
+use sim::seeds::{self, Kind, Many};
 use sim::trace::Show;
 use std::time::Duration;
 
 fn many(shards: Option<usize>, from: u64, count: u64, seconds: u64) {
     let time = Some(Duration::from_secs(seconds));
-    let many = Many { from, count, time, shards, failures_max: 3, progress: false };
+    let kind = Some(Kind::Routing);
+    let many = Many { kind, from, count, time, shards, failures_max: 3, progress: false };
     let played = seeds::play_many(many);
     let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
@@ -15,9 +16,9 @@ fn many(shards: Option<usize>, from: u64, count: u64, seconds: u64) {
 
 #[test]
 fn seeds_that_once_failed() {
-    for seed in seeds::read(seeds::KEPT) {
+    for (kind, seed) in seeds::read(seeds::KEPT) {
         for shards in [None, Some(1), Some(2), Some(3), Some(8)] {
-            if let Err(failure) = seeds::check(seed, shards) {
+            if let Err(failure) = seeds::check(kind, seed, shards) {
                 panic!("\n{failure}\n");
             }
         }
@@ -40,7 +41,7 @@ fn some_seeds_with_1_2_3_and_8_shards_everywhere() {
 #[test]
 fn one_seed_one_schedule() {
     for seed in 0..6 {
-        let play = || match seeds::play(seed, None, Show::Keep(String::new())) {
+        let play = || match seeds::play(Kind::Routing, seed, None, Show::Keep(String::new())) {
             Ok(outcome) => (outcome.hash, outcome.trace),
             Err(failure) => panic!("\n{failure}\n"),
         };
