@@ -4,7 +4,7 @@ use wire::datagram::{self, Datagram};
 use wire::dialect::Dialect;
 use wire::framing;
 use wire::ids::{Channel, MsgType};
-use wire::state_server::{ObjectMessage, StateServerMessage};
+use wire::state_server::{ObjectMessage, ObjectNotice, StateServerMessage};
 
 /// A datagram as it is sent, or was heard.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -58,9 +58,32 @@ impl Dg {
         })
     }
 
+    /// For a reader.
+    pub fn describe(&self, dialect: Dialect) -> String {
+        let Dg { to, sender, msgtype, payload } = self;
+        let message = ObjectMessage::decode(dialect, *msgtype, payload);
+        let notice = ObjectNotice::decode(dialect, *msgtype, payload);
+        let request = StateServerMessage::decode(dialect, *msgtype, payload);
+        let what = match (notice, message, request) {
+            (Ok(notice), ..) => format!("{notice:?}"),
+            (_, Ok(message), _) => format!("{message:?}"),
+            (_, _, Ok(request)) => format!("{request:?}"),
+            (Err(_), Err(_), Err(_)) => format!("{msgtype} {payload:?}"),
+        };
+        let to: Vec<String> = to.iter().map(|&to| describe_channel(to)).collect();
+        format!("<{what} to {} of {}>", to.join(", "), describe_channel(*sender))
+    }
+
     /// The same with its recipients sorted: their order says nothing.
     pub fn sorted(mut self) -> Dg {
         self.to.sort_unstable();
         self
+    }
+}
+
+fn describe_channel(channel: u64) -> String {
+    match channel >> 32 {
+        0 => format!("{channel}"),
+        high => format!("{high}:{}", channel as u32),
     }
 }

@@ -6,6 +6,7 @@ use crate::objects::model::Said;
 use crate::objects::pools::reaches;
 use crate::objects::stage::Ear;
 use std::collections::{BTreeMap, VecDeque};
+use wire::dialect::Dialect;
 
 /// Within what things come in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -36,12 +37,17 @@ pub struct Expected {
 }
 
 /// What is expected of one stretch of a run.
-#[derive(Default)]
 pub struct Hearing {
+    dialect: Dialect,
     expected: Vec<Expected>,
 }
 
 impl Hearing {
+    /// Nothing.
+    pub fn new(dialect: Dialect) -> Hearing {
+        Hearing { dialect, expected: Vec::new() }
+    }
+
     /// A connection sends `dg`; returns its number.
     pub fn sent(&mut self, by: usize, dg: &Dg, cause: Option<usize>) -> usize {
         self.expected.push(Expected {
@@ -98,29 +104,43 @@ impl Hearing {
         let mut listener = Listener { had: vec![false; self.expected.len()], ..Default::default() };
         for dg in heard {
             let Some(nth) = open.get_mut(dg).and_then(VecDeque::pop_front) else {
-                let what = format!("{} heard {dg:?}{}", ear.name, near(&open, dg));
+                let near = self.near(&open, dg);
+                let what = format!("{} heard {}{near}", ear.name, self.describe(dg));
                 return Err(Violation::new("nothing else is said", what));
             };
             listener.hear(nth, &self.expected[nth]).map_err(|(rule, why)| {
-                Violation::new(rule, format!("{} heard {dg:?} {why}", ear.name))
+                Violation::new(rule, format!("{} heard {} {why}", ear.name, self.describe(dg)))
             })?;
             let cause = self.expected[nth].cause.filter(|&cause| {
                 self.is_for(&self.expected[cause], at, ear) && !listener.had[cause]
             });
             if let Some(cause) = cause {
-                let cause = &self.expected[cause].dg;
-                let what = format!("{} heard {dg:?} before its cause {cause:?}", ear.name);
+                let (dg, cause) = (self.describe(dg), self.describe(&self.expected[cause].dg));
+                let what = format!("{} heard {dg} before its cause {cause}", ear.name);
                 return Err(Violation::new("causality", what));
             }
         }
         let missing = open.values().flatten().find(|&&nth| !self.expected[nth].optional);
         match missing {
             Some(&nth) => {
-                let what = format!("{} did not hear {:?}", ear.name, self.expected[nth].dg);
+                let what =
+                    format!("{} did not hear {}", ear.name, self.describe(&self.expected[nth].dg));
                 Err(Violation::new("all that is to be said is said", what))
             }
             None => Ok(()),
         }
+    }
+
+    fn describe(&self, dg: &Dg) -> String {
+        dg.describe(self.dialect)
+    }
+
+    /// What is still open and like `dg`, to help a reader.
+    fn near(&self, open: &BTreeMap<&Dg, VecDeque<usize>>, dg: &Dg) -> String {
+        let alike = |other: &&&Dg| other.msgtype == dg.msgtype && other.sender == dg.sender;
+        let left = open.iter().filter(|(_, left)| !left.is_empty()).map(|(dg, _)| dg);
+        let alike = left.filter(alike).take(2);
+        alike.map(|other| format!("; still open: {}", self.describe(other))).collect()
     }
 }
 
@@ -149,11 +169,4 @@ impl Listener {
         }
         Ok(())
     }
-}
-
-/// What is still open and like `dg`, to help a reader.
-fn near(open: &BTreeMap<&Dg, VecDeque<usize>>, dg: &Dg) -> String {
-    let alike = |other: &&&Dg| other.msgtype == dg.msgtype && other.sender == dg.sender;
-    let left = open.iter().filter(|(_, left)| !left.is_empty()).map(|(dg, _)| dg);
-    left.filter(alike).map(|other| format!("; still open: {other:?}")).take(2).collect()
 }

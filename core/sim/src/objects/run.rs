@@ -34,16 +34,8 @@ impl Run {
     pub fn new(plan: Plan, mut chance: Chance, trace: Trace) -> Run {
         let stage = Stage::new(&plan, chance.fork(), trace);
         let model = Model::new(plan.dialect, schema::load(), plan.pools.control);
-        Run {
-            stage,
-            plan,
-            chance,
-            model,
-            hearing: Hearing::default(),
-            askers: Vec::new(),
-            elsewhere: 0,
-            context: 0,
-        }
+        let hearing = Hearing::new(plan.dialect);
+        Run { stage, plan, chance, model, hearing, askers: Vec::new(), elsewhere: 0, context: 0 }
     }
 
     /// All of it.
@@ -154,6 +146,7 @@ impl Run {
             ids: self.plan.pools.ids.clone(),
             parents: self.plan.pools.parents(),
             mistakes: true,
+            rings: false,
         };
         for _ in 0..self.plan.requests {
             let asker = self.chance.pick(&self.askers).unwrap_or(0);
@@ -190,7 +183,10 @@ impl Run {
         self.check_heard()?;
         let counted = self.stage.refused() - before;
         if !(refused.0..=refused.1).contains(&counted) {
-            let what = format!("{counted} were counted as refused, not {refused:?}, of {dg:?}");
+            let what = format!(
+                "{counted} were counted as refused, not {refused:?}, of {}",
+                dg.describe(self.plan.dialect)
+            );
             return Err(Violation::new("what is refused is counted", what));
         }
         self.check_gauges()

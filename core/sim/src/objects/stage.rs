@@ -132,8 +132,8 @@ impl Stage {
     /// Somebody sends.
     pub fn send(&mut self, ear: usize, dg: &Dg) {
         let now = self.world.now();
-        let name = &self.ears[ear].name;
-        self.world.trace.say(now, || format!("{name} sends {dg:?}"));
+        let (name, dialect) = (&self.ears[ear].name, self.plan.dialect);
+        self.world.trace.say(now, || format!("{name} sends {}", dg.describe(dialect)));
         self.world.write(self.ears[ear].outside, &dg.frame());
     }
 
@@ -202,8 +202,8 @@ impl Stage {
             return Err(Violation::new("to the byte", "a frame is no datagram".into()));
         };
         self.heard += 1;
-        let (now, name) = (self.world.now(), &self.ears[at].name);
-        self.world.trace.say(now, || format!("{name} hears {dg:?}"));
+        let (now, name, dialect) = (self.world.now(), &self.ears[at].name, self.plan.dialect);
+        self.world.trace.say(now, || format!("{name} hears {}", dg.describe(dialect)));
         for to in dg.to.clone() {
             if let Some((who, answer)) = self.answers.get(&(to, dg.msgtype)).cloned()
                 && who == at

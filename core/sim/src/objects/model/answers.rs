@@ -7,8 +7,10 @@ use crate::objects::datagram::Dg;
 use std::collections::BTreeSet;
 use wire::dialect::Dialect;
 use wire::ids::DoId;
-use wire::state_server::{ObjectNotice, Zones};
+use wire::state_server::{ObjectMessage, ObjectNotice, Zones};
 
+/// An answer holds so many bytes of fields: what a frame holds, less envelope and arguments.
+const FIELDS_BYTES_MAX: usize = 65_535 - 19 - 9;
 /// An answer holds so many zones.
 const ZONES_MAX: usize = 65_535;
 
@@ -52,6 +54,7 @@ impl Model {
                 None => is_whole &= self.dialect == Dialect::Astron && known.is_some(),
             }
         }
+        is_whole &= bytes.len() <= FIELDS_BYTES_MAX;
         let fields = is_whole.then_some((count, &bytes[..]));
         let answer = ObjectNotice::QueryFieldsResp { context, do_id: DoId(id), fields };
         self.notice(id, &[dg.sender], id.into(), &answer);
@@ -86,6 +89,10 @@ impl Model {
         let count = self.count(id, None);
         self.count_first(id, asker, &ObjectNotice::CountChildrenResp { context, count });
         self.enter_for_asker(id, asker, context, None);
+        if !self.object(id).foreign.is_empty() {
+            let relay = ObjectMessage::QueryChildren { context, parent: DoId(id) };
+            self.message(id, &[self.children_channel(id)], asker, &relay);
+        }
         Done::Yes
     }
 

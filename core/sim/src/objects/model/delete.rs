@@ -94,10 +94,23 @@ impl Model {
         if of.0 != parent {
             return Done::Ignored;
         }
+        if self.objects.contains_key(&parent) {
+            self.relay_deletion(parent, orig, zones);
+        }
         for child in self.below(parent, zones) {
             self.delete(child, orig, Parent::IsNotTold);
         }
         Done::Yes
+    }
+
+    /// A parent passes on to children elsewhere what it was asked.
+    fn relay_deletion(&mut self, id: u32, orig: u64, zones: Option<Zones<'_>>) {
+        let (parent, children) = (DoId(id), self.children_channel(id));
+        let message = match zones {
+            Some(zones) => ObjectMessage::DeleteZones { parent, zones },
+            None => ObjectMessage::DeleteChildren { parent },
+        };
+        self.message(id, &[children], orig, &message);
     }
 
     /// The children of `parent` in some zones, or all.

@@ -1,7 +1,7 @@
 //! Values as they stand in messages, checked and taken apart.
 
 use super::{Model, Object};
-use dc::{Class, Field, FieldKind};
+use dc::{Class, Field};
 
 /// All fields of an object may take so many bytes.
 const BYTES_MAX: usize = 65_000;
@@ -85,9 +85,5 @@ impl Model {
         to.retain(|&channel| channel != 0);
         to.dedup();
         to
-    }
-
-    pub(super) fn is_molecular(field: &Field) -> bool {
-        matches!(field.kind, FieldKind::Molecular(_))
     }
 }

@@ -36,9 +36,15 @@ impl Model {
         self.message(id, &to, id.into(), &ask);
         let before = self.outcome.said.len();
         for child in asked {
-            if let Some(answer) = self.foreign_answers.get(&child).cloned() {
-                let msgtype = wire::ids::MsgType(answer.msgtype);
-                self.say(child, &[asker], child.into(), msgtype, answer.payload);
+            match self.foreign_answers.get(&child).cloned() {
+                Some(answer) => {
+                    let msgtype = wire::ids::MsgType(answer.msgtype);
+                    self.say(child, &[asker], child.into(), msgtype, answer.payload);
+                }
+                // Who does not answer is not asked again.
+                None => {
+                    self.object_mut(id).foreign.remove(&child);
+                }
             }
         }
         self.rank(before, 0);

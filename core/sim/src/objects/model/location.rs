@@ -12,7 +12,8 @@ impl Model {
         if new == old {
             return Done::Yes;
         }
-        if self.is_reserved(parent) || self.is_above(id, parent) {
+        let is_ring = parent != old.parent.0 && self.is_above(id, parent);
+        if self.is_reserved(parent) || is_ring {
             return Done::Refused;
         }
         let object_mut = self.object_mut(id);

@@ -279,10 +279,11 @@ impl Model {
 
     /// Whether no object may have this id, or be the parent of one.
     pub fn is_reserved(&self, id: u32) -> bool {
-        match self.dialect {
-            Dialect::OpenOtp => id == 4030,
-            Dialect::Astron => (1..=999).contains(&id),
-        }
+        u64::from(id) == self.control
+            || match self.dialect {
+                Dialect::OpenOtp => id == 4030,
+                Dialect::Astron => (1..=999).contains(&id),
+            }
     }
 
     fn object(&self, id: u32) -> &Object {

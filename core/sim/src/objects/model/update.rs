@@ -2,6 +2,7 @@
 
 use super::{Done, Model, number};
 use crate::objects::datagram::Dg;
+use std::collections::BTreeSet;
 use wire::ids::DoId;
 use wire::state_server::{Fields, ObjectNotice};
 
@@ -77,20 +78,26 @@ impl Model {
         self.notice(id, to, orig, &updates);
     }
 
-    /// DELETE_FIELD(S)_RAM.
+    /// DELETE_FIELD(S)_RAM: each once and ascending, molecular ones as their methods.
     pub(super) fn unset(&mut self, id: u32, dg: &Dg, fields: &[u16]) -> Done {
         let mut object = self.object(id).clone();
         let schema = self.schema.clone();
         let class = schema.class(self.class_of(&object).id);
-        let stored = |&field: &u16| {
-            self.field_of(class, field)
-                .is_some_and(|field| self.words.is_stored(field) && !Self::is_molecular(field))
-        };
-        if !fields.iter().all(stored) {
-            return Done::Refused;
+        let mut atoms = BTreeSet::new();
+        for &field in fields {
+            let Some(known) = self.field_of(class, field) else { return Done::Refused };
+            let before = schema.atoms(known.id).filter(|atom| self.words.is_stored(atom));
+            let stored: Vec<u16> = before
+                .map(|atom| atom.number)
+                .filter(|&atom| class.field_by_number(atom).is_some())
+                .collect();
+            if stored.is_empty() {
+                return Done::Refused;
+            }
+            atoms.extend(stored);
         }
         let mut groups: Groups<u16> = Vec::new();
-        for &field in fields {
+        for field in atoms {
             let known = self.field_of(class, field).expect("it was found before");
             if self.words.is_required(known) {
                 object.fields.insert(field, known.default.to_vec());

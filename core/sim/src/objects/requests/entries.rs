@@ -7,6 +7,9 @@ use dc::Class;
 use wire::ids::{ClassId, DoId};
 use wire::state_server::{Entry, StateServerMessage};
 
+/// A datagram holds no more of several fields than this.
+pub(super) const BYTES_MAX: usize = 64_000;
+
 impl Draw<'_> {
     pub(super) fn create(&mut self) -> Dg {
         let schema = self.model.schema.clone();
@@ -16,6 +19,8 @@ impl Draw<'_> {
         let mut location = self.location();
         if self.mistake(25) {
             location.parent = do_id;
+        } else if !self.scope.rings && self.model.is_above(do_id.0, location.parent.0) {
+            location.parent = DoId(0);
         }
         let has_other = self.chance.one_in(2);
         let mut fields = self.required(class);
@@ -67,7 +72,9 @@ impl Draw<'_> {
     fn other(&mut self, class: &Class) -> Vec<u8> {
         let mut pairs: Vec<Vec<u8>> = Vec::new();
         for _ in 0..self.chance.between(0, 6) {
-            pairs.extend(self.pair(class, 24));
+            let pair = self.pair(class, 24);
+            let bytes: usize = pairs.iter().chain(&pair).map(Vec::len).sum();
+            pairs.extend(pair.filter(|_| bytes < BYTES_MAX));
         }
         let wrong_count = self.mistake(24);
         let count = pairs.len() as u16 + u16::from(wrong_count);
@@ -90,7 +97,7 @@ impl Draw<'_> {
         let field = schema.fields().iter().find(|field| field.number == number);
         let Some(field) = field else { return Some((number, vec![0; 3])) };
         let mut value = values::value(&schema, field, self.chance);
-        let is_big = schema.class(field.class).name == "SimBulk" && self.chance.one_in(3);
+        let is_big = schema.class(field.class).name == "SimBulk" && self.chance.one_in(4);
         if is_big {
             value = [&30_000u16.to_le_bytes()[..], &[7; 30_000]].concat();
         }

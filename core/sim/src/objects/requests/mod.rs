@@ -22,6 +22,8 @@ pub struct Scope {
     pub parents: Vec<u32>,
     /// Whether it may be wrong.
     pub mistakes: bool,
+    /// Whether a new object may be above its parent, since its children were there before it.
+    pub rings: bool,
 }
 
 /// Draws requests.

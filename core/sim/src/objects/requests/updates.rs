@@ -1,12 +1,10 @@
 //! UPDATE_FIELD, UPDATE_FIELD_MULTIPLE and their opposite.
 
 use super::Draw;
+use super::entries::BYTES_MAX;
 use crate::objects::datagram::Dg;
 use wire::ids::FieldId;
 use wire::state_server::{Fields, ObjectMessage};
-
-/// A datagram holds no more of an update of several fields than this.
-const BYTES_MAX: usize = 64_000;
 
 impl Draw<'_> {
     /// An object that lives and has fields, with the number of its class.
