@@ -17,6 +17,8 @@ pub enum Order {
     Said(u32),
     /// What an object says because of what was asked of another one, or of itself.
     Caused(u32, u32),
+    /// What an object answers to one request, when all that are concerned have done so.
+    Answered(u32, u32),
 }
 
 /// A datagram that those who want it must hear.

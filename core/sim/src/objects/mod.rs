@@ -7,6 +7,7 @@
 pub mod datagram;
 pub mod hearing;
 pub mod model;
+mod parallel;
 pub mod plan;
 pub mod pools;
 pub mod requests;

@@ -47,7 +47,7 @@ impl Run {
         self.stage.take_heard();
         match self.plan.mode {
             Mode::Sequential => self.sequential()?,
-            Mode::Parallel => self.sequential()?,
+            Mode::Parallel => self.parallel()?,
             Mode::Chaos => self.sequential()?,
         }
         self.ask_all()?;

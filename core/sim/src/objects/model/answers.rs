@@ -98,7 +98,7 @@ impl Model {
 
     pub(super) fn count_zone(&mut self, id: u32, asker: u64, context: u32, zone: u32) -> Done {
         let count = self.count(id, Some(Zones(&[zone.to_le_bytes()])));
-        self.notice(id, &[asker], id.into(), &ObjectNotice::CountZoneResp { context, count });
+        self.count_first(id, asker, &ObjectNotice::CountZoneResp { context, count });
         Done::Yes
     }
 
@@ -110,13 +110,13 @@ impl Model {
         zones: Zones<'_>,
     ) -> Done {
         let count = self.count(id, Some(zones));
-        self.notice(id, &[asker], id.into(), &ObjectNotice::CountZonesResp { context, count });
+        self.count_first(id, asker, &ObjectNotice::CountZonesResp { context, count });
         Done::Yes
     }
 
     pub(super) fn count_children(&mut self, id: u32, asker: u64, context: u32) -> Done {
         let count = self.count(id, None);
-        self.notice(id, &[asker], id.into(), &ObjectNotice::CountChildrenResp { context, count });
+        self.count_first(id, asker, &ObjectNotice::CountChildrenResp { context, count });
         Done::Yes
     }
 
@@ -171,7 +171,7 @@ impl Model {
         let zones: BTreeSet<u32> = here.chain(foreign).collect();
         let zones: Vec<[u8; 4]> = zones.into_iter().map(u32::to_le_bytes).take(ZONES_MAX).collect();
         let answer = ObjectNotice::ActiveZonesResp { context, zones: Zones(&zones) };
-        self.notice(id, &[asker], id.into(), &answer);
+        self.count_first(id, asker, &answer);
         Done::Yes
     }
 }

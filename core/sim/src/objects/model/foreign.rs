@@ -31,9 +31,10 @@ impl Model {
     /// `openotp`: the children elsewhere are asked, and what they answer is passed on.
     pub(super) fn ask_foreign(&mut self, id: u32, asker: u64, zones: Zones<'_>) {
         let asked = self.foreign_in(id, zones);
-        let to: Vec<u64> = asked.iter().map(|&child| child.into()).collect();
         let ask = ObjectMessage::QueryZones { context: 0, parent: DoId(id), zones };
-        self.message(id, &to, id.into(), &ask);
+        for &child in &asked {
+            self.message(id, &[child.into()], id.into(), &ask);
+        }
         let before = self.outcome.said.len();
         for child in asked {
             match self.foreign_answers.get(&child).cloned() {
