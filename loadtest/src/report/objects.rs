@@ -65,10 +65,10 @@ fn phase_rows(phase: &PhaseOutcome) -> Vec<(String, String)> {
     let Some(server) = &phase.server else { return rows };
     rows.push(row("server cpu", share(server.cpu_ns)));
     let each = if phase.phase == Phase::Update { "update or move" } else { "object" };
-    let each_time = |ns: f64| time(ns.round() as u64);
-    rows.push(row(&format!("... per {each}"), each_time(server.cpu_ns_per_operation)));
+    let ns = |ns: f64| format!("{ns:.0} ns");
+    rows.push(row(&format!("... per {each}"), ns(server.cpu_ns_per_operation)));
     if phase.deliveries > 0 {
-        rows.push(row("... per delivery", each_time(server.cpu_ns_per_delivery)));
+        rows.push(row("... per delivery", ns(server.cpu_ns_per_delivery)));
     }
     let (before, after) = (mib(server.rss_before), mib(server.rss_after));
     rows.push(row("server memory before / after", format!("{before} / {after} MiB")));
