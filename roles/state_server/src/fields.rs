@@ -379,3 +379,6 @@ pub fn kept<'a>(
     });
     atoms.filter(|(atom, _)| atom.traits.is_stored()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,11 +15,8 @@ use runtime::{Outbox, ShardId};
 
 /// The wake-up at which jobs go on.
 const GO_ON: u64 = 0;
-/// Objects that one input may concern at once.
-const AT_ONCE: usize = 1024;
-/// Objects that a wake-up may concern, and how many of them in one job before the next has a turn.
-const PER_WAKE: usize = 4096;
-const PER_JOB: usize = 512;
+/// How many times as many objects as one input a wake-up may concern.
+const INPUTS_PER_WAKE: usize = 4;
 
 /// Objects that are to be deleted.
 struct Doom {
@@ -55,8 +52,8 @@ impl Jobs {
 
     /// An input begins.
     #[inline]
-    pub fn begin_input(&mut self) {
-        self.left = AT_ONCE;
+    pub fn begin_input(&mut self, at_once: usize) {
+        self.left = at_once;
     }
 
     /// The number of the next job.
@@ -153,11 +150,13 @@ impl StateServer {
             return self.query_overdue(token - DEADLINE_FROM, out);
         }
         self.jobs.is_waking = false;
-        let mut left = PER_WAKE;
+        let at_once = self.limits.objects_at_once;
+        let mut left = INPUTS_PER_WAKE * at_once;
         while left > 0
             && let Some(job) = self.jobs.ready.pop_front()
         {
-            let slice = left.min(PER_JOB);
+            // Each job in its turn.
+            let slice = left.min(at_once);
             let (unused, done) = self.run(job, slice, out);
             left -= slice - unused;
             if !done {

@@ -137,7 +137,7 @@ impl StateServer {
 impl Role for StateServer {
     fn step(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
         self.now = now;
-        self.jobs.begin_input();
+        self.jobs.begin_input(self.limits.objects_at_once);
         let (objects, bytes) = (self.objects.len(), self.objects.field_bytes());
         match input {
             Input::Datagram { frame, from } => self.datagram(frame, from == Some(self.me), out),

@@ -16,6 +16,8 @@ pub struct Limits {
     pub moves_max: usize,
     /// Bytes of what is sent to one of those meanwhile.
     pub waiting_bytes_max: usize,
+    /// Objects that one input concerns at once; the others follow, a few times as many a turn.
+    pub objects_at_once: usize,
 }
 
 impl Default for Limits {
@@ -27,6 +29,7 @@ impl Default for Limits {
             foreign_children_max: 1 << 18,
             moves_max: 16_384,
             waiting_bytes_max: 1 << 20,
+            objects_at_once: 1024,
         }
     }
 }

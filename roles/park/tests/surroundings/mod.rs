@@ -1,11 +1,11 @@
-//! A machine with one DC file and one host name.
+//! A machine with two DC files and one host name.
 
 use park::Outside;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Knows `park.dc`, and `localhost` with addresses of both kinds.
+/// Knows `park.dc`, `broken.dc`, and `localhost` with addresses of both kinds.
 pub struct Stub;
 
 impl Outside for Stub {
@@ -20,11 +20,13 @@ impl Outside for Stub {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        match path.ends_with("park.dc") {
-            true => {
-                Ok(b"dclass DistributedBench { setSeats(uint8 seats) required broadcast; };".into())
+        let text = match path.file_name().and_then(|name| name.to_str()) {
+            Some("park.dc") => {
+                "dclass DistributedBench { setSeats(uint8 seats) required broadcast; };"
             }
-            false => Err(io::ErrorKind::NotFound.into()),
-        }
+            Some("broken.dc") => "dclass DistributedBin {\n  setWeight(unit8 kilos) required;\n};",
+            _ => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok(text.into())
     }
 }
