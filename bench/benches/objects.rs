@@ -7,8 +7,10 @@ use bare::{DIALECT, World};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dc::{Options, Schema, Source};
 use runtime::Shard;
+use rustix::time::{ClockId, clock_gettime};
 use state_server::{Config, Limits, StateServer};
 use std::sync::Arc;
+use std::time::Duration;
 use wire::datagram::write_datagram;
 use wire::ids::{Channel, ClassId, DoId, FieldId, MsgType, Zone};
 use wire::state_server::{Entry, Location, ObjectMessage, StateServerMessage, Zones};
@@ -162,5 +164,30 @@ fn zone_queries(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, updates, moves, births, zone_queries);
+/// A million objects come, 64 in a turn: how long the longest turn took, by the thread's own clock,
+/// while all tables grew.
+fn growth(_: &mut Criterion) {
+    let is_bench = std::env::args().any(|argument| argument == "--bench");
+    let objects: u32 = if is_bench { 1_000_000 } else { 10_000 };
+    let now = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    };
+    let mut world = populated(0, 1);
+    let (mut block, mut turns) = (Vec::new(), Vec::new());
+    for first in (0..objects).step_by(64) {
+        block.clear();
+        for id in first..first + 64 {
+            create(DoId(300_000_000 + id), zone(id / 50), &mut block);
+        }
+        let began = now();
+        block = world.turn(0, block);
+        turns.push(now() - began);
+    }
+    turns.sort_unstable();
+    let (median, longest) = (turns[turns.len() / 2], turns[turns.len() - 1]);
+    println!("{objects} objects come, 64 in a turn: median {median:?}, longest {longest:?}");
+}
+
+criterion_group!(benches, updates, moves, births, zone_queries, growth);
 criterion_main!(benches);

@@ -48,7 +48,9 @@ pub(crate) fn table(outcome: &Outcome) -> String {
         let changes = amount(outcome.changes, outcome.changes_per_second);
         rows.push(("subscription changes".into(), changes));
     }
-    rows.extend(latency_rows(&outcome.latency_ns));
+    for point in &outcome.latency_ns {
+        rows.push((format!("latency {}", point_name(point)), time(point.ns)));
+    }
     let busy = outcome.generator_cpu_ns as f64 / 1e9 / outcome.seconds.max(1e-9) * 100.0;
     rows.push(("generator cpu".into(), format!("{busy:.1} %")));
     rows.extend(server_rows(outcome));
@@ -60,16 +62,12 @@ pub(crate) fn table(outcome: &Outcome) -> String {
     lines(&rows)
 }
 
-fn latency_rows(points: &[Quantile]) -> Vec<(String, String)> {
-    let row = |point: &Quantile| {
-        let name = match point.quantile {
-            0.0 => "latency min".to_owned(),
-            1.0 => "latency max".to_owned(),
-            quantile => format!("latency p{}", (quantile * 1e7).round() / 1e5),
-        };
-        (name, time(point.ns))
-    };
-    points.iter().map(row).collect()
+fn point_name(point: &Quantile) -> String {
+    match point.quantile {
+        0.0 => "min".to_owned(),
+        1.0 => "max".to_owned(),
+        quantile => format!("p{}", (quantile * 1e7).round() / 1e5),
+    }
 }
 
 fn mib(bytes: u64) -> String {

@@ -59,8 +59,8 @@ pub struct ShardConfig {
 enum Reach {
     /// Subscribers, and the roles where it is placed.
     All,
-    /// Subscribers.
-    Subscribers,
+    /// The same but for the role that sends it, at least on the sender's shard.
+    Others,
 }
 
 /// The outputs of the roles of one shard.
@@ -184,7 +184,8 @@ impl Outbox {
         self.send_within(Reach::All, from, recipients, sender, msgtype, payload)
     }
 
-    /// Sends a datagram that is of no interest to placed roles: it reaches subscribers only.
+    /// Sends a datagram of which all instances of the sending role know, or which they ignore: it
+    /// need not reach them where it is placed. They must not mind if it does.
     pub fn notify(
         &mut self,
         from: RoleId,
@@ -193,7 +194,7 @@ impl Outbox {
         msgtype: MsgType,
         payload: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), BodyTooLong> {
-        self.send_within(Reach::Subscribers, from, recipients, sender, msgtype, payload)
+        self.send_within(Reach::Others, from, recipients, sender, msgtype, payload)
     }
 
     #[inline]
@@ -206,7 +207,7 @@ impl Outbox {
         msgtype: MsgType,
         payload: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), BodyTooLong> {
-        if !self.reaches(reach, recipients) {
+        if !self.reaches(from, reach, recipients) {
             return Ok(());
         }
         let write = |own: &mut Vec<u8>| {
@@ -249,6 +250,11 @@ impl Outbox {
         if matches!(self.uplink, Uplink::Here(_)) {
             controls.iter().for_each(|&control| self.attract(control));
         }
+    }
+
+    /// How many placed roles there are.
+    pub fn placed_roles(&self) -> usize {
+        self.placement.len()
     }
 
     /// How many shards there are.
@@ -416,6 +422,7 @@ impl Outbox {
         let (mut shards, mut placed_shards, mut deliveries) = (0, 0, 0);
         outgoing.begin(except);
         mailbox.begin(from);
+        let but = from.filter(|_| reach == Reach::Others);
         let mut hand = |who: Participant| match who.kind() {
             Kind::Conn(conn) => deliveries += outgoing.push(conn, frame.span) as u64,
             Kind::Role(role) => deliveries += mailbox.datagram(role, frame.bytes()) as u64,
@@ -432,9 +439,10 @@ impl Outbox {
             if !router.ranges.is_empty() {
                 router.ranges.at(channel.0).iter().for_each(|&who| hand(who));
             }
-            if reach == Reach::All && placement.covers(channel) {
+            if placement.covers(channel, but) {
                 let places = placement.of(channel, config.dialect, frame.bytes());
-                places.roles.iter().for_each(|&role| hand(role.into()));
+                let roles = places.roles.iter().filter(|role| Some(**role) != but);
+                roles.for_each(|&role| hand(role.into()));
                 placed_shards |= places.shards;
             }
         }
@@ -445,12 +453,12 @@ impl Outbox {
 
     /// Whether a datagram to `recipients` would reach anybody.
     #[inline]
-    fn reaches(&self, reach: Reach, recipients: &[Channel]) -> bool {
+    fn reaches(&self, from: RoleId, reach: Reach, recipients: &[Channel]) -> bool {
+        let but = (reach == Reach::Others).then_some(from);
         !matches!(self.uplink, Uplink::Absent)
-            || recipients.iter().any(|&channel| {
-                self.is_subscribed(channel)
-                    || (reach == Reach::All && self.placement.covers(channel))
-            })
+            || recipients
+                .iter()
+                .any(|&channel| self.is_subscribed(channel) || self.placement.covers(channel, but))
     }
 
     #[inline]

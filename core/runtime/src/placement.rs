@@ -55,16 +55,21 @@ impl Placement {
         self.roles.push(Placed { role, controls: controls.into(), split });
     }
 
-    /// Whether `channel` may have places at all.
-    #[inline]
-    pub(crate) fn covers(&self, channel: Channel) -> bool {
-        if self.roles.is_empty() {
-            return false;
-        }
-        is_object(channel) || self.roles.iter().any(|placed| placed.controls.contains(&channel))
+    /// How many placed roles there are.
+    pub(crate) fn len(&self) -> usize {
+        self.roles.len()
     }
 
-    /// The places of a datagram because of its recipient `channel`.
+    /// Whether `channel` may have places at all, beside those of `except`.
+    #[inline]
+    pub(crate) fn covers(&self, channel: Channel, except: Option<RoleId>) -> bool {
+        self.roles.iter().any(|placed| {
+            Some(placed.role) != except
+                && (is_object(channel) || placed.controls.contains(&channel))
+        })
+    }
+
+    /// The places of a datagram because of its recipient `channel`, all of them.
     pub(crate) fn of(&self, channel: Channel, dialect: Dialect, frame: &[u8]) -> Places {
         let mut places = Places::default();
         let mut is_control = false;
@@ -142,6 +147,9 @@ mod tests {
             assert_eq!(one.shards, if here { 0 } else { owner.bit() });
             assert_eq!(one.roles.len(), usize::from(here));
         }
-        assert!(!placement.covers(Channel(1 << 32)) && !placement.covers(Channel(0)));
+        assert!(!placement.covers(Channel(1 << 32), None) && !placement.covers(Channel(0), None));
+        assert!(
+            placement.covers(Channel(9), None) && !placement.covers(Channel(9), Some(RoleId(4)))
+        );
     }
 }

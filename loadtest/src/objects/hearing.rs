@@ -166,7 +166,8 @@ impl Hearing {
         };
         let (wanted, sender) = (self.sender(object, notice), dg.sender());
         if sender != wanted {
-            return Err(format!("{notice} from {sender} instead of {wanted}"));
+            let do_id = self.world.do_id(object);
+            return Err(format!("{notice} of object {do_id} from {sender} instead of {wanted}"));
         }
         Ok((object, notice))
     }

@@ -68,6 +68,8 @@ pub(crate) struct Ledger {
     oldest: Vec<u32>,
     /// Notices so far of each object for each group.
     begun: Vec<u32>,
+    /// What each listener heard last.
+    last: Vec<Option<(u32, Notice)>>,
     /// Operations that have not been heard everywhere.
     pub(crate) in_flight: u32,
     /// Notices that arrived for the first time, at any listener.
@@ -87,6 +89,7 @@ impl Ledger {
             free: NONE,
             oldest: vec![NONE; objects as usize],
             begun: vec![0; (objects * plan.groups) as usize],
+            last: vec![None; plan.listeners_in_all() as usize],
             in_flight: 0,
             delivered: 0,
             latency: Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3)?,
@@ -147,9 +150,12 @@ impl Ledger {
         now: u64,
     ) -> Arrival {
         let slot = listener * self.objects + object;
-        let Some((index, number)) = self.find(listener / self.listeners, object, slot, notice)
-        else {
-            return Arrival::Unexpected;
+        let found = self.find(listener / self.listeners, object, slot, notice);
+        let last = self.last[listener as usize].replace((object, notice));
+        let Some((index, number)) = found else {
+            // The operation may have been forgotten since.
+            let is_again = last == Some((object, notice));
+            return if is_again { Arrival::Doubled } else { Arrival::Unexpected };
         };
         let out_of_order = self.checker.out_of_order;
         if !self.checker.see(slot, number) {
@@ -311,5 +317,9 @@ mod tests {
         use Arrival::{Doubled, InOrder};
         assert_eq!(arrivals, [InOrder, InOrder, InOrder, Doubled]);
         assert_eq!(ledger.in_flight, 3, "the other listener has heard nothing");
+        assert_eq!(ledger.heard(1, 0, LEFT, 0), InOrder);
+        assert_eq!(ledger.in_flight, 2);
+        assert_eq!(ledger.heard(1, 0, back, 0), InOrder);
+        assert_eq!(ledger.heard(1, 0, back, 0), Doubled, "though it is forgotten");
     }
 }

@@ -111,21 +111,20 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Deletes the sentries and the parent.
+    /// Deletes the sentries and then the parent, which in `astron` would delete them itself.
     pub(crate) fn take_down(&mut self) -> Result<()> {
         for object in self.plan.objects..self.plan.all_objects() {
-            let world = &self.hearing.world;
-            let (ai, do_id) = (world.ai(object), world.do_id(object));
+            let do_id = self.hearing.world.do_id(object);
             match self.plan.listeners {
-                0 => self.tell(ai, do_id, &ObjectMessage::DeleteRam { do_id }),
+                0 => self.tell(0, do_id, &ObjectMessage::DeleteRam { do_id }),
                 _ => self.delete(object, self.now()),
             }
         }
-        let parent = self.hearing.world.parent();
-        self.tell(0, parent, &ObjectMessage::DeleteRam { do_id: parent });
         self.drain()?;
+        let do_id = self.hearing.world.parent();
+        self.tell(0, do_id, &ObjectMessage::DeleteRam { do_id });
         self.flush();
-        self.wait(|session| !(0..session.plan.ais).any(|ai| session.sockets.is_blocked(ai)))?;
+        self.wait(|session| !session.sockets.is_blocked(0))?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What the user sees of a run against a State Server.
 
-use super::{amount, latency_rows, lines, mib, short};
+use super::{amount, lines, mib, point_name, short, time};
 use anyhow::Result;
 use loadtest::{Faults, Load, ObjectsOutcome, ObjectsPlan, ObjectsProgress, Phase, PhaseOutcome};
 
@@ -38,6 +38,9 @@ pub(crate) fn table(outcome: &ObjectsOutcome) -> String {
     lines(&rows)
 }
 
+/// The points of the distribution of latencies that the table shows.
+const SHOWN: [f64; 4] = [0.5, 0.99, 0.999, 1.0];
+
 fn phase_rows(phase: &PhaseOutcome) -> Vec<(String, String)> {
     let row = |name: &str, value: String| (format!("  {name}"), value);
     let mut rows = vec![(phase.phase.name().to_owned(), format!("{:.3} s", phase.seconds))];
@@ -50,15 +53,19 @@ fn phase_rows(phase: &PhaseOutcome) -> Vec<(String, String)> {
     if phase.deliveries > 0 {
         rows.push(row("deliveries", amount(phase.deliveries, phase.deliveries_per_second)));
     }
-    let latency = latency_rows(&phase.latency_ns);
-    rows.extend(latency.into_iter().map(|(name, value)| row(&name, value)));
+    let shown = phase.latency_ns.iter().filter(|point| SHOWN.contains(&point.quantile));
+    let (names, times): (Vec<_>, Vec<_>) =
+        shown.map(|point| (point_name(point), time(point.ns))).unzip();
+    if !times.is_empty() {
+        rows.push(row(&format!("latency {}", names.join(" / ")), times.join(" / ")));
+    }
     let share =
         |cpu_ns: u64| format!("{:.1} %", cpu_ns as f64 / 1e9 / phase.seconds.max(1e-9) * 100.0);
     rows.push(row("generator cpu", share(phase.generator_cpu_ns)));
     let Some(server) = &phase.server else { return rows };
     rows.push(row("server cpu", share(server.cpu_ns)));
     let each = if phase.phase == Phase::Update { "update or move" } else { "object" };
-    let ns = |ns: f64| format!("{ns:.1} ns");
+    let ns = |ns: f64| format!("{ns:.0} ns");
     rows.push(row(&format!("... per {each}"), ns(server.cpu_ns_per_operation)));
     if phase.deliveries > 0 {
         rows.push(row("... per delivery", ns(server.cpu_ns_per_delivery)));

@@ -183,7 +183,7 @@ impl Server {
         let number = state.words.get(&Word::Enter).copied().unwrap_or_default();
         let mut shown = location;
         if matches!(self.mistake, Mistake::WrongZone(at) if at == number) {
-            shown.zone.0 += 1;
+            shown.zone.0 += 4;
         }
         let (fields, has_other) = self.fields(&state.objects[&do_id.0]);
         let dclass = state.objects[&do_id.0].dclass;
@@ -230,7 +230,7 @@ impl Server {
             ObjectMessage::SetZone { location: new } => {
                 let mut shown = new;
                 let number = state.words.get(&Word::Change).copied().unwrap_or_default();
-                shown.zone.0 += u32::from(self.mistake == Mistake::WrongTarget(number));
+                shown.zone.0 += 4 * u32::from(self.mistake == Mistake::WrongTarget(number));
                 let change = ObjectNotice::ChangeZone { do_id, new: shown, old: location };
                 let old = location.channel();
                 self.say(state, old.as_slice(), announcer, &change);

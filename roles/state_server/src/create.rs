@@ -77,7 +77,7 @@ impl StateServer {
         if location.parent != DoId(0) {
             let moved = ObjectNotice::ChangeZone { do_id, new: location, old: Location::NOWHERE };
             let announcer = self.announcer(do_id, sender, dialect);
-            self.send(&To::object(location.parent), announcer, &moved, out);
+            self.notify(&To::object(location.parent), announcer, &moved, out);
             self.ask_for_ai(do_id, location.parent, out);
         }
         self.show(at, Showing::EnterZone, &To::location(location), out);

@@ -69,7 +69,7 @@ impl StateServer {
         let parent = Channel::object(location.parent);
         if !with_parent && sender != parent {
             let gone = ObjectNotice::ChangeZone { do_id, new: Location::NOWHERE, old: location };
-            self.send(&To::one(parent), sender, &gone, out);
+            self.notify(&To::one(parent), sender, &gone, out);
         }
         self.delete_all_below(Below { parent: do_id, zones: None }, sender, out);
     }

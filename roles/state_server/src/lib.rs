@@ -234,7 +234,8 @@ impl StateServer {
     /// Counts requests of objects that do not exist. What an object's number alone brings here may
     /// be for somebody else: a client, an AI.
     fn nobody_there(do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
-        if mail.own {
+        // With several placed roles it may be an object of another one.
+        if mail.own || out.placed_roles() > 1 {
             return;
         }
         if let Ok(message) = ObjectMessage::decode(out.dialect(), mail.msgtype, mail.payload)

@@ -54,7 +54,7 @@ impl StateServer {
         let to = To::location(old).and(ai).and(owner);
         let to = to.and(Channel::object(old.parent)).and(Channel::object(new.parent));
         let moved = ObjectNotice::ChangeZone { do_id, new, old };
-        self.send(&to, self.announcer(do_id, sender, dialect), &moved, out);
+        self.notify(&to, self.announcer(do_id, sender, dialect), &moved, out);
         self.show(at, Showing::EnterZone, &To::location(new), out);
         if new.parent != old.parent && !explicit {
             match new.parent {

@@ -125,13 +125,13 @@ pub enum Condemned {
 /// The objects of one shard.
 pub struct Objects {
     slots: Slots<Object>,
-    by_id: Index,
+    by_id: Index<DoId>,
     places: Slots<Place>,
-    by_location: Index,
+    by_location: Index<Location>,
     families: Slots<Family>,
-    by_parent: Index,
+    by_parent: Index<DoId>,
     flocks: Slots<Flock>,
-    by_ai: Index,
+    by_ai: Index<(Channel, bool)>,
     clock: u64,
     field_bytes: usize,
 }
@@ -171,7 +171,7 @@ impl Objects {
     /// The object of this id.
     #[inline]
     pub fn find(&self, do_id: DoId) -> Option<u32> {
-        self.by_id.find(do_id, |at| self.slots[at].do_id == do_id)
+        self.by_id.find(do_id, |_| true)
     }
 
     /// The object at `at`.
@@ -232,8 +232,7 @@ impl Objects {
             flock: NONE,
             flock_links: UNLINKED,
         });
-        let slots = &self.slots;
-        self.by_id.insert(do_id, at, |at| slots[at].do_id);
+        self.by_id.insert(do_id, at);
         (at, self.enter(at, location))
     }
 
@@ -264,9 +263,7 @@ impl Objects {
         let flock = self.flock(ai, explicit).unwrap_or_else(|| {
             let flock =
                 self.flocks.insert(Flock { ai, explicit, objects: EMPTY, state: State::Open });
-            let flocks = &self.flocks;
-            let key = |at| (flocks[at].ai, flocks[at].explicit);
-            self.by_ai.insert((ai, explicit), flock, key);
+            self.by_ai.insert((ai, explicit), flock);
             flock
         });
         self.slots[at].flock = flock;
@@ -277,29 +274,20 @@ impl Objects {
 
     /// The place of a location, if there are objects of this shard.
     pub fn place_at(&self, location: Location) -> Option<u32> {
-        let is = |at: u32| {
+        self.by_location.find(location, |at| {
             let place = &self.places[at];
-            place.location == location
-                && place.state == State::Open
-                && self.families[place.family].state == State::Open
-        };
-        self.by_location.find(location, is)
+            place.state == State::Open && self.families[place.family].state == State::Open
+        })
     }
 
     /// The family of a parent, if it has children on this shard.
     pub fn family_of(&self, parent: DoId) -> Option<u32> {
-        let is =
-            |at: u32| self.families[at].parent == parent && self.families[at].state == State::Open;
-        self.by_parent.find(parent, is)
+        self.by_parent.find(parent, |at| self.families[at].state == State::Open)
     }
 
     /// The flock of an AI.
     pub fn flock(&self, ai: Channel, explicit: bool) -> Option<u32> {
-        let is = |at: u32| {
-            let flock = &self.flocks[at];
-            (flock.ai, flock.explicit) == (ai, explicit) && flock.state == State::Open
-        };
-        self.by_ai.find((ai, explicit), is)
+        self.by_ai.find((ai, explicit), |at| self.flocks[at].state == State::Open)
     }
 
     /// A place.
@@ -464,8 +452,7 @@ impl Objects {
             state: State::Open,
             pins: 0,
         });
-        let places = &self.places;
-        self.by_location.insert(location, place, |at| places[at].location);
+        self.by_location.insert(location, place);
         push(&mut self.families[family].places, place, &mut self.places, |place| &mut place.links);
         (place, first)
     }
@@ -473,8 +460,7 @@ impl Objects {
     fn found_family(&mut self, parent: DoId) -> u32 {
         let family = Family { parent, places: EMPTY, objects: 0, state: State::Open, pins: 0 };
         let family = self.families.insert(family);
-        let families = &self.families;
-        self.by_parent.insert(parent, family, |at| families[at].parent);
+        self.by_parent.insert(parent, family);
         family
     }
 

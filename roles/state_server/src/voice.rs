@@ -100,7 +100,8 @@ impl Showing {
     }
 }
 
-/// Sends to subscribers what objects ignore.
+/// Sends what objects of this State Server ignore, so that it need not be brought to them: notices,
+/// and that an object has moved, which their instances know of themselves.
 pub fn notify(me: RoleId, to: &To, sender: Channel, notice: &ObjectNotice<'_>, out: &mut Outbox) {
     let dialect = out.dialect();
     if let (false, Some(msgtype)) = (to.is_empty(), notice.msgtype(dialect)) {
