@@ -83,6 +83,11 @@ impl Hearing {
         self.expected.len() - 1
     }
 
+    /// What is expected so far comes in any order of ranks.
+    pub fn forget_ranks(&mut self) {
+        self.expected.iter_mut().for_each(|expected| expected.rank = None);
+    }
+
     /// Checks what everybody has heard since the last time; from then on nothing is expected.
     pub fn check(&mut self, ears: &[Ear], heard: &[Vec<Dg>]) -> Result<(), Violation> {
         for (at, (ear, heard)) in ears.iter().zip(heard).enumerate() {
