@@ -4,6 +4,7 @@
 //! [`model`] says what a State Server says; [`requests`] draws what is asked; [`stage`] is the
 //! world and those in it; [`hearing`] compares. A run is of one of three kinds ([`plan::Mode`]).
 
+mod chaos;
 pub mod datagram;
 pub mod hearing;
 pub mod model;
@@ -15,6 +16,7 @@ mod run;
 pub mod schema;
 pub mod stage;
 mod values;
+mod views;
 
 use crate::chance::Chance;
 use crate::ledger::Violation;

@@ -48,10 +48,12 @@ impl Run {
         match self.plan.mode {
             Mode::Sequential => self.sequential()?,
             Mode::Parallel => self.parallel()?,
-            Mode::Chaos => self.sequential()?,
+            Mode::Chaos => self.chaos()?,
         }
-        self.ask_all()?;
-        self.delete_all()?;
+        if self.plan.mode != Mode::Chaos {
+            self.ask_all()?;
+            self.delete_all()?;
+        }
         self.stage.leave()
     }
 
@@ -96,7 +98,7 @@ impl Run {
         let objects = self.plan.pools.parents().into_iter().map(|id| (id.into(), id.into()));
         let wants: Vec<(u64, u64)> = objects.filter(|_| self.chance.one_in(2)).collect();
         self.stage.open("snoop", 73_000 << 32, &wants);
-        if self.plan.omniscient {
+        if self.plan.omniscient || self.plan.mode == Mode::Chaos {
             self.stage.open("omniscient", 74_000 << 32, &[(1, u64::MAX)]);
         }
     }

@@ -31,6 +31,18 @@ pub struct Ear {
     held: Option<Dg>,
 }
 
+impl Ear {
+    /// Whether it has subscribed everything.
+    pub fn hears_all(&self) -> bool {
+        self.wants == [(1, u64::MAX)]
+    }
+
+    /// Whether it is an AI that has subscribed its own channel and no more.
+    pub fn is_ai(&self) -> bool {
+        self.name.starts_with("AI") && self.wants == [(self.channel, self.channel)]
+    }
+}
+
 /// The daemon and those around it.
 pub struct Stage {
     /// The world.
