@@ -136,8 +136,12 @@ impl Run {
         let outcome = then.hear(dg);
         let mut concerned = BTreeSet::new();
         for said in outcome.said {
-            if said.by != said.root || said.rank.is_some() {
+            if said.by != said.root {
                 concerned.insert(said.by);
+            } else if said.rank.is_some() {
+                // Its children have been counted, or will be.
+                concerned.insert(said.by);
+                concerned.extend(self.model.children(said.by));
             }
             let asks = ObjectMessage::QueryManagingAi { context: 0 };
             if Some(said.dg.msgtype) == asks.msgtype(self.plan.dialect)
