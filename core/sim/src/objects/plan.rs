@@ -48,6 +48,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The plan of the run of `seed`.
+    pub fn of(seed: u64, shards: Option<usize>, sabotage: Sabotage) -> Plan {
+        Plan::new(&mut Chance::new(seed), shards, sabotage)
+    }
+
     /// The plan of a seed. `shards` overrules its choice of shards.
     pub fn new(chance: &mut Chance, shards: Option<usize>, sabotage: Sabotage) -> Plan {
         let dialect = if chance.one_in(2) { Dialect::OpenOtp } else { Dialect::Astron };

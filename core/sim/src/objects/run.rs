@@ -9,6 +9,7 @@ use crate::objects::plan::{Mode, Plan};
 use crate::objects::requests::{Draw, Scope};
 use crate::objects::schema;
 use crate::objects::stage::Stage;
+use crate::plan::Sabotage;
 use crate::trace::Trace;
 use wire::dialect::Dialect;
 use wire::ids::{ClassId, DoId, Zone};
@@ -182,6 +183,7 @@ impl Run {
         let refused = self.expect(asker, &dg, |said| Order::Said(said.by));
         self.stage.send(asker, &dg);
         self.stage.settle()?;
+        self.undead_answers(asker, &dg);
         self.check_heard()?;
         let counted = self.stage.refused() - before;
         if !(refused.0..=refused.1).contains(&counted) {
@@ -192,6 +194,19 @@ impl Run {
             return Err(Violation::new("what is refused is counted", what));
         }
         self.check_gauges()
+    }
+
+    /// If that is to be found out: an object that was deleted answers.
+    fn undead_answers(&mut self, asker: usize, dg: &Dg) {
+        let [to @ 0..=0xffff_ffff] = dg.to[..] else { return };
+        let is_dead = !self.model.objects.contains_key(&(to as u32)) && self.model.deleted > 0;
+        if self.plan.sabotage == Sabotage::Undead && is_dead && self.chance.one_in(4) {
+            let (context, do_id) = (1, DoId(to as u32));
+            let location = Location::NOWHERE;
+            let answer = ObjectMessage::LocateResp { context, do_id, location };
+            let answer = Dg::object(self.plan.dialect, &[dg.sender], to, &answer);
+            self.stage.ears[asker].heard.push(answer);
+        }
     }
 
     /// Notes what must come of a request; returns how often it must be counted as refused.

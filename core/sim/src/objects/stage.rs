@@ -147,6 +147,9 @@ impl Stage {
         let (name, dialect) = (&self.ears[ear].name, self.plan.dialect);
         self.world.trace.say(now, || format!("{name} sends {}", dg.describe(dialect)));
         self.world.write(self.ears[ear].outside, &dg.frame());
+        if self.plan.sabotage == Sabotage::Echo && self.chance.one_in(20) {
+            self.ears[ear].heard.push(dg.clone().sorted());
+        }
     }
 
     /// Somebody sends as soon as all that is to be sent before has been.
@@ -166,7 +169,7 @@ impl Stage {
             self.take(happening)?;
         }
         for ear in &mut self.ears {
-            ear.heard.extend(ear.held.take());
+            ear.heard.extend(ear.held.take().map(Dg::sorted));
         }
         Ok(())
     }
