@@ -357,6 +357,24 @@ class Stage:
                   context=context)
         self.expect(self.field_resp(thing, name, context, value))
 
+    def queried(self, parent, zones, things, context, to=None):
+        """What answers a zone query: in `astron` the count first, in `openotp` the echo last."""
+        to = self.me.channel if to is None else to
+        if self.astron:
+            count = self.dg(to, parent.do_id, "CountZonesResp", context=context, count=len(things))
+            return [count], [self.enter_interest(thing, context, to) for thing in things], []
+        done = self.dg(to, parent.do_id, "QueryZoneDone", parent=parent.do_id, zones=zones)
+        return [], [self.enter_zone(thing, to) for thing in things], [done]
+
+    def expect_query(self, parent, zones, things, by=None):
+        """Asks for the objects in zones, and hears of these, each once, and of no other."""
+        context, by = self.context(), by or self.me
+        by.send(parent.do_id, "QueryZones", context=context, parent=parent.do_id, zones=zones)
+        first, between, last = self.queried(parent, zones, things, context, by.channel)
+        by.expect(*first)
+        by.expect_set(between)
+        by.expect(*last)
+
 
 def packed(pairs):
     """Fields and values as they stand in a message."""
