@@ -309,9 +309,10 @@ def test_a_second_object_of_the_same_id_is_ignored(t):
 
 def test_a_deleted_id_is_free_again(t):
     thing = t.new("Station", t.do(), t.zone(), setTown=text("Old"), setSignal=u8(1))
-    t.delete(thing)
     again = t.thing("Rolling", thing.parent, t.zone(), do_id=thing.do_id)
+    listens_everywhere(t, thing)
     listens_everywhere(t, again)
+    t.delete(thing)
     t.create(again)
     t.expect(*t.deleted(thing), *t.created(again))
     t.expect_all(again)

@@ -158,10 +158,9 @@ def test_what_was_updated_is_what_newcomers_see(t):
     t.set_fields(thing, [("setName", text("new")), ("setSeats", u16(2, 7))])
     t.drain()
     thing.values.update(setName=text("new"), setSeats=u16(2, 7))
-    old = thing.at
-    t.move(thing, thing.parent, t.zone())
-    t.me.subscribe(t.loc(thing))
-    t.settle()
+    old, zone = thing.at, t.zone()
+    t.me.subscribe(location(thing.parent, zone))
+    t.move(thing, thing.parent, zone)
     t.expect(*t.moved(thing, old))
 
 
