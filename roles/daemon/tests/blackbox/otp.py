@@ -194,13 +194,14 @@ class Connection:
     def expect_interleaved(self, *sequences):
         """What comes next: each sequence in its order, one among the other in any."""
         open_ = [deque(sequence) for sequence in sequences if sequence]
-        taken = []
+        taken = 0
         while open_:
             heard = self.hear()
             found = next((s for s in open_ if heard and s[0].matches(heard)), None)
             if found is None:
                 raise Mismatch(self._complaint(open_, heard, taken))
-            taken.append(found.popleft())
+            found.popleft()
+            taken += 1
             if not found:
                 open_.remove(found)
 
@@ -250,7 +251,7 @@ class Connection:
 
     def _complaint(self, open_, heard, taken):
         wanted = [str(datagram) for sequence in open_ for datagram in sequence]
-        lines = [f"on connection {_channel(self.channel)}, after {len(taken)} that were as expected:"]
+        lines = [f"on connection {_channel(self.channel)}, after {taken} that were as expected:"]
         lines += ["    expected " + line for line in wanted[:8]]
         lines += [f"    .. and {len(wanted) - 8} more"] * (len(wanted) > 8)
         lines += ["    came     " + (str(heard) if heard else "nothing")]

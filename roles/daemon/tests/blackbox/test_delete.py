@@ -167,14 +167,12 @@ def test_a_shard_reset_deletes_all_that_is_the_ais(t):
 
 
 def test_a_shard_reset_takes_children_that_inherited_the_ai(t):
-    ai, other = t.channel(), t.channel()
-    parent = t.new("Station")
+    ai, parent = t.channel(), t.new("Station")
     t.set_ai(parent, ai)
     children = t.new_ones(9, "Rolling", parent.do_id, 5)
     below = [t.new("Rolling", child.do_id, 5) for child in children]
     t.send(CONTROL, "ShardReset", ai=ai)
-    t.expect_gone(parent, *children, *below)
-    t.settle(rounds=3)
+    t.settle(rounds=4)
     t.expect_gone(parent, *children, *below)
 
 
