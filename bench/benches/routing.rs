@@ -1,86 +1,13 @@
 //! A shard without sockets: what routing a datagram and changing a subscription cost by
 //! themselves, from the received block to the bytes of the send.
 
+mod bare;
+
+use bare::{World, write};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use message_director::{Allow, Config, LISTENER, MessageDirector};
-use runtime::{Block, ConnId, Limits, Now, Shard, ShardConfig, ShardId, Sockets, Ticket, Write};
 use wire::control::ControlMessage;
 use wire::datagram::write_datagram;
-use wire::dialect::Dialect;
 use wire::ids::{Channel, MsgType};
-
-const DIALECT: Dialect = Dialect::OpenOtp;
-const NOW: Now = Now(1);
-
-/// Takes everything and remembers how much it was.
-#[derive(Default)]
-struct Swallow {
-    bytes: usize,
-}
-
-impl Sockets for Swallow {
-    fn write(&mut self, _: ConnId, slices: &[&[u8]]) -> Write {
-        let bytes = slices.iter().map(|slice| slice.len()).sum();
-        self.bytes += bytes;
-        Write::Written(bytes)
-    }
-}
-
-struct World {
-    shard: Shard,
-    sockets: Swallow,
-}
-
-impl World {
-    fn new(conns: u32) -> World {
-        let mut shard = Shard::new(ShardConfig {
-            me: ShardId(0),
-            shards: 1,
-            dialect: DIALECT,
-            limits: Limits::default(),
-            upstream: None,
-            hash_seeds: [1, 2, 3, 4],
-        });
-        let config = Config { allow: Allow::Everyone, upstream: None, event_logger: false };
-        shard.add_role(&[LISTENER], &[], |id| Box::new(MessageDirector::new(id, config)));
-        shard.start(NOW);
-        let peer = ([127, 0, 0, 1], 9).into();
-        (0..conns).for_each(|conn| shard.accepted(NOW, ConnId(conn), LISTENER, peer));
-        World { shard, sockets: Swallow::default() }
-    }
-
-    /// One turn with one block, which comes back.
-    fn turn(&mut self, conn: u32, bytes: Vec<u8>) -> Vec<u8> {
-        self.shard.received(NOW, ConnId(conn), Block::new(bytes, Ticket(0)));
-        let mut back = Vec::new();
-        loop {
-            self.shard.finish(NOW);
-            self.shard.flush(NOW, &mut self.sockets);
-            assert_eq!(self.shard.effects().count(), 0, "nobody is to be closed");
-            back.extend(self.shard.recycle().filter_map(|block| block.into_parts().1));
-            if !self.shard.wants_turn() {
-                return back.pop().expect("a block of small frames comes back");
-            }
-        }
-    }
-
-    fn subscribe(&mut self, conn: u32, channels: impl IntoIterator<Item = u64>) {
-        let mut out = Vec::new();
-        for channel in channels {
-            write(ControlMessage::AddChannel(Channel(channel)), &mut out);
-            if out.len() > 48 << 10 {
-                self.turn(conn, std::mem::take(&mut out));
-            }
-        }
-        if !out.is_empty() {
-            self.turn(conn, out);
-        }
-    }
-}
-
-fn write(message: ControlMessage<'_>, out: &mut Vec<u8>) {
-    message.encode(DIALECT, out).expect("both dialects have it, and it is short");
-}
 
 fn datagram(to: &[u64]) -> Vec<u8> {
     let to: Vec<Channel> = to.iter().copied().map(Channel).collect();
@@ -92,12 +19,12 @@ fn datagram(to: &[u64]) -> Vec<u8> {
 
 /// 64 datagrams per turn from connection 0; `receivers` hear each.
 fn route(criterion: &mut Criterion, name: &str, conns: u32, to: &[u64], receivers: u64) {
-    let mut world = World::new(conns);
+    let mut world = World::new(conns, |_| ());
     (1..conns).for_each(|conn| world.subscribe(conn, [1000 + u64::from(conn), 999]));
     let frame = datagram(to);
     let mut block = frame.repeat(64);
     block = world.turn(0, block);
-    assert_eq!(world.sockets.bytes as u64, frame.len() as u64 * 64 * receivers, "{name}");
+    assert_eq!(world.sent(), frame.len() as u64 * 64 * receivers, "{name}");
     let mut group = criterion.benchmark_group("routing, per delivery");
     group.throughput(Throughput::Elements(64 * receivers));
     group.bench_function(name, |bencher| {
@@ -119,7 +46,7 @@ fn routing(criterion: &mut Criterion) {
 fn churn(criterion: &mut Criterion) {
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     let present = if is_bench { 1_000_000 } else { 10_000 };
-    let mut world = World::new(8);
+    let mut world = World::new(8, |_| ());
     for conn in 0..8 {
         let first = 1_000_000 + u64::from(conn) * present;
         world.subscribe(conn, (first..first + present / 8).map(|n| n.wrapping_mul(0x9e37_79b9)));

@@ -58,6 +58,17 @@ impl Checker {
         is_late
     }
 
+    /// The number after the highest that has arrived.
+    pub(crate) fn next(&self, slot: u32) -> u32 {
+        self.next[slot as usize]
+    }
+
+    /// Whether `seq` was passed over and has not arrived so far.
+    pub(crate) fn is_missing(&self, slot: u32, seq: u32) -> bool {
+        let before = self.missing.range((slot, 0)..=(slot, seq)).next_back();
+        before.is_some_and(|(_, &end)| seq < end)
+    }
+
     /// Takes `seq` out of the missing ranges; false if it is not in one.
     fn fill(&mut self, slot: u32, seq: u32) -> bool {
         let before = self.missing.range((slot, 0)..=(slot, seq)).next_back();
@@ -95,7 +106,12 @@ mod tests {
     /// Shows the checker one slot's arrivals and returns (lost, doubled, out of order).
     fn check(arrivals: &[u32], sent: u32) -> (u64, u64, u64) {
         let mut checker = Checker::new(3);
-        let fresh = arrivals.iter().filter(|seq| checker.see(1, **seq)).count() as u64;
+        let see = |seq: &&u32| {
+            let is_fresh = **seq >= checker.next(1) || checker.is_missing(1, **seq);
+            assert_eq!(checker.see(1, **seq), is_fresh);
+            is_fresh && !checker.is_missing(1, **seq)
+        };
+        let fresh = arrivals.iter().filter(see).count() as u64;
         let losses = checker.losses(|slot| if slot == 1 { sent } else { 0 });
         assert!(losses.len() <= 1 && losses.iter().all(|loss| loss.slot == 1));
         let lost = losses.first().map_or(0, |loss| loss.messages);

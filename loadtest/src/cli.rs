@@ -1,8 +1,11 @@
 //! The command line.
 
+mod objects;
+
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use loadtest::{Dialect, Ferris, Length, Load, Pattern, Plan};
+pub(crate) use objects::Objects;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +22,7 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Md(Box<Md>),
+    Objects(Box<Objects>),
 }
 
 /// Drive a Message Director
@@ -130,6 +134,15 @@ enum DialectName {
     Astron,
 }
 
+impl DialectName {
+    fn dialect(self) -> Dialect {
+        match self {
+            DialectName::Openotp => Dialect::OpenOtp,
+            DialectName::Astron => Dialect::Astron,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum PatternName {
     P2p,
@@ -142,10 +155,7 @@ enum PatternName {
 impl Md {
     pub(crate) fn plan(&self) -> Result<Plan> {
         let addrs = self.addr.iter().map(|addr| resolve(addr)).collect::<Result<Vec<_>>>()?;
-        let dialect = match self.dialect {
-            DialectName::Openotp => Dialect::OpenOtp,
-            DialectName::Astron => Dialect::Astron,
-        };
+        let dialect = self.dialect.dialect();
         let pattern = match self.pattern {
             PatternName::P2p | PatternName::Idle => Pattern::P2p,
             PatternName::FanOut => Pattern::FanOut,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 
 /// The longest latency that is told from longer ones, in ns: ten minutes.
-const LATENCY_NS_MAX: u64 = 600_000_000_000;
+pub(crate) const LATENCY_NS_MAX: u64 = 600_000_000_000;
 
 pub(crate) struct Ledger {
     pub(crate) checker: Checker,

@@ -4,6 +4,9 @@
 //! [`Outcome`]. What is specific to a server's wire format stands behind [`Protocol`], so that
 //! several servers can be measured by the same generator with the same patterns.
 //!
+//! An [`ObjectsPlan`] says what is to be done to the objects of a State Server; [`run_objects`]
+//! carries that out.
+//!
 //! Every thread drives connections of its own and shares nothing with the others: whoever sends
 //! and whoever hears it are driven by the same thread, so that order, loss and the window of the
 //! closed loop are plain arrays.
@@ -12,6 +15,7 @@ mod checker;
 mod generator;
 pub mod holder;
 mod ledger;
+mod objects;
 mod outcome;
 mod outgoing;
 mod payload;
@@ -23,6 +27,10 @@ mod server;
 mod sockets;
 mod topology;
 
+pub use objects::{
+    Faults, ObjectsOutcome, ObjectsPlan, ObjectsProgress, Phase, PhaseOutcome, PhaseServerUse,
+    run_objects,
+};
 pub use outcome::{Outcome, Quantile, ServerUse};
 pub use plan::{Length, Load, Pattern, Plan};
 pub use plot::plot;

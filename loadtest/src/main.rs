@@ -5,17 +5,25 @@ mod report;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use cli::{Arguments, Command, Md};
-use loadtest::{Outcome, Plan};
+use cli::{Arguments, Command, Md, Objects};
 use std::io::{IsTerminal, stderr};
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     loadtest::holder::serve_if_asked();
-    let Command::Md(md) = Arguments::parse().command;
-    match drive(&md) {
-        Ok(outcome) if outcome.is_sound() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(1),
+    let complaints = match Arguments::parse().command {
+        Command::Md(md) => drive_md(&md),
+        Command::Objects(objects) => drive_objects(&objects),
+    };
+    match complaints {
+        Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
+        Ok(complaints) => {
+            for complaint in complaints {
+                eprintln!("loadtest: {complaint}");
+            }
+            ExitCode::from(1)
+        }
         Err(error) => {
             eprintln!("loadtest: {error:#}");
             ExitCode::from(2)
@@ -23,7 +31,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn drive(md: &Md) -> Result<Outcome> {
+/// What is wrong with what came back, one line each.
+type Complaints = Vec<String>;
+
+fn drive_md(md: &Md) -> Result<Complaints> {
     let plan = md.plan()?;
     let shows_progress = md.progress || stderr().is_terminal();
     let outcome = loadtest::run(&plan, &mut |progress| {
@@ -32,21 +43,37 @@ fn drive(md: &Md) -> Result<Outcome> {
         }
     })?;
     print!("{}", report::table(&outcome));
-    write_files(md, &plan, &outcome)?;
-    for complaint in outcome.complaints() {
-        eprintln!("loadtest: {complaint}");
-    }
-    Ok(outcome)
-}
-
-fn write_files(md: &Md, plan: &Plan, outcome: &Outcome) -> Result<()> {
     if let Some(path) = &md.json {
-        let text = report::json(plan, outcome)?;
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        write(path, &report::json(&plan, &outcome)?)?;
     }
     if let Some(path) = &md.plot {
         let curves = [(plan.protocol.name().to_owned(), &outcome.latency)];
-        loadtest::plot(path, &report::title(plan), &curves)?;
+        loadtest::plot(path, &report::title(&plan), &curves)?;
     }
-    Ok(())
+    Ok(outcome.complaints())
+}
+
+fn drive_objects(objects: &Objects) -> Result<Complaints> {
+    let plan = objects.plan()?;
+    let shows_progress = objects.progress || stderr().is_terminal();
+    let outcome = loadtest::run_objects(&plan, &mut |progress| {
+        if shows_progress {
+            eprintln!("{}", report::objects::progress_line(&progress));
+        }
+    })?;
+    print!("{}", report::objects::table(&outcome));
+    if let Some(path) = &objects.json {
+        write(path, &report::objects::json(&plan, &outcome)?)?;
+    }
+    if let Some(path) = &objects.plot {
+        let heard = outcome.phases.iter().filter(|phase| !phase.latency.is_empty());
+        let curves: Vec<_> =
+            heard.map(|phase| (phase.phase.name().to_owned(), &phase.latency)).collect();
+        loadtest::plot(path, &report::objects::title(&plan), &curves)?;
+    }
+    Ok(outcome.complaints())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| path.display().to_string())
 }

@@ -115,8 +115,13 @@ pub struct ServerUse {
     pub bytes_per_subscription: f64,
 }
 
-/// The points that reports show.
 const QUANTILES: [f64; 8] = [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 1.0];
+
+/// The points that reports show, of a distribution in ns.
+pub(crate) fn quantiles(latency: &Histogram<u64>) -> Vec<Quantile> {
+    let at = |quantile| Quantile { quantile, ns: latency.value_at_quantile(quantile) };
+    QUANTILES.map(at).to_vec()
+}
 
 impl Outcome {
     pub(crate) fn of_parts(protocol: &str, parts: Vec<Part>) -> Outcome {
@@ -124,7 +129,6 @@ impl Outcome {
         let first = parts.next().expect("a plan has at least one thread");
         let whole = parts.fold(first, Part::and);
         let per_second = |count: u64| count as f64 / whole.seconds.max(1e-9);
-        let at = |quantile| Quantile { quantile, ns: whole.latency.value_at_quantile(quantile) };
         Outcome {
             protocol: protocol.to_owned(),
             sent: whole.sent,
@@ -143,7 +147,7 @@ impl Outcome {
             connections: 0,
             idle: 0,
             preloaded: 0,
-            latency_ns: QUANTILES.map(at).to_vec(),
+            latency_ns: quantiles(&whole.latency),
             latency_mean_ns: whole.latency.mean(),
             generator_cpu_ns: 0,
             server: None,

@@ -1,7 +1,9 @@
 //! What the user sees: progress, the table, the JSON file.
 
+pub(crate) mod objects;
+
 use anyhow::Result;
-use loadtest::{Load, Outcome, Pattern, Plan, Progress};
+use loadtest::{Load, Outcome, Pattern, Plan, Progress, Quantile};
 use std::fmt::Write;
 
 pub(crate) fn progress_line(progress: &Progress) -> String {
@@ -46,14 +48,7 @@ pub(crate) fn table(outcome: &Outcome) -> String {
         let changes = amount(outcome.changes, outcome.changes_per_second);
         rows.push(("subscription changes".into(), changes));
     }
-    for point in &outcome.latency_ns {
-        let name = match point.quantile {
-            0.0 => "latency min".to_owned(),
-            1.0 => "latency max".to_owned(),
-            quantile => format!("latency p{}", (quantile * 1e7).round() / 1e5),
-        };
-        rows.push((name, time(point.ns)));
-    }
+    rows.extend(latency_rows(&outcome.latency_ns));
     let busy = outcome.generator_cpu_ns as f64 / 1e9 / outcome.seconds.max(1e-9) * 100.0;
     rows.push(("generator cpu".into(), format!("{busy:.1} %")));
     rows.extend(server_rows(outcome));
@@ -65,10 +60,25 @@ pub(crate) fn table(outcome: &Outcome) -> String {
     lines(&rows)
 }
 
+fn latency_rows(points: &[Quantile]) -> Vec<(String, String)> {
+    let row = |point: &Quantile| {
+        let name = match point.quantile {
+            0.0 => "latency min".to_owned(),
+            1.0 => "latency max".to_owned(),
+            quantile => format!("latency p{}", (quantile * 1e7).round() / 1e5),
+        };
+        (name, time(point.ns))
+    };
+    points.iter().map(row).collect()
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1048576.0)
+}
+
 fn server_rows(outcome: &Outcome) -> Vec<(String, String)> {
     let Some(server) = &outcome.server else { return Vec::new() };
     let share = server.cpu_ns as f64 / 1e9 / outcome.seconds.max(1e-9) * 100.0;
-    let mib = |bytes: u64| format!("{:.1}", bytes as f64 / 1048576.0);
     let [before, connected, after] =
         [server.rss_before, server.rss_connected, server.rss_after].map(mib);
     let mut rows = vec![

@@ -88,11 +88,11 @@ fn carry_out(plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Outcome>
     Ok(outcome)
 }
 
-fn per(amount: u64, count: u64) -> f64 {
+pub(crate) fn per(amount: u64, count: u64) -> f64 {
     if count == 0 { 0.0 } else { amount as f64 / count as f64 }
 }
 
-fn pin(cpu: Option<u32>) -> Result<()> {
+pub(crate) fn pin(cpu: Option<u32>) -> Result<()> {
     let Some(cpu) = cpu else { return Ok(()) };
     let mut set = CpuSet::new();
     set.set(cpu as usize);
@@ -100,20 +100,20 @@ fn pin(cpu: Option<u32>) -> Result<()> {
 }
 
 /// Tells the messages of this run from those of others.
-fn run_mark() -> u64 {
+pub(crate) fn run_mark() -> u64 {
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     (time.as_nanos() as u64) ^ u64::from(std::process::id()) << 44
 }
 
 /// CPU time used so far, or in the measured part, in ns.
 #[derive(Clone, Copy, Default)]
-struct CpuTime {
-    server_ns: u64,
-    generator_ns: u64,
+pub(crate) struct CpuTime {
+    pub(crate) server_ns: u64,
+    pub(crate) generator_ns: u64,
 }
 
 impl CpuTime {
-    fn now(server: Option<ServerProcess>) -> Result<CpuTime> {
+    pub(crate) fn now(server: Option<ServerProcess>) -> Result<CpuTime> {
         // The process's clock: threads that have ended are in it, in /proc they are not.
         let ours = clock_gettime(ClockId::ProcessCPUTime);
         Ok(CpuTime {
@@ -122,7 +122,7 @@ impl CpuTime {
         })
     }
 
-    fn since(self, began: CpuTime) -> CpuTime {
+    pub(crate) fn since(self, began: CpuTime) -> CpuTime {
         CpuTime {
             server_ns: self.server_ns.saturating_sub(began.server_ns),
             generator_ns: self.generator_ns.saturating_sub(began.generator_ns),

@@ -17,6 +17,8 @@ use std::os::fd::OwnedFd;
 const READ_BYTES: usize = 256 << 10;
 /// Room in front of it for what the last receive left: less than a frame.
 const HEAD_BYTES: usize = 64 << 10;
+/// Bytes already sent that a connection may hold in front of those not yet sent.
+const SENT_BYTES_MAX: usize = 1 << 20;
 /// Events of one round.
 const ROUND_EVENTS: usize = 1024;
 /// Connections per source address: fewer than there are ports.
@@ -187,6 +189,10 @@ impl Sockets {
         }
         if *sent == pending.len() {
             pending.clear();
+            *sent = 0;
+        }
+        if *sent >= SENT_BYTES_MAX {
+            pending.drain(..*sent);
             *sent = 0;
         }
         let is_full = !pending.is_empty();

@@ -14,6 +14,27 @@ pub struct Source {
     pub text: String,
 }
 
+/// A file that is too long to be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: a DC file has at most {FILE_BYTES_MAX} bytes")]
+pub struct FileTooLong {
+    /// What messages call it.
+    pub name: String,
+}
+
+impl Source {
+    /// The file of which `bytes` are all. Old files have comments in old encodings: what is not
+    /// UTF-8 is replaced, so where it stands elsewhere it is an error.
+    pub fn new(name: String, bytes: &[u8]) -> Result<Source, FileTooLong> {
+        if bytes.len() > FILE_BYTES_MAX {
+            return Err(FileTooLong { name });
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
+        Ok(Source { name, text })
+    }
+}
+
 /// Where something stands: bytes of one file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Span {

@@ -35,8 +35,8 @@ pub struct Batch {
 
 /// One entry of a batch.
 pub(crate) enum Entry<'a> {
-    /// A frame that lies `start` bytes into the batch.
-    Datagram { start: usize, frame: &'a [u8] },
+    /// A frame that lies `start` bytes into the batch, of a participant of the sending shard.
+    Datagram { participant: Participant, start: usize, frame: &'a [u8] },
     /// The next shared frame.
     Large(Participant),
     /// A change of what the sending shard subscribes.
@@ -114,7 +114,7 @@ fn read(rest: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
     Some(match kind {
         DATAGRAM => {
             let (frame, _) = framing::split_frame(rest)?;
-            (Entry::Datagram { start, frame }, start + frame.len())
+            (Entry::Datagram { participant: Participant(id), start, frame }, start + frame.len())
         }
         LARGE => (Entry::Large(Participant(id)), start),
         CHANGE => {

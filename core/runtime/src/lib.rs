@@ -16,6 +16,7 @@ mod limits;
 mod mailbox;
 mod outbox;
 mod outgoing;
+mod placement;
 pub mod ranges;
 mod role;
 pub mod router;
@@ -30,5 +31,6 @@ pub use ids::{ConnId, Kind, LinkId, ListenerId, Now, Participant, RoleId, ShardI
 pub use limits::Limits;
 pub use outbox::{Outbox, ShardConfig};
 pub use outgoing::{Sockets, Write};
+pub use placement::{Split, place};
 pub use role::{Effect, Input, Role};
 pub use shard::Shard;

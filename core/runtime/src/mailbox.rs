@@ -4,6 +4,9 @@ use crate::ids::RoleId;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+/// Memory kept between two rounds.
+const BYTES_KEPT_MAX: usize = 1 << 20;
+
 /// One letter: for whom, what, and where its bytes lie.
 pub(crate) struct Letter {
     pub(crate) role: RoleId,
@@ -14,8 +17,8 @@ pub(crate) struct Letter {
 /// What a letter is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LetterKind {
-    /// A datagram for a subscribed channel.
-    Datagram,
+    /// A datagram, and the role that sent it.
+    Datagram(Option<RoleId>),
     /// What this shard's instance tells itself.
     Told,
 }
@@ -25,15 +28,25 @@ pub(crate) enum LetterKind {
 pub(crate) struct Mailbox {
     pub(crate) letters: Vec<Letter>,
     pub(crate) bytes: Vec<u8>,
+    /// The role that sent the present datagram.
+    from: Option<RoleId>,
     /// Roles that have the present datagram.
     reached: Vec<RoleId>,
 }
 
 impl Mailbox {
-    /// The next datagram begins: each role gets it at most once.
+    /// The next datagram begins, sent by role `from`, if by one: each role gets it at most once.
     #[inline]
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self, from: Option<RoleId>) {
+        self.from = from;
         self.reached.clear();
+    }
+
+    /// Forgets all letters and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.letters.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(BYTES_KEPT_MAX);
     }
 
     /// Whether nothing waits.
@@ -48,7 +61,7 @@ impl Mailbox {
             return false;
         }
         self.reached.push(role);
-        self.add(role, LetterKind::Datagram, frame);
+        self.add(role, LetterKind::Datagram(self.from), frame);
         true
     }
 

@@ -13,6 +13,7 @@ use crate::ids::{ConnId, Kind, LinkId, Now, Participant, RoleId, ShardId};
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::outgoing::{Outgoing, Verdict};
+use crate::placement::{Placement, Split};
 use crate::role::Effect;
 use crate::router::{Change, Changes, OverLimit, Router};
 use crate::uplink::{Uplink, Upstream};
@@ -53,10 +54,20 @@ pub struct ShardConfig {
     pub hash_seeds: [u64; 4],
 }
 
+/// Who a datagram may reach.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Subscribers, and the roles where it is placed.
+    All,
+    /// Subscribers.
+    Subscribers,
+}
+
 /// The outputs of the roles of one shard.
 pub struct Outbox {
     pub(crate) config: ShardConfig,
     pub(crate) router: Router,
+    pub(crate) placement: Placement,
     pub(crate) outgoing: Outgoing,
     pub(crate) uplink: Uplink,
     pub(crate) mailbox: Mailbox,
@@ -90,6 +101,7 @@ impl Outbox {
         let changes =
             Changes { shards: (config.shards > 1).then(Vec::new), upstream: here.then(Vec::new) };
         Outbox {
+            placement: Placement::new(config.me, config.shards),
             router: Router::new(ahash::RandomState::with_seeds(a, b, c, d), changes),
             outgoing: Outgoing::new(),
             uplink: match config.upstream {
@@ -137,7 +149,7 @@ impl Outbox {
         frame: Frame<'_>,
         recipients: impl Iterator<Item = Channel>,
     ) {
-        self.route_from(from.into(), frame, recipients);
+        self.route_from(from.into(), Reach::All, frame, recipients);
     }
 
     /// Routes a datagram of which `body` is everything but the length tag, as if `from` had sent
@@ -153,11 +165,14 @@ impl Outbox {
             own.extend_from_slice(body);
             framing::finish_frame(own, start)
         };
-        self.with_own(write, |out, frame| out.route_from(from.into(), frame, recipients))
+        self.with_own(write, |out, frame| {
+            out.route_from(from.into(), Reach::All, frame, recipients)
+        })
     }
 
     /// Sends a datagram of a role's own. A role hears its own datagrams where it subscribed to
-    /// them: it stands for many objects.
+    /// them, or where they are placed: it stands for many objects. `payload` is not asked where
+    /// nobody would hear it.
     pub fn send(
         &mut self,
         from: RoleId,
@@ -166,12 +181,79 @@ impl Outbox {
         msgtype: MsgType,
         payload: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), BodyTooLong> {
+        self.send_within(Reach::All, from, recipients, sender, msgtype, payload)
+    }
+
+    /// Sends a datagram that is of no interest to placed roles: it reaches subscribers only.
+    pub fn notify(
+        &mut self,
+        from: RoleId,
+        recipients: &[Channel],
+        sender: Channel,
+        msgtype: MsgType,
+        payload: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), BodyTooLong> {
+        self.send_within(Reach::Subscribers, from, recipients, sender, msgtype, payload)
+    }
+
+    #[inline]
+    fn send_within(
+        &mut self,
+        reach: Reach,
+        from: RoleId,
+        recipients: &[Channel],
+        sender: Channel,
+        msgtype: MsgType,
+        payload: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), BodyTooLong> {
+        if !self.reaches(reach, recipients) {
+            return Ok(());
+        }
         let write = |own: &mut Vec<u8>| {
             wire::datagram::write_datagram(own, recipients, sender, msgtype, payload)
         };
         self.with_own(write, |out, frame| {
-            out.route_from(from.into(), frame, recipients.iter().copied());
+            out.route_from(from.into(), reach, frame, recipients.iter().copied());
         })
+    }
+
+    /// Whether anybody that this shard knows of has subscribed `channel`: a connection, a role or
+    /// another shard.
+    #[inline]
+    pub fn is_subscribed(&self, channel: Channel) -> bool {
+        self.router.channels.contains(channel.0)
+            || (!self.router.ranges.is_empty() && !self.router.ranges.at(channel.0).is_empty())
+    }
+
+    /// Lets the upstream send what is for a placed channel. Inside the daemon the placement finds
+    /// it without.
+    pub fn attract(&mut self, channel: Channel) {
+        self.change_upstream(Change::Add(channel.0));
+    }
+
+    /// The opposite of [`Outbox::attract`].
+    pub fn release(&mut self, channel: Channel) {
+        self.change_upstream(Change::Remove(channel.0));
+    }
+
+    fn change_upstream(&mut self, change: Change) {
+        match self.uplink {
+            Uplink::Absent => (),
+            Uplink::Here(_) => self.change(self.config.me, change),
+            Uplink::Elsewhere(shard) => self.batches[shard.0 as usize].push_change(change),
+        }
+    }
+
+    pub(crate) fn place_role(&mut self, role: RoleId, controls: &[Channel], split: Split) {
+        self.placement.add(role, controls, split);
+        if matches!(self.uplink, Uplink::Here(_)) {
+            controls.iter().for_each(|&control| self.attract(control));
+        }
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.config.shards
     }
 
     /// Writes a frame to one connection; `write` appends it, length tag included.
@@ -289,11 +371,13 @@ impl Outbox {
     #[inline]
     pub(crate) fn route_crossed(
         &mut self,
+        from: Participant,
         frame: Frame<'_>,
         recipients: impl Iterator<Item = Channel>,
     ) {
         self.counts.datagrams_crossed += 1;
-        self.deliver(None, frame, recipients);
+        let (_, role) = conn_or_role(from);
+        self.deliver(None, role, Reach::All, frame, recipients);
         self.send_up(None, frame);
     }
 
@@ -301,15 +385,13 @@ impl Outbox {
     fn route_from(
         &mut self,
         from: Participant,
+        reach: Reach,
         frame: Frame<'_>,
         recipients: impl Iterator<Item = Channel>,
     ) {
         self.counts.datagrams += 1;
-        let conn = match from.kind() {
-            Kind::Conn(conn) => Some(conn),
-            Kind::Role(_) | Kind::Shard(_) => None,
-        };
-        let mut shards = self.deliver(conn, frame, recipients);
+        let (conn, role) = conn_or_role(from);
+        let mut shards = self.deliver(conn, role, reach, frame, recipients);
         if let Uplink::Elsewhere(shard) = self.uplink {
             shards |= shard.bit();
         }
@@ -319,19 +401,21 @@ impl Outbox {
         }
     }
 
-    /// Hands a datagram to the subscribers of this shard but `except`; returns which other shards
-    /// subscribed too, a bit each.
+    /// Hands a datagram to the subscribers of this shard but `except`, and to the roles where it is
+    /// placed; returns which other shards are to have it too, a bit each.
     #[inline]
     fn deliver(
         &mut self,
         except: Option<ConnId>,
+        from: Option<RoleId>,
+        reach: Reach,
         frame: Frame<'_>,
         recipients: impl Iterator<Item = Channel>,
     ) -> u64 {
-        let Outbox { router, outgoing, mailbox, counts, .. } = self;
-        let (mut shards, mut deliveries) = (0, 0);
+        let Outbox { router, placement, outgoing, mailbox, counts, config, .. } = self;
+        let (mut shards, mut placed_shards, mut deliveries) = (0, 0, 0);
         outgoing.begin(except);
-        mailbox.begin();
+        mailbox.begin(from);
         let mut hand = |who: Participant| match who.kind() {
             Kind::Conn(conn) => deliveries += outgoing.push(conn, frame.span) as u64,
             Kind::Role(role) => deliveries += mailbox.datagram(role, frame.bytes()) as u64,
@@ -348,9 +432,25 @@ impl Outbox {
             if !router.ranges.is_empty() {
                 router.ranges.at(channel.0).iter().for_each(|&who| hand(who));
             }
+            if reach == Reach::All && placement.covers(channel) {
+                let places = placement.of(channel, config.dialect, frame.bytes());
+                places.roles.iter().for_each(|&role| hand(role.into()));
+                placed_shards |= places.shards;
+            }
         }
         counts.deliveries += deliveries;
-        shards
+        // What this shard itself holds for the upstream's sake is placed on this shard.
+        (shards | placed_shards) & !config.me.bit()
+    }
+
+    /// Whether a datagram to `recipients` would reach anybody.
+    #[inline]
+    fn reaches(&self, reach: Reach, recipients: &[Channel]) -> bool {
+        !matches!(self.uplink, Uplink::Absent)
+            || recipients.iter().any(|&channel| {
+                self.is_subscribed(channel)
+                    || (reach == Reach::All && self.placement.covers(channel))
+            })
     }
 
     #[inline]
@@ -581,6 +681,14 @@ impl Outbox {
         }
         self.paused.remove(&conn);
         self.leaving.push_back(conn);
+    }
+}
+
+fn conn_or_role(from: Participant) -> (Option<ConnId>, Option<RoleId>) {
+    match from.kind() {
+        Kind::Conn(conn) => (Some(conn), None),
+        Kind::Role(role) => (None, Some(role)),
+        Kind::Shard(_) => (None, None),
     }
 }
 

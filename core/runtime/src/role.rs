@@ -2,7 +2,7 @@
 
 use crate::block::Frame;
 use crate::counts::CloseReason;
-use crate::ids::{ConnId, LinkId, ListenerId, Now, ShardId};
+use crate::ids::{ConnId, LinkId, ListenerId, Now, RoleId, ShardId};
 use crate::outbox::Outbox;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -66,10 +66,12 @@ pub enum Input<'a> {
         /// Why.
         reason: CloseReason,
     },
-    /// A datagram for a channel that this role subscribed.
+    /// A datagram for a channel that this role subscribed, or that is placed here.
     Datagram {
         /// Its frame, length tag included.
         frame: &'a [u8],
+        /// The role that sent it, if one of this daemon did: its instance here or on another shard.
+        from: Option<RoleId>,
     },
     /// Another instance of this role says something ([`Outbox::tell`]).
     Told {

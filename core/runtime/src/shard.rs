@@ -10,10 +10,11 @@ use crate::batch::{self, Batch, Entry};
 use crate::block::{Block, Frame, Source};
 use crate::channels::FETCHED_MAX;
 use crate::counts::{CloseReason, Counts};
-use crate::ids::{ConnId, LinkId, ListenerId, Now, RoleId, ShardId};
+use crate::ids::{ConnId, LinkId, ListenerId, Now, Participant, RoleId, ShardId};
 use crate::mailbox::{LetterKind, Mailbox};
 use crate::outbox::{Outbox, ShardConfig};
 use crate::outgoing::Sockets;
+use crate::placement::Split;
 use crate::role::{Effect, Input, Role};
 use crate::uplink::Uplink;
 use alloc::boxed::Box;
@@ -25,6 +26,7 @@ use core::net::SocketAddr;
 use smallvec::SmallVec;
 use wire::datagram::Datagram;
 use wire::framing::{self, Assembly};
+use wire::ids::Channel;
 
 /// How often a shard with backlogs looks for connections that do not read.
 const STALL_CHECK_MS: u64 = 250;
@@ -54,6 +56,8 @@ pub struct Shard {
     out: Outbox,
     spent: Vec<Block>,
     stall_check: Now,
+    /// Memory for the next round of letters.
+    spare_mailbox: Mailbox,
 }
 
 impl Shard {
@@ -68,6 +72,7 @@ impl Shard {
             out: Outbox::new(config),
             spent: Vec::new(),
             stall_check: Now(0),
+            spare_mailbox: Mailbox::default(),
         }
     }
 
@@ -83,6 +88,19 @@ impl Shard {
         self.roles.push(make(id));
         self.listeners.extend(listeners.iter().map(|&listener| (listener, id)));
         self.links.extend(links.iter().map(|&link| (link, id)));
+    }
+
+    /// Adds a role whose instances own objects, as [`crate::place`] says. Each of `controls` is a
+    /// channel on which they are all reached as one: `split` says which of them a message is for.
+    pub fn add_placed_role(
+        &mut self,
+        controls: &[Channel],
+        split: Split,
+        make: impl FnOnce(RoleId) -> Box<dyn Role>,
+    ) {
+        let id = RoleId(self.roles.len() as u16);
+        self.roles.push(make(id));
+        self.out.place_role(id, controls, split);
     }
 
     /// Begins. To be called once, before anything else.
@@ -247,15 +265,18 @@ impl Shard {
     fn follow_up(&mut self, now: Now) {
         loop {
             if !self.out.mailbox.is_empty() {
-                let Mailbox { letters, bytes, .. } = core::mem::take(&mut self.out.mailbox);
-                for letter in letters {
-                    let (from, bytes) = (self.out.me(), &bytes[letter.range]);
+                let spare = core::mem::take(&mut self.spare_mailbox);
+                let mut mailbox = core::mem::replace(&mut self.out.mailbox, spare);
+                for letter in &mailbox.letters {
+                    let bytes = &mailbox.bytes[letter.range.clone()];
                     let input = match letter.kind {
-                        LetterKind::Datagram => Input::Datagram { frame: bytes },
-                        LetterKind::Told => Input::Told { from, message: bytes },
+                        LetterKind::Datagram(from) => Input::Datagram { frame: bytes, from },
+                        LetterKind::Told => Input::Told { from: self.out.me(), message: bytes },
                     };
                     self.roles[letter.role.0 as usize].step(now, input, &mut self.out);
                 }
+                mailbox.clear();
+                self.spare_mailbox = mailbox;
             } else if let Some((conn, reason)) = self.out.closes.pop_front() {
                 if self.end(now, conn, reason) {
                     self.out.effects.push(Effect::Close(conn, reason));
@@ -377,13 +398,13 @@ impl Shard {
                 return self.work.push_front(Work::Batch(from, block, large, at));
             }
             match entry {
-                Entry::Datagram { start, frame } => {
-                    self.route_crossed(now, Frame::new(frame, index, start));
+                Entry::Datagram { participant, start, frame } => {
+                    self.route_crossed(now, participant, Frame::new(frame, index, start));
                 }
                 Entry::Large(participant) => {
                     let bytes = large.pop_front().expect("a large frame comes with its batch");
                     let index = self.out.reserve();
-                    self.route_crossed(now, Frame::new(&bytes, index, 0));
+                    self.route_crossed(now, participant, Frame::new(&bytes, index, 0));
                     let source = Source::Large(from, participant);
                     self.out.blocks[index as usize] = Block::shared(bytes, source);
                 }
@@ -401,9 +422,9 @@ impl Shard {
     }
 
     #[inline]
-    fn route_crossed(&mut self, now: Now, frame: Frame<'_>) {
+    fn route_crossed(&mut self, now: Now, from: Participant, frame: Frame<'_>) {
         let dg = Datagram::parse(frame.body()).expect("the shard that routed it has checked it");
-        self.out.route_crossed(frame, dg.recipients());
+        self.out.route_crossed(from, frame, dg.recipients());
         if !self.out.mailbox.is_empty() {
             self.follow_up(now);
         }

@@ -12,3 +12,4 @@ pub mod framing;
 pub mod ids;
 pub mod reader;
 pub mod state_server;
+mod writer;

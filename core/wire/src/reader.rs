@@ -1,6 +1,6 @@
 //! A cursor over a payload: total, no panic, no allocation.
 
-use crate::ids::Channel;
+use crate::ids::{Channel, ClassId, DoId, FieldId, Zone};
 
 /// A payload that ends too early, or goes on too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +61,31 @@ impl<'a> Reader<'a> {
     /// A channel.
     pub fn channel(&mut self) -> Result<Channel, DecodeError> {
         self.u64().map(Channel)
+    }
+
+    /// The id of an object.
+    pub fn do_id(&mut self) -> Result<DoId, DecodeError> {
+        self.u32().map(DoId)
+    }
+
+    /// A zone.
+    pub fn zone(&mut self) -> Result<Zone, DecodeError> {
+        self.u32().map(Zone)
+    }
+
+    /// The number of a class.
+    pub fn class(&mut self) -> Result<ClassId, DecodeError> {
+        self.u16().map(ClassId)
+    }
+
+    /// The number of a field.
+    pub fn field(&mut self) -> Result<FieldId, DecodeError> {
+        self.u16().map(FieldId)
+    }
+
+    /// One byte; whatever is not 0 is true.
+    pub fn bool(&mut self) -> Result<bool, DecodeError> {
+        self.u8().map(|byte| byte != 0)
     }
 
     /// A `u16` length and that many bytes: a string or a blob.

@@ -9,6 +9,7 @@ use wire::datagram::{Datagram, control_message, write_datagram};
 use wire::dialect::Dialect;
 use wire::framing::{self, Assembly, BODY_BYTES_MAX};
 use wire::ids::{Channel, MsgType};
+use wire::state_server::{ObjectMessage, ObjectNotice, StateServerMessage, generated_do_id};
 
 fn config() -> ProptestConfig {
     let cases = std::env::var("FERRIS_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok());
@@ -89,8 +90,48 @@ fn encoded(message: &ControlMessage<'_>, dialect: Dialect) -> Option<Vec<u8>> {
     Some(frame)
 }
 
+/// Reads a payload as a message of an inbox. What is read can be written, and means the same then:
+/// the same bytes, but for a lone zone and for what counts as true.
+macro_rules! read_if_it_can {
+    ($message:ident, $dialect:expr, $number:expr, $payload:expr) => {
+        if let Ok(message) = $message::decode($dialect, $number, $payload) {
+            let number = message.msgtype($dialect).unwrap();
+            let mut written = Vec::new();
+            message.write($dialect, &mut written);
+            prop_assert_eq!($message::decode($dialect, number, &written), Ok(message));
+            let lists_one = number != $number;
+            prop_assert_eq!(written.len(), $payload.len() + 2 * usize::from(lists_one));
+        }
+    };
+}
+
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn made_up_payloads_are_refused_or_mean_what_they_say(
+        other in any::<u16>(),
+        payload in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40),
+            // Low numbers, so that counts are often right.
+            prop::collection::vec(0..3u8, 0..40),
+        ],
+    ) {
+        let numbers = (2000..2240).chain([other]).map(MsgType);
+        for (dialect, number) in Dialect::ALL.into_iter().flat_map(|dialect| {
+            numbers.clone().map(move |number| (dialect, number))
+        }) {
+            read_if_it_can!(StateServerMessage, dialect, number, &payload[..]);
+            read_if_it_can!(ObjectMessage, dialect, number, &payload[..]);
+            read_if_it_can!(ObjectNotice, dialect, number, &payload[..]);
+            let created = generated_do_id(dialect, number, &payload);
+            if let Ok(StateServerMessage::Generate(entry)) =
+                StateServerMessage::decode(dialect, number, &payload)
+            {
+                prop_assert_eq!(created, Some(entry.do_id));
+            }
+        }
+    }
 
     #[test]
     fn frames_are_found_however_they_are_cut(

@@ -2,7 +2,7 @@
 
 use crate::cli::LogFormat;
 use engine::Running;
-use park::Config;
+use park::{Config, StateServer};
 use std::fmt::Write;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -44,6 +44,9 @@ fn text(
     rows.push(("dialect", dialect(config).into()));
     let bound = md.map_or("not listening (no messagedirector.bind)".into(), |md| md.to_string());
     rows.push(("message director", bound));
+    rows.extend(
+        config.state_servers.iter().map(|server| ("state server", objects(config, server))),
+    );
     rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
     rows.extend(config.general.eventlogger.map(|to| ("event logger", to.to_string())));
     rows.push(("shards", shards(&running.cpus)));
@@ -51,7 +54,9 @@ fn text(
     if let Some(web) = web {
         rows.push(("web", format!("http://{web}/metrics  /healthz  /readyz")));
     }
-    rows.extend(md.map(|md| ("try next", try_next(config, md))));
+    for command in md.map(|md| try_next(config, md)).into_iter().flatten() {
+        rows.push(("try next", command));
+    }
     let mut text = format!("ferriswheel {} is running\n", env!("CARGO_PKG_VERSION"));
     for (name, value) in rows {
         writeln!(text, "  {name:<17} {value}").expect("a String takes everything");
@@ -84,8 +89,14 @@ fn limits(config: &Config, nofile: u64) -> String {
     )
 }
 
-/// The load test from this machine against this daemon.
-fn try_next(config: &Config, md: SocketAddr) -> String {
+fn objects(config: &Config, server: &StateServer) -> String {
+    let classes = config.general.classes.schema.iter().flat_map(|schema| schema.classes());
+    let classes = classes.filter(|class| !class.is_struct).count();
+    format!("control channel {}, {classes} classes", server.control)
+}
+
+/// The load tests from this machine against this daemon.
+fn try_next(config: &Config, md: SocketAddr) -> Vec<String> {
     let dialect = dialect(config);
     let host = match md {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".into(),
@@ -94,5 +105,14 @@ fn try_next(config: &Config, md: SocketAddr) -> String {
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
     let port = md.port();
-    format!("cargo run --release -p loadtest -- md {host}:{port} --dialect {dialect}")
+    let test = "cargo run --release -p loadtest --";
+    let mut commands = vec![format!("{test} md {host}:{port} --dialect {dialect}")];
+    if let (Some(server), [dc, ..]) = (config.state_servers.first(), &*config.general.classes.files)
+    {
+        let (control, dc) = (server.control, dc.display());
+        commands.push(format!(
+            "{test} objects {host}:{port} --dialect {dialect} --control {control} --dc {dc}"
+        ));
+    }
+    commands
 }

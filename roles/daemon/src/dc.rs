@@ -2,8 +2,7 @@
 
 use crate::cli::{Dc, DcRules, DcStrings, Files, ValueOf};
 use annotate_snippets::Renderer;
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use dc::source::FILE_BYTES_MAX;
+use anyhow::{Context, Result, anyhow, bail};
 use dc::{
     Class, Diagnostics, Field, Options, Schema, Severity, Source, astron_hash, classic_hash,
     describe_field, diff, format, panda_hash, parse_value,
@@ -50,13 +49,8 @@ type Done = Result<bool>;
 
 fn read(path: &Path) -> Result<Source> {
     let name = path.display().to_string();
-    let bytes = fs::metadata(path).with_context(|| name.clone())?.len();
-    ensure!(bytes <= FILE_BYTES_MAX as u64, "{name}: a DC file has at most {FILE_BYTES_MAX} bytes");
     let bytes = fs::read(path).with_context(|| name.clone())?;
-    // Old files have comments in old encodings. What stands elsewhere must not be guessed.
-    let text = String::from_utf8_lossy(&bytes);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
-    Ok(Source { name, text })
+    Ok(Source::new(name, &bytes)?)
 }
 
 /// The schema of some files, or `None` after saying what is wrong with them.

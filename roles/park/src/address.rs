@@ -22,8 +22,8 @@ const EXPECTED: &str = "an address such as 127.0.0.1:7199, [::1]:7199 or host:71
 pub trait Outside {
     /// The addresses of a host name.
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
-    /// Whether there is a file.
-    fn is_file(&self, path: &Path) -> bool;
+    /// What is in a file.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 }
 
 /// The machine that this runs on.
@@ -34,8 +34,8 @@ impl Outside for System {
         Ok((host, port).to_socket_addrs()?.collect())
     }
 
-    fn is_file(&self, path: &Path) -> bool {
-        path.is_file()
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read(path)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use message_director::{LISTENER, MessageDirector, UPSTREAM_LINK, UpstreamConfig};
 use runtime::{Shard, ShardConfig, ShardId};
+use state_server::StateServer;
 
 /// The shard that holds the upstream link.
 const UPSTREAM_SHARD: ShardId = ShardId(0);
@@ -22,6 +23,16 @@ pub fn assemble(config: &Config, me: ShardId, shards: usize, hash_seeds: [u64; 4
     shard.add_role(&[LISTENER], &[UPSTREAM_LINK], |id| {
         Box::new(MessageDirector::new(id, message_director(config)))
     });
+    for server in &config.state_servers {
+        let schema = config.general.classes.schema.clone();
+        let schema = schema.expect("a State Server without classes is refused when it is read");
+        let (control, limits) = (server.control, server.limits);
+        let role = state_server::Config { control, schema, limits, hash_seeds };
+        let controls = role.controls(config.general.dialect);
+        shard.add_placed_role(&controls, StateServer::split, |id| {
+            Box::new(StateServer::new(id, role))
+        });
+    }
     shard
 }
 

@@ -1,10 +1,11 @@
 //! The whole file, typed.
 
 use crate::address::{EVENT_PORT, Outside, WEB_PORT, resolved};
+use crate::classes::Classes;
 use crate::document::{self, Node};
 use crate::message_director::{Bind, MessageDirector};
 use crate::problem::{Findings, Place, Problem};
-use crate::roles;
+use crate::roles::{self, StateServer};
 use crate::section::Section;
 use crate::value::{choice, do_id, number, scalar, text};
 use runtime::ShardId;
@@ -32,6 +33,8 @@ pub struct Config {
     pub message_director: MessageDirector,
     /// `uberdogs`
     pub uberdogs: Vec<Uberdog>,
+    /// The roles of type `stateserver`.
+    pub state_servers: Vec<StateServer>,
 }
 
 /// What all roles share.
@@ -39,15 +42,15 @@ pub struct Config {
 pub struct General {
     /// What messages look like.
     pub dialect: Dialect,
-    /// The DC files, in order.
-    pub dc_files: Vec<PathBuf>,
+    /// What `dc_files` say.
+    pub classes: Classes,
     /// Where events go.
     pub eventlogger: Option<SocketAddr>,
 }
 
 impl Default for General {
     fn default() -> Self {
-        General { dialect: Dialect::Astron, dc_files: Vec::new(), eventlogger: None }
+        General { dialect: Dialect::Astron, classes: Classes::default(), eventlogger: None }
     }
 }
 
@@ -152,7 +155,8 @@ impl Config {
         });
         let shards = root.get("shards", shards).unwrap_or_default();
         let shards_place = root.place_of("shards");
-        roles::read(root, general.dialect, outside);
+        let has_classes = general.classes.are_named;
+        let state_servers = roles::read(root, general.dialect, has_classes, outside);
         Config {
             file: PathBuf::new(),
             general,
@@ -162,6 +166,7 @@ impl Config {
             daemon,
             message_director,
             uberdogs,
+            state_servers,
         }
     }
 }
@@ -170,16 +175,9 @@ impl General {
     fn read(section: &mut Section<'_>, folder: &Path, outside: &dyn Outside) -> General {
         let dialects = [("openotp", Dialect::OpenOtp), ("astron", Dialect::Astron)];
         let dialect = section.get("dialect", choice(&dialects)).unwrap_or(Dialect::Astron);
-        let dc_file = |node: &Node| {
-            let path = folder.join(scalar(node, "the path of a DC file")?);
-            match outside.is_file(&path) {
-                true => Ok(path),
-                false => Err(format!("there is no file {}", path.display())),
-            }
-        };
-        let dc_files = section.list("dc_files", dc_file).unwrap_or_default();
+        let classes = Classes::read(section, folder, dialect, outside);
         let eventlogger = section.get("eventlogger", resolved(outside, EVENT_PORT));
-        General { dialect, dc_files, eventlogger }
+        General { dialect, classes, eventlogger }
     }
 }
 

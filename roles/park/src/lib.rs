@@ -7,6 +7,7 @@
 
 mod address;
 mod assemble;
+mod classes;
 mod config;
 mod document;
 mod limits;
@@ -18,7 +19,9 @@ mod value;
 
 pub use address::{Outside, System};
 pub use assemble::assemble;
+pub use classes::Classes;
 pub use config::{Config, Daemon, General, Loaded, Shards, Uberdog, Web, load, read};
 pub use limits::Limits;
 pub use message_director::{Bind, MessageDirector};
 pub use problem::{Place, Problem};
+pub use roles::StateServer;

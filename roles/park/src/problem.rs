@@ -44,8 +44,14 @@ impl fmt::Display for Problem {
 /// Everything found while one file is read.
 pub struct Findings {
     file: PathBuf,
-    errors: RefCell<Vec<Problem>>,
-    warnings: RefCell<Vec<Problem>>,
+    errors: RefCell<Vec<Found>>,
+    warnings: RefCell<Vec<Found>>,
+}
+
+/// A problem, and where the configuration gives rise to it.
+struct Found {
+    at: (usize, usize),
+    problem: Problem,
 }
 
 impl Findings {
@@ -56,27 +62,33 @@ impl Findings {
 
     /// Adds something that makes the file unusable.
     pub fn error(&self, place: Place, what: impl Into<String>) {
-        self.errors.borrow_mut().push(self.problem(place, what.into()));
+        self.errors.borrow_mut().push(self.found(place, what.into()));
+    }
+
+    /// Adds something that is wrong with another file, which the configuration names at `named`.
+    pub fn error_in(&self, named: Place, file: &Path, place: Place, what: String) {
+        let problem = Problem { file: file.into(), place: Some(place), what };
+        self.errors.borrow_mut().push(Found { at: (named.line, named.column), problem });
     }
 
     /// Adds something to be said at every start.
     pub fn warning(&self, place: Place, what: impl Into<String>) {
-        self.warnings.borrow_mut().push(self.problem(place, what.into()));
+        self.warnings.borrow_mut().push(self.found(place, what.into()));
     }
 
     /// The warnings, or all errors; in the order of the file.
     pub fn into_result(self) -> Result<Vec<Problem>, Vec<Problem>> {
-        let (mut errors, mut warnings) = (self.errors.into_inner(), self.warnings.into_inner());
-        for problems in [&mut errors, &mut warnings] {
-            problems.sort_by_key(|problem| {
-                problem.place.as_ref().map(|place| (place.line, place.column))
-            });
-        }
-        if errors.is_empty() { Ok(warnings) } else { Err(errors) }
+        let in_order = |mut all: Vec<Found>| -> Vec<Problem> {
+            all.sort_by_key(|found| found.at);
+            all.into_iter().map(|found| found.problem).collect()
+        };
+        let errors = in_order(self.errors.into_inner());
+        if errors.is_empty() { Ok(in_order(self.warnings.into_inner())) } else { Err(errors) }
     }
 
-    fn problem(&self, place: Place, what: String) -> Problem {
-        Problem { file: self.file.clone(), place: Some(place), what }
+    fn found(&self, place: Place, what: String) -> Found {
+        let at = (place.line, place.column);
+        Found { at, problem: Problem { file: self.file.clone(), place: Some(place), what } }
     }
 }
 

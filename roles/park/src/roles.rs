@@ -1,13 +1,15 @@
 //! `roles`: which there are, and what each one's section may say.
 //!
-//! A role type is one file here and one line in [`KINDS`]. This version runs none of them: their
-//! sections are checked, and then refused, since nothing starts half.
+//! A role type is one file here and one line in [`KINDS`]. The sections of those that this version
+//! does not run are checked, and then refused, since nothing starts half.
 
 mod client_agent;
 mod database;
 mod dbss;
 mod event_logger;
 mod state_server;
+
+pub use state_server::StateServer;
 
 use crate::address::Outside;
 use crate::problem::{Place, suggest};
@@ -20,6 +22,8 @@ use wire::dialect::Dialect;
 struct Kind {
     /// What `type` says.
     name: &'static str,
+    /// Whether this version runs it.
+    is_built: bool,
     /// Reads the rest of the section.
     check: fn(&mut Section<'_>, &mut Cluster<'_>),
 }
@@ -30,8 +34,11 @@ const KINDS: [Kind; 5] =
 /// What roles must agree about, and what they need to be checked.
 struct Cluster<'a> {
     dialect: Dialect,
+    /// Whether `general.dc_files` says what classes there are (or tries to).
+    has_classes: bool,
     outside: &'a dyn Outside,
     claims: Vec<Claim>,
+    state_servers: Vec<StateServer>,
 }
 
 /// A range that a role has for itself.
@@ -52,10 +59,17 @@ enum Purpose {
     Clients,
 }
 
-/// Checks the list of roles.
-pub fn read(root: &mut Section<'_>, dialect: Dialect, outside: &dyn Outside) {
-    let mut cluster = Cluster { dialect, outside, claims: Vec::new() };
+/// Reads the list of roles.
+pub fn read(
+    root: &mut Section<'_>,
+    dialect: Dialect,
+    has_classes: bool,
+    outside: &dyn Outside,
+) -> Vec<StateServer> {
+    let (claims, state_servers) = (Vec::new(), Vec::new());
+    let mut cluster = Cluster { dialect, has_classes, outside, claims, state_servers };
     root.sections("roles", |role| check(role, &mut cluster));
+    cluster.state_servers
 }
 
 fn check(role: &mut Section<'_>, cluster: &mut Cluster<'_>) {
@@ -63,9 +77,13 @@ fn check(role: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     let Some(name) = name else { return role.skip_rest() };
     match KINDS.iter().find(|kind| kind.name == name) {
         Some(kind) => {
-            let what =
-                format!("`{name}` is not built yet in this version; it runs: messagedirector");
-            role.error_at("type", what);
+            if !kind.is_built {
+                let built = KINDS.iter().filter(|kind| kind.is_built).map(|kind| kind.name);
+                let built: Vec<&str> = ["messagedirector"].into_iter().chain(built).collect();
+                let built = built.join(", ");
+                let what = format!("`{name}` is not built yet in this version; it runs: {built}");
+                role.error_at("type", what);
+            }
             (kind.check)(role, cluster);
         }
         None => {

@@ -3,6 +3,7 @@
 use crate::document::{Node, Position, Value};
 use crate::problem::{Findings, Place, suggest};
 use crate::value::describe;
+use std::path::Path;
 
 /// One mapping, while it is read. A key that nobody has asked for when it ends is unknown.
 pub struct Section<'a> {
@@ -116,6 +117,26 @@ impl<'a> Section<'a> {
     /// An error about this section.
     pub fn error(&self, what: impl Into<String>) {
         self.findings.error(self.place.clone(), what);
+    }
+
+    /// An error at line and column of another file, which `key` names.
+    pub fn error_in(
+        &self,
+        file: &Path,
+        (line, column): (usize, usize),
+        key: &'static str,
+        what: String,
+    ) {
+        let elsewhere = Place { line, column, key: String::new() };
+        self.findings.error_in(self.place_of(key), file, elsewhere, what);
+    }
+
+    /// How many items the list `key` has.
+    pub fn len_of(&self, key: &str) -> usize {
+        match self.entry(key).map(|entry| &entry.2.value) {
+            Some(Value::List(items)) => items.len(),
+            Some(Value::Nothing | Value::Scalar(_) | Value::Map(_)) | None => 0,
+        }
     }
 
     /// A warning about the value of `key`.

@@ -192,12 +192,12 @@ fn uberdogs() {
     );
 }
 
-const UNBUILT: &str = "is not built yet in this version; it runs: messagedirector";
+const UNBUILT: &str = "is not built yet in this version; it runs: messagedirector, stateserver";
+const NO_CLASSES: &str = "its objects need classes: name the DC files in general.dc_files";
 
 #[test]
 fn a_role_that_this_version_cannot_run() {
     for (role, line) in [
-        ("{type: stateserver, control: 4002}", "stateserver"),
         (
             "{type: database, control: 4003, generate: {min: 100000000, max: 399999999}, broadcast: true, \
              backend: {type: store, directory: data/db, indexes: [Account.username]}}",
@@ -237,7 +237,7 @@ fn keys_of_roles() {
         "roles:\n- type: stateserver\n  contrl: 4002\n",
         &format!(
             "park.yml:2:3: roles[0]: `control` is missing\n\
-             park.yml:2:9: roles[0].type: `stateserver` {UNBUILT}\n\
+             park.yml:2:9: roles[0].type: {NO_CLASSES}\n\
              park.yml:3:3: roles[0].contrl: unknown key; did you mean `control`?"
         ),
     );
@@ -254,8 +254,8 @@ fn keys_of_roles() {
 #[test]
 fn reserved_channels() {
     let roles = |control: &str| format!("roles:\n- {{type: stateserver, control: {control}}}\n");
+    let no_classes = |line| format!("park.yml:{line}:10: roles[0].type: {NO_CLASSES}");
     let openotp = |control: &str| format!("general: {{dialect: openotp}}\n{}", roles(control));
-    let unbuilt = |line| format!("park.yml:{line}:10: roles[0].type: `stateserver` {UNBUILT}");
     let reserved =
         "is reserved (in the astron dialect 1 to 999, and those shifted by 32 bits, are)";
     for control in ["999", "12", "4294967296000"] {
@@ -263,19 +263,42 @@ fn reserved_channels() {
         check(
             &roles(control),
             &if control == "4294967296000" {
-                unbuilt(2)
+                no_classes(2)
             } else {
-                format!("{}\n{what}", unbuilt(2))
+                format!("{}\n{what}", no_classes(2))
             },
         );
     }
     let shifted = (7u64 << 32).to_string();
     let what = format!("park.yml:2:32: roles[0].control: channel {shifted} {reserved}");
-    check(&roles(&shifted), &format!("{}\n{what}", unbuilt(2)));
-    check(&openotp("20"), &unbuilt(3));
+    check(&roles(&shifted), &format!("{}\n{what}", no_classes(2)));
+    check(&openotp("20"), &no_classes(3));
     let what =
         "park.yml:3:32: roles[0].control: channel 4001 is reserved (the Message Director's own)";
-    check(&openotp("4001"), &format!("{}\n{what}", unbuilt(3)));
+    check(&openotp("4001"), &format!("{}\n{what}", no_classes(3)));
+}
+
+#[test]
+fn state_servers() {
+    let file = |roles: &str| format!("general: {{dc_files: [park.dc]}}\nroles:\n{roles}");
+    check(
+        &file("- {type: stateserver, control: 4002}\n- {type: stateserver, control: 4002}\n"),
+        "park.yml:4:32: roles[1].control: another State Server has channel 4002 already",
+    );
+    check(
+        &file("- {type: stateserver, control: 4002, limits: {objects_max: 0, objct_max: 1}}\n"),
+        "park.yml:3:60: roles[0].limits.objects_max: expected a whole number from 1 to 4294967294, found `0`\n\
+         park.yml:3:63: roles[0].limits.objct_max: unknown key; did you mean `objects_max`?",
+    );
+}
+
+#[test]
+fn a_dc_file_that_is_wrong_is_said_where_it_is_wrong() {
+    check(
+        "general: {dc_files: [broken.dc, park.dc], strings: utf9}\nroles: [{type: stateserver, control: 4002}]\n",
+        "broken.dc:2:13: there is no type `unit8` yet\n\
+         park.yml:1:52: general.strings: expected utf8 or ascii or bytes, found `utf9`; did you mean `utf8`?",
+    );
 }
 
 #[test]

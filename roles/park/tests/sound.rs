@@ -7,6 +7,7 @@ use park::{Config, Loaded, Shards};
 use std::path::Path;
 use surroundings::Stub;
 use wire::dialect::Dialect;
+use wire::ids::Channel;
 
 /// Reads `text`, which must be sound.
 #[track_caller]
@@ -48,11 +49,14 @@ fn everything_is_read() {
          shards: [3, 1]\nweb: {bind: \"[::1]\"}\ndaemon: {name: 7, url: \"http://a\"}\n\
          messagedirector:\n  bind: localhost:1\n  allow: [10.0.0.0/8, \"2001:db8::1\"]\n  connect: \"::1\"\n  \
          threaded: No\n  limits: {stall_ms: 500, frame_bytes_max: 1026, inflight_bytes_max: 0x20000}\n\
-         uberdogs:\n- {id: 20, class: LoginManager, anonymous: yes}\n",
+         uberdogs:\n- {id: 20, class: LoginManager, anonymous: yes}\n\
+         roles:\n- {type: stateserver, control: 4002, limits: {objects_max: 5, field_bytes_max: 0x20000}}\n",
     );
     assert_eq!(config.general.dialect, Dialect::OpenOtp);
     assert_eq!(config.general.eventlogger, Some("127.0.0.1:7197".parse().unwrap()));
-    assert_eq!(config.general.dc_files, [Path::new("park.dc")]);
+    assert_eq!(config.general.classes.files, [Path::new("park.dc")]);
+    let schema = config.general.classes.schema.as_ref().unwrap();
+    assert!(schema.class_by_name("DistributedBench").is_some());
     assert_eq!(config.shards, Shards::Cpus(vec![3, 1]));
     assert_eq!(config.web.unwrap().bind.address, "[::1]:7190".parse().unwrap());
     assert_eq!((&*config.daemon.name, &*config.daemon.url), ("7", "http://a"));
@@ -67,6 +71,9 @@ fn everything_is_read() {
     assert_eq!(director.limits.shard.frame_bytes_max, 1024, "the body, without its tag");
     assert_eq!(director.limits.inflight_bytes_max, 1 << 17);
     assert!(config.uberdogs[0].anonymous);
+    let [server] = &config.state_servers[..] else { panic!("one State Server") };
+    assert_eq!(server.control, Channel(4002));
+    assert_eq!((server.limits.objects_max, server.limits.field_bytes_max), (5, 1 << 17));
 }
 
 #[test]

@@ -68,6 +68,29 @@ impl Dialect {
         }
     }
 
+    /// The parent whose children channel this is, if it is one.
+    pub const fn parent_of_children_channel(self, channel: Channel) -> Option<DoId> {
+        let parent = DoId(channel.0 as u32);
+        if self.children_channel(parent).0 == channel.0 { Some(parent) } else { None }
+    }
+
+    /// The channel on which all State Servers are reached, beside their own.
+    pub const fn all_state_servers(self) -> Option<Channel> {
+        match self {
+            Dialect::OpenOtp => None,
+            Dialect::Astron => Some(Channel(12)),
+        }
+    }
+
+    /// Whether no object may have this id; that of nobody, 0, is another matter. The locations
+    /// below these would be channels of another meaning.
+    pub const fn is_reserved_do_id(self, do_id: DoId) -> bool {
+        match self {
+            Dialect::OpenOtp => do_id.0 == 4030,
+            Dialect::Astron => 1 <= do_id.0 && do_id.0 <= 999,
+        }
+    }
+
     /// The highest channel that roles and objects may not have; `openotp` keeps the low ones free.
     pub const fn reserved_up_to(self) -> Channel {
         match self {

@@ -10,6 +10,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use tempfile::TempDir;
 
+/// What stands in `park.dc` beside the configuration.
+const CLASSES: &str = "dclass DistributedLantern {
+    setLight(uint8 light) required broadcast airecv;
+};";
+
 /// Runs the program to its end: its code, and what it said on standard error.
 #[track_caller]
 pub fn ends(arguments: &[&str]) -> (Option<i32>, String) {
@@ -33,6 +38,7 @@ impl Daemon {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("park.yml");
         fs::write(&file, config).unwrap();
+        fs::write(folder.path().join("park.dc"), CLASSES).unwrap();
         let mut process = Process::spawn(folder, &["run", file.to_str().unwrap()]);
         let banner = read_banner(&lines(process.child.stdout.take().unwrap()));
         let md = told(&banner, "message director").unwrap().parse().unwrap();

@@ -82,11 +82,16 @@ impl Participant {
 
     /// The next payload, if one comes within `time`.
     pub fn hears_now(&mut self, time: Duration) -> Option<Vec<u8>> {
+        self.hears_frame(time).map(|frame| payload(&frame))
+    }
+
+    /// The next whole frame, if one comes within `time`.
+    pub fn hears_frame(&mut self, time: Duration) -> Option<Vec<u8>> {
         self.socket.set_read_timeout(Some(time)).unwrap();
         let mut buffer = [0; 4096];
         loop {
-            if let Some(payload) = self.take_payload() {
-                return Some(payload);
+            if let Some(frame) = self.take_frame() {
+                return Some(frame);
             }
             match self.socket.read(&mut buffer) {
                 Ok(0) => return None,
@@ -97,12 +102,12 @@ impl Participant {
         }
     }
 
-    fn take_payload(&mut self) -> Option<Vec<u8>> {
+    fn take_frame(&mut self) -> Option<Vec<u8>> {
         let (frame, _) = framing::split_frame(&self.read)?;
-        let (payload, length) = (payload(frame), frame.len());
-        self.read.drain(..length);
+        let frame = frame.to_vec();
+        self.read.drain(..frame.len());
         self.heard += 1;
-        Some(payload)
+        Some(frame)
     }
 
     /// Waits until the other end closes.

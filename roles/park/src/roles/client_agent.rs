@@ -6,7 +6,7 @@ use crate::document::Node;
 use crate::section::Section;
 use crate::value::{boolean, choice, number, scalar, text};
 
-pub const KIND: Kind = Kind { name: "clientagent", check };
+pub const KIND: Kind = Kind { name: "clientagent", is_built: false, check };
 
 const MILLISECONDS_MAX: u64 = 86_400_000;
 

@@ -4,7 +4,7 @@ use super::{Cluster, Kind, Purpose};
 use crate::section::Section;
 use crate::value::{boolean, channel, choice, scalar, text};
 
-pub const KIND: Kind = Kind { name: "database", check };
+pub const KIND: Kind = Kind { name: "database", is_built: false, check };
 
 #[derive(Clone, Copy)]
 enum Backend {

@@ -4,7 +4,7 @@ use super::{Cluster, Kind, Purpose};
 use crate::section::Section;
 use crate::value::channel;
 
-pub const KIND: Kind = Kind { name: "dbss", check };
+pub const KIND: Kind = Kind { name: "dbss", is_built: false, check };
 
 fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     section.required("database", channel(cluster.dialect));

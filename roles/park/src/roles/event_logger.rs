@@ -5,7 +5,7 @@ use crate::address::{EVENT_PORT, resolved};
 use crate::section::Section;
 use crate::value::{scalar, text};
 
-pub const KIND: Kind = Kind { name: "eventlogger", check };
+pub const KIND: Kind = Kind { name: "eventlogger", is_built: false, check };
 
 fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     section.get("bind", resolved(cluster.outside, EVENT_PORT));

@@ -1,11 +1,11 @@
-//! A machine with one DC file and one host name.
+//! A machine with two DC files and one host name.
 
 use park::Outside;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Knows `park.dc`, and `localhost` with addresses of both kinds.
+/// Knows `park.dc`, `broken.dc`, and `localhost` with addresses of both kinds.
 pub struct Stub;
 
 impl Outside for Stub {
@@ -19,7 +19,14 @@ impl Outside for Stub {
         }
     }
 
-    fn is_file(&self, path: &Path) -> bool {
-        path.ends_with("park.dc")
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let text = match path.file_name().and_then(|name| name.to_str()) {
+            Some("park.dc") => {
+                "dclass DistributedBench { setSeats(uint8 seats) required broadcast; };"
+            }
+            Some("broken.dc") => "dclass DistributedBin {\n  setWeight(unit8 kilos) required;\n};",
+            _ => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok(text.into())
     }
 }

@@ -6,8 +6,20 @@
 //! OTHER:     count: u16, then count x (field: u16, value)
 //! entry:     do_id, parent, zone, dclass in the dialect's order, then required, or required OTHER
 //! ```
+//!
+//! A payload is read to its end: bytes behind the last parameter are an error. Nothing is copied.
 
-use crate::ids::{Channel, ClassId, DoId, FieldId, Zone};
+mod entry;
+mod lists;
+mod notice;
+mod object;
+mod server;
+
+pub use server::generated_do_id;
+
+use crate::dialect::{Dialect, Inbox};
+use crate::ids::{Channel, ClassId, DoId, FieldId, MsgType, Zone};
+use crate::reader::{DecodeError, Reader};
 
 /// Where an object is: a zone below a parent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -55,12 +67,14 @@ pub enum StateServerMessage<'a> {
 
 /// A message to an object's channel, or to the channel of a parent's children.
 ///
-/// A context that the dialect does not send is 0, a do_id that it does not send `None`.
+/// * What the dialect does not send is 0, or `None`.
+/// * UpdateFieldMultiple: `fields` is `count` x (field: u16, value).
+/// * EnterZone: a child of elsewhere answers a zone query of its parent. `openotp` only.
+/// * QueryZones and DeleteZones: QUERY_ZONE and DELETE_ZONE too, which are written as these.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "the dialect tables say what each is")]
 pub enum ObjectMessage<'a> {
     UpdateField { do_id: DoId, field: FieldId, value: &'a [u8] },
-    /// `fields`: `count` x (field: u16, value).
     UpdateFieldMultiple { do_id: DoId, count: u16, fields: &'a [u8] },
     DeleteFieldRam { do_id: DoId, field: FieldId },
     DeleteFieldsRam { do_id: DoId, fields: Fields<'a> },
@@ -70,24 +84,20 @@ pub enum ObjectMessage<'a> {
     Locate { context: u32 },
     LocateResp { context: u32, do_id: DoId, location: Location },
     LocationAck { location: Location },
-    /// A child of elsewhere answers a zone query of its parent. `openotp` only.
     EnterZone(Entry<'a>),
     QueryAll { context: u32, do_id: Option<DoId> },
     QueryField { context: u32, do_id: DoId, field: FieldId },
     QueryFields { context: u32, do_id: DoId, fields: Fields<'a> },
-    /// QUERY_ZONE too, which is written as this.
     QueryZones { context: u32, parent: DoId, zones: Zones<'a> },
     QueryChildren { context: u32, parent: DoId },
     CountZone { context: u32, parent: DoId, zone: Zone },
     CountZones { context: u32, parent: DoId, zones: Zones<'a> },
     CountChildren { context: u32, parent: DoId },
-    /// DELETE_ZONE too, which is written as this.
     DeleteZones { parent: DoId, zones: Zones<'a> },
     DeleteChildren { parent: DoId },
     QueryActiveZones { context: u32 },
     SetAi { do_id: Option<DoId>, ai: Channel },
     QueryManagingAi { context: u32 },
-    /// `old` is 0 where the dialect does not send it.
     NotifyManagingAi { parent: DoId, ai: Channel, old: Channel },
     ManagingAiResp { context: u32, parent: DoId, ai: Channel },
     SetOwner { owner: Channel },
@@ -96,7 +106,13 @@ pub enum ObjectMessage<'a> {
 
 /// What objects send to those who asked, and to locations, AIs, owners and parents.
 ///
-/// A do_id or context that the dialect does not send is 0.
+/// * What the dialect does not send is 0.
+/// * UpdateFieldMultiple: `fields` is `count` x (field: u16, value).
+/// * EnterAi and EnterOwner: in `openotp` always with an OTHER block; QueryAllResp: in both.
+/// * QueryFieldResp: without a value it is a failure.
+/// * QueryFieldsResp: `fields` is how many, and that many x (field: u16, value); without them it is
+///   a failure. Where the dialect does not send how many it reads as 0.
+/// * LeavingAiInterest: `openotp` sends the do_id alone. `astron`: CHANGING_AI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "the dialect tables say what each is")]
 pub enum ObjectNotice<'a> {
@@ -109,25 +125,49 @@ pub enum ObjectNotice<'a> {
     ChangeZone { do_id: DoId, new: Location, old: Location },
     EnterZone(Entry<'a>),
     EnterInterest { context: u32, entry: Entry<'a> },
-    /// `openotp` always has an OTHER block here.
     EnterAi(Entry<'a>),
-    /// `openotp` always has an OTHER block here.
     EnterOwner(Entry<'a>),
     LocateResp { context: u32, do_id: DoId, location: Location },
-    /// Always has an OTHER block.
     QueryAllResp { context: u32, entry: Entry<'a> },
-    /// `value`: `None` for a failure.
     QueryFieldResp { context: u32, do_id: DoId, field: FieldId, value: Option<&'a [u8]> },
-    /// `fields`: how many, and that many x (field: u16, value); `None` for a failure. Where the
-    /// dialect does not send the count it reads as 0.
     QueryFieldsResp { context: u32, do_id: DoId, fields: Option<(u16, &'a [u8])> },
     QueryZoneDone { parent: DoId, zones: Zones<'a> },
     CountZoneResp { context: u32, count: u32 },
     CountZonesResp { context: u32, count: u32 },
     CountChildrenResp { context: u32, count: u32 },
     ActiveZonesResp { context: u32, zones: Zones<'a> },
-    /// `openotp` sends the do_id alone.
     LeavingAiInterest { do_id: DoId, new: Channel, old: Channel },
     ManagingAiResp { context: u32, do_id: DoId, ai: Channel },
     ChangeOwner { do_id: DoId, new: Channel, old: Channel },
+}
+
+/// A payload that is no message of its inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// A number that this dialect does not have at the inbox.
+    #[error("unknown State Server message {0}")]
+    Unknown(MsgType),
+    /// Its arguments are not those of its number.
+    #[error("{name}: {error}")]
+    Arguments {
+        /// The message.
+        name: &'static str,
+        /// What is wrong.
+        error: DecodeError,
+    },
+}
+
+/// Reads a message of the inbox `I`, to its end.
+#[inline]
+fn decode<'a, I: Inbox, M>(
+    dialect: Dialect,
+    msgtype: MsgType,
+    payload: &'a [u8],
+    arguments: impl FnOnce(Dialect, I, &mut Reader<'a>) -> Result<M, DecodeError>,
+) -> Result<M, MessageError> {
+    let row = I::from_number(dialect, msgtype).ok_or(MessageError::Unknown(msgtype))?;
+    let mut reader = Reader::new(payload);
+    arguments(dialect, row, &mut reader)
+        .and_then(|message| reader.end().map(|()| message))
+        .map_err(|error| MessageError::Arguments { name: row.name(), error })
 }

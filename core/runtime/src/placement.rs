@@ -1,0 +1,147 @@
+//! Which shard owns an object, and which datagrams are for roles that are placed.
+//!
+//! A placed role has an instance on every shard, and together they are one: the channel of an
+//! object belongs to the instance on [`place`]`(do_id)`, whether or not there is such an object, and
+//! a control channel to the instance that its message is about, or to all. The sender's shard
+//! computes this, for the creation of an object as for all that is sent to it later (I4), so both
+//! take the same way. Subscriptions to the same channels are looked at besides.
+
+use crate::ids::{RoleId, ShardId};
+use smallvec::SmallVec;
+use wire::datagram::Datagram;
+use wire::dialect::Dialect;
+use wire::framing;
+use wire::ids::{Channel, DoId, MsgType};
+
+/// The shard that owns object `do_id` in a daemon of `shards`.
+#[inline]
+pub fn place(do_id: DoId, shards: usize) -> ShardId {
+    // Ids are given out one after the other: the multiplication spreads them evenly.
+    let spread = do_id.0.wrapping_mul(0x9e37_79b1);
+    ShardId(((spread as u64 * shards as u64) >> 32) as u16)
+}
+
+/// The object whose shard a control message is for; `None`: it is for all shards.
+pub type Split = fn(Dialect, MsgType, &[u8]) -> Option<DoId>;
+
+struct Placed {
+    role: RoleId,
+    controls: SmallVec<[Channel; 2]>,
+    split: Split,
+}
+
+/// The placed roles of a shard.
+pub(crate) struct Placement {
+    me: ShardId,
+    shards: usize,
+    roles: SmallVec<[Placed; 1]>,
+}
+
+/// Where a datagram goes because of one of its recipients.
+#[derive(Default)]
+pub(crate) struct Places {
+    /// Other shards, a bit each.
+    pub(crate) shards: u64,
+    /// Roles of this shard.
+    pub(crate) roles: SmallVec<[RoleId; 1]>,
+}
+
+impl Placement {
+    pub(crate) fn new(me: ShardId, shards: usize) -> Placement {
+        Placement { me, shards, roles: SmallVec::new() }
+    }
+
+    pub(crate) fn add(&mut self, role: RoleId, controls: &[Channel], split: Split) {
+        self.roles.push(Placed { role, controls: controls.into(), split });
+    }
+
+    /// Whether `channel` may have places at all.
+    #[inline]
+    pub(crate) fn covers(&self, channel: Channel) -> bool {
+        if self.roles.is_empty() {
+            return false;
+        }
+        is_object(channel) || self.roles.iter().any(|placed| placed.controls.contains(&channel))
+    }
+
+    /// The places of a datagram because of its recipient `channel`.
+    pub(crate) fn of(&self, channel: Channel, dialect: Dialect, frame: &[u8]) -> Places {
+        let mut places = Places::default();
+        let mut is_control = false;
+        for placed in self.roles.iter().filter(|placed| placed.controls.contains(&channel)) {
+            is_control = true;
+            let about = Datagram::parse(framing::body(frame))
+                .ok()
+                .and_then(|dg| (placed.split)(dialect, dg.msgtype(), dg.payload()));
+            match about {
+                Some(do_id) => places.add(self.me, place(do_id, self.shards), placed.role),
+                None => {
+                    places.shards |= (u64::MAX >> (64 - self.shards)) & !self.me.bit();
+                    places.roles.push(placed.role);
+                }
+            }
+        }
+        if !is_control && is_object(channel) {
+            let owner = place(DoId(channel.0 as u32), self.shards);
+            self.roles.iter().for_each(|placed| places.add(self.me, owner, placed.role));
+        }
+        places
+    }
+}
+
+impl Places {
+    fn add(&mut self, me: ShardId, shard: ShardId, role: RoleId) {
+        if shard == me {
+            self.roles.push(role);
+        } else {
+            self.shards |= shard.bit();
+        }
+    }
+}
+
+/// Whether a channel can be that of an object: ids are 32 bits, 0 is none.
+#[inline]
+fn is_object(channel: Channel) -> bool {
+    (1..=u32::MAX as u64).contains(&channel.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn objects_are_spread_evenly_and_within_the_shards() {
+        for shards in [1, 2, 3, 8, 64] {
+            let mut counts = vec![0; shards];
+            (1..=64_000).for_each(|id| counts[place(DoId(id), shards).0 as usize] += 1);
+            let fair = 64_000 / shards;
+            assert!(counts.iter().all(|count| (fair * 9 / 10..=fair * 11 / 10).contains(count)));
+        }
+    }
+
+    #[test]
+    fn a_control_message_goes_to_the_shard_it_is_about_or_to_all() {
+        let about_its_first_byte: Split =
+            |_, _, payload| payload.first().map(|&byte| DoId(byte as u32));
+        let mut placement = Placement::new(ShardId(1), 3);
+        placement.add(RoleId(4), &[Channel(4002)], about_its_first_byte);
+        let frame = |payload: &[u8]| {
+            let mut out = vec![];
+            let write = |out: &mut vec::Vec<u8>| out.extend_from_slice(payload);
+            let to = [Channel(4002)];
+            wire::datagram::write_datagram(&mut out, &to, Channel(5), MsgType(6), write).unwrap();
+            out
+        };
+        let all = placement.of(Channel(4002), Dialect::OpenOtp, &frame(&[]));
+        assert_eq!((all.shards, &all.roles[..]), (0b101, &[RoleId(4)][..]));
+        for id in 0..=255 {
+            let one = placement.of(Channel(4002), Dialect::OpenOtp, &frame(&[id]));
+            let owner = place(DoId(id as u32), 3);
+            let here = owner == ShardId(1);
+            assert_eq!(one.shards, if here { 0 } else { owner.bit() });
+            assert_eq!(one.roles.len(), usize::from(here));
+        }
+        assert!(!placement.covers(Channel(1 << 32)) && !placement.covers(Channel(0)));
+    }
+}

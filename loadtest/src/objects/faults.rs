@@ -1,0 +1,56 @@
+//! What a run found wrong with what it heard.
+
+use serde::Serialize;
+
+/// What is wrong with something that was heard, or was not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    Lost,
+    Doubled,
+    OutOfOrder,
+    Unexpected,
+}
+
+/// What a run found wrong, counted, and the first of it described.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Faults {
+    /// What should have been heard and was not.
+    pub lost: u64,
+    /// What was heard more than once.
+    pub doubled: u64,
+    /// What was heard after a later word of the same object.
+    pub out_of_order: u64,
+    /// What nobody had caused, or not there, or that said something else.
+    pub unexpected: u64,
+    /// A sentence for each, the first twenty of them.
+    pub sentences: Vec<String>,
+}
+
+/// So many faults are described one by one.
+const SENTENCES_MAX: usize = 20;
+
+impl Faults {
+    /// Nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.lost + self.doubled + self.out_of_order + self.unexpected == 0
+            && self.sentences.is_empty()
+    }
+
+    #[cold]
+    pub(crate) fn note(&mut self, fault: Fault, count: u64, sentence: impl FnOnce() -> String) {
+        *match fault {
+            Fault::Lost => &mut self.lost,
+            Fault::Doubled => &mut self.doubled,
+            Fault::OutOfOrder => &mut self.out_of_order,
+            Fault::Unexpected => &mut self.unexpected,
+        } += count;
+        if self.sentences.len() < SENTENCES_MAX {
+            self.sentences.push(sentence());
+        }
+    }
+
+    /// What is wrong with the run as a whole.
+    pub(crate) fn say(&mut self, sentence: String) {
+        self.sentences.push(sentence);
+    }
+}

@@ -1,0 +1,67 @@
+//! What a parent in another State Server, or whoever plays one, says to its children here.
+
+use crate::deletion::Death;
+use crate::refusal::Refusal;
+use crate::told::Below;
+use crate::walk::Act;
+use crate::{Mail, StateServer, refuse};
+use runtime::Outbox;
+use wire::ids::DoId;
+use wire::state_server::{MessageError, ObjectMessage};
+
+impl StateServer {
+    /// A datagram on the children channel of `parent`.
+    pub(crate) fn children_mail(&mut self, parent: DoId, mail: &Mail<'_>, out: &mut Outbox) {
+        match ObjectMessage::decode(out.dialect(), mail.msgtype, mail.payload) {
+            Ok(message) => self.children_message(parent, &message, mail, out),
+            // Others speak there too: an object that goes tells its owner, and so on.
+            Err(MessageError::Unknown(_)) => (),
+            Err(error) => {
+                refuse(error.into(), "message to children", parent, mail.sender, out);
+            }
+        }
+    }
+
+    fn children_message(
+        &mut self,
+        of: DoId,
+        message: &ObjectMessage<'_>,
+        mail: &Mail<'_>,
+        out: &mut Outbox,
+    ) {
+        let asker = mail.sender;
+        let all = Below { parent: of, zones: None };
+        match *message {
+            ObjectMessage::Locate { context } => {
+                self.walk_on_request(all, Act::Locate { asker, context }, mail, out);
+            }
+            ObjectMessage::QueryZones { context, parent, zones } if parent == of => {
+                let below = Below { parent, zones: Some(zones) };
+                self.walk_on_request(below, Act::EnterForRelay { asker, context }, mail, out);
+            }
+            ObjectMessage::QueryChildren { context, parent } if parent == of => {
+                self.walk_on_request(all, Act::EnterForRelay { asker, context }, mail, out);
+            }
+            ObjectMessage::DeleteChildren { parent } if parent == of => {
+                self.condemn_below(all, Death::with_parent(mail.sender), out);
+            }
+            ObjectMessage::DeleteZones { parent, zones } if parent == of => {
+                let below = Below { parent, zones: Some(zones) };
+                self.condemn_below(below, Death::with_parent(mail.sender), out);
+            }
+            ObjectMessage::NotifyManagingAi { parent, ai, .. } if parent == of => {
+                self.parent_has_new_ai(parent, ai, mail.sender, 0, out);
+            }
+            _ => (),
+        }
+    }
+
+    fn walk_on_request(&mut self, below: Below<'_>, act: Act, mail: &Mail<'_>, out: &mut Outbox) {
+        let max = self.limits.queries_max;
+        if self.jobs.walks() >= max {
+            let full = Refusal::Full { what: "queries", max };
+            return refuse(full, "message to children", below.parent, mail.sender, out);
+        }
+        self.walk(below, act, out);
+    }
+}

@@ -1,0 +1,218 @@
+//! Work on many objects at once, done in slices so that no turn takes long.
+//!
+//! It is seen as if it were done at the moment it began: whatever touches an object first settles
+//! what the jobs that began before owe it. A **walk** shows objects to somebody or tells them
+//! something; a **doom** deletes them. Jobs are numbered in the order in which they begin, and an
+//! object that is condemned by one does not exist for those after it.
+
+use crate::StateServer;
+use crate::deletion::Death;
+use crate::objects::{Condemned, Objects};
+use crate::queries::DEADLINE_FROM;
+use crate::walk::Walk;
+use alloc::collections::{BTreeMap, VecDeque};
+use runtime::{Outbox, ShardId};
+
+/// The wake-up at which jobs go on.
+const GO_ON: u64 = 0;
+/// How many times as many objects as one input a wake-up may concern.
+const INPUTS_PER_WAKE: usize = 4;
+
+/// Objects that are to be deleted.
+struct Doom {
+    what: Condemned,
+    death: Death,
+}
+
+/// The jobs of an instance.
+#[derive(Default)]
+pub struct Jobs {
+    last: u64,
+    walks: BTreeMap<u64, Walk>,
+    dooms: BTreeMap<u64, Doom>,
+    ready: VecDeque<u64>,
+    is_waking: bool,
+    /// Walks that wait for the word of the shard that asked: whose, and its number there.
+    waiting: BTreeMap<(ShardId, u64), u64>,
+    /// Objects that the present input may still concern.
+    left: usize,
+}
+
+impl Jobs {
+    /// Whether there is nothing to settle.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.walks.is_empty() && self.dooms.is_empty()
+    }
+
+    /// Walks under way.
+    pub fn walks(&self) -> usize {
+        self.walks.len()
+    }
+
+    /// An input begins.
+    #[inline]
+    pub fn begin_input(&mut self, at_once: usize) {
+        self.left = at_once;
+    }
+
+    /// The number of the next job.
+    pub fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Keeps a walk that goes on later, or when it is told to.
+    pub fn keep(&mut self, job: u64, walk: Walk) {
+        self.walks.insert(job, walk);
+    }
+
+    /// Lets a walk wait for [`Jobs::called`].
+    pub fn wait(&mut self, shard: ShardId, query: u64, job: u64) {
+        self.waiting.insert((shard, query), job);
+    }
+
+    /// The walk that waits for this word.
+    pub fn called(&mut self, shard: ShardId, query: u64) -> Option<u64> {
+        self.waiting.remove(&(shard, query))
+    }
+
+    /// An object is about to leave its place: no walk is to step on it.
+    #[inline]
+    pub fn leaving(&mut self, at: u32, objects: &Objects) {
+        self.walks.values_mut().for_each(|walk| walk.leaving(at, objects));
+    }
+
+    /// How an object that job `job` has condemned dies.
+    pub fn death(&self, job: u64) -> Death {
+        self.dooms[&job].death
+    }
+}
+
+impl StateServer {
+    /// What is owed to an object is done, before it is touched. `false`: it was condemned, and is
+    /// gone now.
+    #[inline]
+    pub(crate) fn settled(&mut self, at: u32, out: &mut Outbox) -> bool {
+        self.jobs.is_empty() || self.settle(at, out)
+    }
+
+    fn settle(&mut self, at: u32, out: &mut Outbox) -> bool {
+        match self.objects.condemned(at) {
+            Some(job) => {
+                self.delete(at, self.jobs.death(job), out);
+                false
+            }
+            None => {
+                self.settle_walks(at, u64::MAX, out);
+                true
+            }
+        }
+    }
+
+    /// Does for an object what the walks that began before job `before` would do for it later.
+    pub(crate) fn settle_walks(&mut self, at: u32, before: u64, out: &mut Outbox) {
+        let Self { jobs, objects, .. } = self;
+        let owed = jobs.walks.range_mut(..before);
+        let acts: smallvec::SmallVec<[_; 4]> =
+            owed.filter_map(|(_, walk)| walk.settle(at, objects)).collect();
+        acts.into_iter().for_each(|act| self.act(&act, at, out));
+    }
+
+    /// Begins to delete all that is in `what`.
+    pub(crate) fn doom(&mut self, what: Condemned, death: Death, out: &mut Outbox) {
+        let job = self.jobs.next();
+        self.objects.condemn(what, job);
+        self.jobs.dooms.insert(job, Doom { what, death });
+        self.run_now(job, out);
+    }
+
+    /// Goes on with a job as far as the present input may.
+    pub(crate) fn run_now(&mut self, job: u64, out: &mut Outbox) {
+        let (left, done) = self.run(job, self.jobs.left, out);
+        self.jobs.left = left;
+        if !done {
+            self.later(job, out);
+        }
+    }
+
+    fn later(&mut self, job: u64, out: &mut Outbox) {
+        self.jobs.ready.push_back(job);
+        if !self.jobs.is_waking {
+            self.jobs.is_waking = true;
+            out.wake_at(self.me, self.now, GO_ON);
+        }
+    }
+
+    /// A time has come.
+    pub(crate) fn wake(&mut self, token: u64, out: &mut Outbox) {
+        if token != GO_ON {
+            return self.query_overdue(token - DEADLINE_FROM, out);
+        }
+        self.jobs.is_waking = false;
+        let at_once = self.limits.objects_at_once;
+        let mut left = INPUTS_PER_WAKE * at_once;
+        while left > 0
+            && let Some(job) = self.jobs.ready.pop_front()
+        {
+            // Each job in its turn.
+            let slice = left.min(at_once);
+            let (unused, done) = self.run(job, slice, out);
+            left -= slice - unused;
+            if !done {
+                self.jobs.ready.push_back(job);
+            }
+        }
+        if let Some(job) = self.jobs.ready.pop_back() {
+            self.later(job, out);
+        }
+    }
+
+    /// Goes on with a job for at most `left` objects. Returns how many are left, and whether it is
+    /// done.
+    fn run(&mut self, job: u64, left: usize, out: &mut Outbox) -> (usize, bool) {
+        if let Some(walk) = self.jobs.walks.remove(&job) {
+            self.run_walk(job, walk, left, out)
+        } else {
+            self.run_doom(job, left, out)
+        }
+    }
+
+    fn run_walk(
+        &mut self,
+        job: u64,
+        mut walk: Walk,
+        mut left: usize,
+        out: &mut Outbox,
+    ) -> (usize, bool) {
+        while left > 0 {
+            let Some(at) = walk.next(&mut self.objects) else {
+                self.finish_walk(walk, out);
+                return (left, true);
+            };
+            left -= 1;
+            if self.objects.condemned(at).is_none_or(|condemned| condemned > job) {
+                self.act(&walk.act, at, out);
+            }
+        }
+        self.jobs.keep(job, walk);
+        (0, false)
+    }
+
+    fn run_doom(&mut self, job: u64, mut left: usize, out: &mut Outbox) -> (usize, bool) {
+        let Some(Doom { what, .. }) = self.jobs.dooms.get(&job) else { return (left, true) };
+        let what = *what;
+        while left > 0 {
+            let Some(at) = self.objects.any_condemned(what) else {
+                self.jobs.dooms.remove(&job);
+                let left_family = self.objects.bury(what);
+                left_family.into_iter().for_each(|parent| self.leave_children_channel(parent, out));
+                return (left, true);
+            };
+            left -= 1;
+            let first = self.objects.condemned(at).unwrap_or(job);
+            self.delete(at, self.jobs.death(first), out);
+        }
+        (0, false)
+    }
+}

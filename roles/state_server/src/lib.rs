@@ -1,0 +1,433 @@
+//! The State Server role: distributed objects, where they are, and who hears of them (seed
+//! protocol section 3, `astron` section 5).
+//!
+//! Every shard has an instance, which owns the objects that [`runtime::place`] gives it; together
+//! they are one State Server on its control channel. An object behaves as a participant of its
+//! own: what is sent to its id reaches it, what it says goes to channels that anyone may
+//! subscribe. Parents and children speak to each other as if they were on different machines,
+//! since they may be; inside the daemon the instances tell each other what a parent says to its
+//! children ([`told`]), so that it comes in order wherever they live (I2).
+//!
+//! What is done is written once; where the dialects differ in more than numbers and layouts, the
+//! difference stands where the thing is done. No message number stands here.
+#![no_std]
+
+extern crate alloc;
+
+mod ai;
+mod ancestry;
+mod answers;
+mod children;
+mod classes;
+mod create;
+mod deletion;
+mod fields;
+mod foreign;
+mod index;
+mod jobs;
+mod limits;
+mod location;
+mod objects;
+mod owner;
+mod queries;
+mod refusal;
+mod slots;
+mod told;
+mod update;
+mod voice;
+mod walk;
+
+pub use limits::Limits;
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use ancestry::Held;
+use classes::Classes;
+use dc::Schema;
+use deletion::Death;
+use foreign::Foreign;
+use jobs::Jobs;
+use objects::Objects;
+use queries::Queries;
+use refusal::{Refusal, Request};
+use runtime::{Input, Now, Outbox, Role, RoleId, ShardId, place};
+use smallvec::SmallVec;
+use told::Told;
+use wire::datagram::Datagram;
+use wire::dialect::Dialect;
+use wire::framing;
+use wire::ids::{Channel, DoId, MsgType};
+use wire::state_server::{MessageError, ObjectMessage, StateServerMessage};
+
+/// What the configuration says of this role.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The channel on which objects are created.
+    pub control: Channel,
+    /// The classes of the objects.
+    pub schema: Arc<Schema>,
+    /// What grows no further.
+    pub limits: Limits,
+    /// Keys of the hashes of ids and channels: random in production, fixed in the simulator.
+    pub hash_seeds: [u64; 4],
+}
+
+impl Config {
+    /// The channels on which all instances are reached as one.
+    pub fn controls(&self, dialect: Dialect) -> SmallVec<[Channel; 2]> {
+        [self.control].into_iter().chain(dialect.all_state_servers()).collect()
+    }
+}
+
+/// The role instance of one shard.
+pub struct StateServer {
+    me: RoleId,
+    controls: SmallVec<[Channel; 2]>,
+    control: Channel,
+    limits: Limits,
+    classes: Classes,
+    objects: Objects,
+    jobs: Jobs,
+    queries: Queries,
+    foreign: Foreign,
+    held: BTreeMap<DoId, Held>,
+    /// The time of the present input.
+    now: Now,
+    scratch: Vec<u8>,
+}
+
+/// A message on its way to an object.
+#[derive(Clone, Copy)]
+struct Mail<'a> {
+    sender: Channel,
+    msgtype: MsgType,
+    payload: &'a [u8],
+    /// An instance of this State Server sent it.
+    own: bool,
+}
+
+impl StateServer {
+    /// The instance `me` of a shard.
+    pub fn new(me: RoleId, config: Config) -> StateServer {
+        let [a, b, c, d] = config.hash_seeds;
+        let hasher = ahash::RandomState::with_seeds(a, b, c, d);
+        StateServer {
+            me,
+            controls: SmallVec::new(),
+            control: config.control,
+            limits: config.limits,
+            classes: Classes::new(config.schema),
+            objects: Objects::new(&hasher),
+            jobs: Jobs::default(),
+            queries: Queries::default(),
+            foreign: Foreign::default(),
+            held: BTreeMap::new(),
+            now: Now(0),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The object whose shard a control message is for; `None`: it is for all.
+    pub fn split(dialect: Dialect, msgtype: MsgType, payload: &[u8]) -> Option<DoId> {
+        wire::state_server::generated_do_id(dialect, msgtype, payload)
+    }
+}
+
+impl Role for StateServer {
+    fn step(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
+        self.now = now;
+        self.jobs.begin_input(self.limits.objects_at_once);
+        let (objects, bytes) = (self.objects.len(), self.objects.field_bytes());
+        match input {
+            Input::Datagram { frame, from } => self.datagram(frame, from == Some(self.me), out),
+            Input::Told { from, message } => {
+                let told =
+                    Told::read(message).expect("instances of this role write what they read");
+                self.hear(from, told, out);
+            }
+            Input::Wake { token } => self.wake(token, out),
+            Input::Started => self.started(out),
+            Input::Stopping => (),
+            Input::Accepted { .. }
+            | Input::Connected { .. }
+            | Input::ConnectFailed { .. }
+            | Input::Frame { .. }
+            | Input::Closed { .. } => unreachable!("a State Server has no connections"),
+        }
+        out.counts.objects += self.objects.len() as u64;
+        out.counts.objects -= objects as u64;
+        out.counts.object_bytes += self.objects.field_bytes() as u64;
+        out.counts.object_bytes -= bytes as u64;
+    }
+}
+
+impl StateServer {
+    fn started(&mut self, out: &mut Outbox) {
+        let control = [self.control].into_iter();
+        self.controls = control.chain(out.dialect().all_state_servers()).collect();
+    }
+
+    /// A datagram is heard once by each object that it is for.
+    #[inline]
+    fn datagram(&mut self, frame: &[u8], own: bool, out: &mut Outbox) {
+        let dg = Datagram::parse(framing::body(frame)).expect("who routed it has checked it");
+        let (sender, msgtype, payload) = (dg.sender(), dg.msgtype(), dg.payload());
+        let mail = Mail { sender, msgtype, payload, own };
+        let mut recipients = dg.recipients();
+        if recipients.len() == 1 {
+            recipients.next().into_iter().for_each(|channel| self.deliver(channel, &mail, out));
+            return;
+        }
+        let mut heard = SmallVec::<[Channel; 8]>::new();
+        for channel in recipients {
+            if !heard.contains(&channel) {
+                heard.push(channel);
+                self.deliver(channel, &mail, out);
+            }
+        }
+    }
+
+    #[inline]
+    fn deliver(&mut self, channel: Channel, mail: &Mail<'_>, out: &mut Outbox) {
+        if self.controls.contains(&channel) {
+            self.control_message(mail, out);
+        } else if let Ok(id) = u32::try_from(channel.0) {
+            let do_id = DoId(id);
+            if id != 0 && place(do_id, out.shards()) == out.me() {
+                self.object_mail(do_id, mail, out);
+            }
+        } else if !mail.own
+            && let Some(parent) = out.dialect().parent_of_children_channel(channel)
+        {
+            self.children_mail(parent, mail, out);
+        }
+    }
+
+    fn control_message(&mut self, mail: &Mail<'_>, out: &mut Outbox) {
+        match StateServerMessage::decode(out.dialect(), mail.msgtype, mail.payload) {
+            Ok(StateServerMessage::Generate(entry)) => self.create(&entry, mail.sender, out),
+            Ok(StateServerMessage::ShardReset { ai }) => self.reset(ai, mail.sender, out),
+            Err(error) => {
+                let request =
+                    Request { what: "control message", do_id: DoId(0), sender: mail.sender };
+                Refusal::from(error).note(&mut out.counts, &request);
+            }
+        }
+    }
+
+    #[inline]
+    fn object_mail(&mut self, do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
+        let Some(at) = self.objects.find(do_id).filter(|&at| self.settled(at, out)) else {
+            return Self::nobody_there(do_id, mail, out);
+        };
+        if !self.held.is_empty() && self.wait_behind_move(do_id, mail, out) {
+            return;
+        }
+        match ObjectMessage::decode(out.dialect(), mail.msgtype, mail.payload) {
+            Ok(message) => self.object_message(at, do_id, &message, mail, out),
+            Err(MessageError::Unknown(_)) if mail.own => (),
+            Err(error) => refuse(error.into(), "message", do_id, mail.sender, out),
+        }
+    }
+
+    /// Counts requests of objects that do not exist. What an object's number alone brings here may
+    /// be for somebody else: a client, an AI.
+    fn nobody_there(do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
+        if mail.own {
+            return;
+        }
+        if let Ok(message) = ObjectMessage::decode(out.dialect(), mail.msgtype, mail.payload)
+            && addressee(&message).is_none_or(|addressee| addressee == do_id)
+            && is_request(&message)
+        {
+            refuse(Refusal::NoObject, message.name(), do_id, mail.sender, out);
+        }
+    }
+
+    #[inline]
+    fn object_message(
+        &mut self,
+        at: u32,
+        do_id: DoId,
+        message: &ObjectMessage<'_>,
+        mail: &Mail<'_>,
+        out: &mut Outbox,
+    ) {
+        if addressee(message).is_some_and(|addressee| addressee != do_id) {
+            return self.about_another(at, do_id, message, mail, out);
+        }
+        match *message {
+            ObjectMessage::UpdateField { field, value, .. } => {
+                self.update_field(at, field, value, mail, out);
+            }
+            ObjectMessage::UpdateFieldMultiple { count, fields, .. } => {
+                self.update_multiple(at, count, fields, mail, out);
+            }
+            ObjectMessage::DeleteFieldRam { field, .. } => {
+                self.delete_fields(at, &[field], mail, out);
+            }
+            ObjectMessage::DeleteFieldsRam { fields, .. } => {
+                let fields: SmallVec<[_; 16]> = fields.iter().collect();
+                self.delete_fields(at, &fields, mail, out);
+            }
+            ObjectMessage::DeleteRam { .. } => self.delete(at, Death::asked_by(mail.sender), out),
+            ObjectMessage::SetZone { location } => self.set_zone(at, location, mail.sender, out),
+            ObjectMessage::Locate { context } => self.locate(at, context, mail.sender, out),
+            ObjectMessage::LocationAck { location } => self.acknowledged(at, location),
+            ObjectMessage::QueryAll { context, .. } => {
+                self.query_all(at, context, mail.sender, out);
+            }
+            ObjectMessage::QueryField { context, field, .. } => {
+                self.query_field(at, context, field, mail.sender, out);
+            }
+            ObjectMessage::QueryFields { context, fields, .. } => {
+                self.query_fields(at, context, fields, mail.sender, out);
+            }
+            ObjectMessage::QueryZones { .. }
+            | ObjectMessage::QueryChildren { .. }
+            | ObjectMessage::CountZone { .. }
+            | ObjectMessage::CountZones { .. }
+            | ObjectMessage::CountChildren { .. }
+            | ObjectMessage::QueryActiveZones { .. } => {
+                self.query_children(do_id, message, mail.sender, out);
+            }
+            ObjectMessage::DeleteZones { .. } | ObjectMessage::DeleteChildren { .. } => {
+                self.delete_children(do_id, message, mail.sender, out);
+            }
+            ObjectMessage::SetAi { ai, .. } => self.set_ai(at, ai, mail.sender, out),
+            ObjectMessage::QueryManagingAi { context } => {
+                self.query_ai(at, context, mail.sender, out);
+            }
+            ObjectMessage::SetOwner { owner } => self.set_owner(at, owner, mail.sender, out),
+            // Of the stored copy a State Server knows nothing.
+            ObjectMessage::DeleteDisk { .. } => (),
+            // An object is not its own child.
+            ObjectMessage::ChangeZone { .. }
+            | ObjectMessage::LocateResp { .. }
+            | ObjectMessage::EnterZone(_)
+            | ObjectMessage::NotifyManagingAi { .. }
+            | ObjectMessage::ManagingAiResp { .. } => (),
+        }
+    }
+
+    /// What an object is told of its parent or of a child.
+    fn about_another(
+        &mut self,
+        at: u32,
+        do_id: DoId,
+        message: &ObjectMessage<'_>,
+        mail: &Mail<'_>,
+        out: &mut Outbox,
+    ) {
+        match *message {
+            ObjectMessage::NotifyManagingAi { parent, ai, .. }
+            | ObjectMessage::ManagingAiResp { parent, ai, .. } => {
+                self.adopt_ai(at, parent, ai, mail.sender, 0, out);
+            }
+            ObjectMessage::ChangeZone { do_id: child, new, .. } if !mail.own => {
+                self.child_moved(do_id, child, new, out);
+            }
+            ObjectMessage::LocateResp { do_id: child, location, .. } if !mail.own => {
+                self.child_located(do_id, child, location, out);
+            }
+            ObjectMessage::EnterZone(entry) if !mail.own => {
+                self.child_entered(do_id, entry.do_id, mail, out);
+            }
+            // Its parent, which lives elsewhere, asks on behalf of somebody.
+            ObjectMessage::QueryZones { context, parent, zones } => {
+                let location = self.objects.location(at);
+                if location.parent == parent && zones.iter().any(|zone| zone == location.zone) {
+                    self.enter_for_relay(at, mail.sender, context, out);
+                }
+            }
+            _ => (),
+        }
+    }
+}
+
+/// The object that a message says it is for, or about, if it says so.
+#[inline]
+fn addressee(message: &ObjectMessage<'_>) -> Option<DoId> {
+    match *message {
+        ObjectMessage::UpdateField { do_id, .. }
+        | ObjectMessage::UpdateFieldMultiple { do_id, .. }
+        | ObjectMessage::DeleteFieldRam { do_id, .. }
+        | ObjectMessage::DeleteFieldsRam { do_id, .. }
+        | ObjectMessage::DeleteRam { do_id }
+        | ObjectMessage::ChangeZone { do_id, .. }
+        | ObjectMessage::LocateResp { do_id, .. }
+        | ObjectMessage::QueryField { do_id, .. }
+        | ObjectMessage::QueryFields { do_id, .. }
+        | ObjectMessage::DeleteDisk { do_id } => Some(do_id),
+        ObjectMessage::QueryAll { do_id, .. } | ObjectMessage::SetAi { do_id, .. } => do_id,
+        ObjectMessage::EnterZone(entry) => Some(entry.do_id),
+        ObjectMessage::QueryZones { parent, .. }
+        | ObjectMessage::QueryChildren { parent, .. }
+        | ObjectMessage::CountZone { parent, .. }
+        | ObjectMessage::CountZones { parent, .. }
+        | ObjectMessage::CountChildren { parent, .. }
+        | ObjectMessage::DeleteZones { parent, .. }
+        | ObjectMessage::DeleteChildren { parent }
+        | ObjectMessage::NotifyManagingAi { parent, .. }
+        | ObjectMessage::ManagingAiResp { parent, .. } => Some(parent),
+        ObjectMessage::SetZone { .. }
+        | ObjectMessage::Locate { .. }
+        | ObjectMessage::LocationAck { .. }
+        | ObjectMessage::QueryActiveZones { .. }
+        | ObjectMessage::QueryManagingAi { .. }
+        | ObjectMessage::SetOwner { .. } => None,
+    }
+}
+
+/// Whether a message asks an object for something, as opposed to telling it of another one.
+fn is_request(message: &ObjectMessage<'_>) -> bool {
+    !matches!(
+        message,
+        ObjectMessage::ChangeZone { .. }
+            | ObjectMessage::LocateResp { .. }
+            | ObjectMessage::LocationAck { .. }
+            | ObjectMessage::EnterZone(_)
+            | ObjectMessage::NotifyManagingAi { .. }
+            | ObjectMessage::ManagingAiResp { .. }
+            | ObjectMessage::DeleteDisk { .. }
+    )
+}
+
+/// Counts and logs a request that is not carried out.
+fn refuse(refusal: Refusal, what: &'static str, do_id: DoId, sender: Channel, out: &mut Outbox) {
+    refusal.note(&mut out.counts, &Request { what, do_id, sender });
+}
+
+/// Where an instance tells what it has to tell.
+impl StateServer {
+    fn tell(&self, shard: ShardId, told: &Told<'_>, out: &mut Outbox) {
+        out.tell(shard, self.me, &told.write());
+    }
+
+    /// Tells all instances, this one included.
+    fn tell_all(&self, told: &Told<'_>, out: &mut Outbox) {
+        let message = told.write();
+        (0..out.shards()).for_each(|shard| out.tell(ShardId(shard as u16), self.me, &message));
+    }
+
+    fn hear(&mut self, from: ShardId, told: Told<'_>, out: &mut Outbox) {
+        match told {
+            Told::Begin { query, wanted, below } => {
+                self.begin_part(from, query, wanted, below, out);
+            }
+            Told::Counted { query, count } => self.part_counted(query, count, out),
+            Told::Occupied { query, zones } => self.part_occupied(query, zones, out),
+            Told::Go { query } => self.go(from, query, out),
+            Told::Done { query } => self.part_done(query, out),
+            Told::NewAi { parent, ai, sender, generation } => {
+                self.parent_has_new_ai(parent, ai, sender, generation, out);
+            }
+            Told::Delete { sender, below } => {
+                self.condemn_below(below, Death::with_parent(sender), out);
+            }
+            Told::Trace { origin, at, generation } => self.trace_on(origin, at, generation, out),
+            Told::Traced { origin, ring } => self.traced(origin, ring, out),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What grows no further, for each shard (I7). The answer when one is reached: what asked for more
+//! is refused, counted and logged.
+
+/// Limits of one instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Objects.
+    pub objects_max: usize,
+    /// Bytes of the fields of all objects.
+    pub field_bytes_max: usize,
+    /// Queries of zones and children under way.
+    pub queries_max: usize,
+    /// Children in other State Servers that parents here know of.
+    pub foreign_children_max: usize,
+    /// Objects that wait for whether they may move below another parent.
+    pub moves_max: usize,
+    /// Bytes of what is sent to one of those meanwhile.
+    pub waiting_bytes_max: usize,
+    /// Objects that one input concerns at once; the others follow, a few times as many a turn.
+    pub objects_at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            objects_max: 16 << 20,
+            field_bytes_max: 16 << 30,
+            queries_max: 16_384,
+            foreign_children_max: 1 << 18,
+            moves_max: 16_384,
+            waiting_bytes_max: 1 << 20,
+            objects_at_once: 1024,
+        }
+    }
+}
