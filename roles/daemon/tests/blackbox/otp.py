@@ -34,7 +34,8 @@ class Heard:
         return tuple(sorted(self.to)), self.sender, self.message
 
     def __str__(self):
-        return f"{show(self.to, self.sender, self.name, self.args)}\n        hex {self.message.hex()}"
+        bytes_ = self.message[:400].hex() + (".." if len(self.message) > 400 else "")
+        return f"{show(self.to, self.sender, self.name, self.args)}\n        hex {bytes_}"
 
 
 class Dg:

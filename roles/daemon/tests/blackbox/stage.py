@@ -12,11 +12,11 @@ sent before. A shard that passes something on to another one needs one more roun
 import itertools
 
 from dialect import location
-from otp import ANY, Connection, Dg, Mismatch
-from world import CLASSES, NUMBERS, Thing, u16
+from otp import ANY, Connection, Dg, frame
+from world import NUMBERS, Thing, u16
 
 CONTROL = 4002  # the State Server's control channel in the configuration
-BYSTANDERS = 24
+BYSTANDERS = 12
 
 
 def only(name):
@@ -162,8 +162,8 @@ class Stage:
         by = by or self.me
         for _ in range(rounds):
             context, left = self.context(), {b.do_id for b in self.park.bystanders}
-            for bystander in self.park.bystanders:
-                by.send(bystander.do_id, "Locate", context=context)
+            question = self.d.encode("Locate", context=context)
+            by.write(b"".join(frame(by.datagram(do_id, question)) for do_id in left))
 
             def done(heard):
                 if heard.name == "LocateResp" and heard.args["context"] == context:

@@ -1,7 +1,7 @@
 """Objects come into being (seed section 3.1)."""
 
 from dialect import location
-from stage import only
+from stage import CONTROL, only
 from world import NUMBERS, STRUCT_CLASS, UNKNOWN_CLASS, UNKNOWN_FIELD, i16, text, u8, u16, u32
 
 
@@ -124,15 +124,16 @@ def test_the_highest_id(t):
 
 
 def test_several_recipients_are_one_create(t):
-    """The control channel and a location: the State Server and whoever listens there."""
-    thing, hearer = t.thing(parent=t.do(), zone=t.zone()), t.channel()
+    """The control channel and others of the sort that objects have: that concerns no other shard."""
+    thing, hearers = t.thing(parent=t.do(), zone=t.zone()), [t.channel() for _ in range(8)]
     t.me.subscribe(t.loc(thing))
     other = t.connect()
-    other.subscribe(hearer)
+    other.subscribe(*hearers)
     t.settle(other)
-    t.generate(thing, "GenerateWithRequired", thing.required(), control=[4002, hearer])
+    t.generate(thing, "GenerateWithRequired", thing.required(), control=[CONTROL] + hearers)
     t.expect(t.enter_zone(thing))
-    assert other.hear().to == (4002, hearer)
+    t.expect_nothing()
+    assert list(other.hear().to) == [CONTROL] + hearers
 
 
 def test_without_other_there_is_none(t):
@@ -249,7 +250,7 @@ def test_an_unknown_class_is_refused(t):
     thing = t.thing("Station", t.do(), t.zone())
     for number in (UNKNOWN_CLASS, 0xFFFF):
         listens_everywhere(t, thing)
-        t.send(4002, "GenerateWithRequired", parent=thing.parent, zone=thing.zone, dclass=number,
+        t.send(CONTROL, "GenerateWithRequired", parent=thing.parent, zone=thing.zone, dclass=number,
                do_id=thing.do_id, fields=thing.required())
         t.expect_gone(thing)
 
@@ -257,13 +258,13 @@ def test_an_unknown_class_is_refused(t):
 def test_a_struct_is_no_class(t):
     thing = t.thing("Station", t.do(), t.zone())
     listens_everywhere(t, thing)
-    t.send(4002, "GenerateWithRequired", parent=thing.parent, zone=thing.zone, dclass=STRUCT_CLASS,
+    t.send(CONTROL, "GenerateWithRequired", parent=thing.parent, zone=thing.zone, dclass=STRUCT_CLASS,
            do_id=thing.do_id, fields=b"")
     t.expect_gone(thing)
 
 
 def test_a_reserved_id_is_refused(t):
-    for do_id in [0, 4002] + t.d.reserved_ids:
+    for do_id in [0, CONTROL] + t.d.reserved_ids:
         thing = t.thing("Station", t.do(), t.zone(), do_id=do_id)
         listens_everywhere(t, thing)
         t.create(thing)

@@ -2,6 +2,7 @@
 
 import time
 
+from otp import Mismatch
 from stage import only
 from world import text, u8
 
@@ -61,6 +62,17 @@ def asked(t, parent, children, zones):
     return t.dg(to, parent.do_id, "QueryZones", parent=parent.do_id, zones=zones)
 
 
+def expect_asked(t, parent, children, zones):
+    """Each is asked once, in however many datagrams."""
+    missing = {child.do_id for child in children}
+    while missing:
+        heard = t.me.hear()
+        question = heard and (heard.name, heard.sender) == ("QueryZones", parent.do_id)
+        if not question or heard.args["zones"] != zones or not missing.issuperset(heard.to):
+            raise Mismatch(f"{missing} should be asked; came {heard}")
+        missing.difference_update(heard.to)
+
+
 def done(t, parent, zones):
     return t.dg(t.me.channel, parent.do_id, "QueryZoneDone", parent=parent.do_id, zones=zones)
 
@@ -77,12 +89,33 @@ def test_a_child_elsewhere_is_asked_and_its_answer_passed_on(t):
 
 
 @only("openotp")
-def test_all_children_answer_before_the_echo(t):
+def test_children_elsewhere_are_asked_in_one_datagram(t):
+    parent = t.new("Station")
+    children = [played(t, parent, zone) for zone in (5, 5, 4, 5)]
+    asks(t, parent, [4, 5])
+    t.expect(asked(t, parent, children, [4, 5]))
+    for child in children:
+        child.answers(parent)
+    t.expect(*[t.enter_zone(child.thing, t.me.channel) for child in children], done(t, parent, [4, 5]))
+
+
+@only("openotp")
+def test_children_here_and_elsewhere_answer_before_the_echo(t):
     parent = t.new("Station")
     own = t.new_ones(9, "Rolling", parent.do_id, 5)
+    child = played(t, parent, 5)
+    asks(t, parent, [5])
+    t.expect_set([asked(t, parent, [child], [5])] + [t.enter_zone(thing, t.me.channel) for thing in own])
+    child.answers(parent)
+    t.expect(t.enter_zone(child.thing, t.me.channel), done(t, parent, [5]))
+
+
+@only("openotp")
+def test_all_children_answer_before_the_echo(t):
+    parent = t.new("Station")
     children = [played(t, parent, 5) for _ in range(3)]
     asks(t, parent, [4, 5])
-    t.expect_set([asked(t, parent, children, [4, 5])] + [t.enter_zone(thing, t.me.channel) for thing in own])
+    expect_asked(t, parent, children, [4, 5])
     for child in children:
         t.expect_nothing()
         child.answers(parent)
@@ -109,7 +142,7 @@ def test_a_child_that_does_not_answer_holds_it_up_for_a_second_at_most(t):
     silent, good = played(t, parent, 5), played(t, parent, 5)
     began = time.monotonic()
     asks(t, parent, [5])
-    t.expect(asked(t, parent, [silent, good], [5]))
+    expect_asked(t, parent, [silent, good], [5])
     good.answers(parent)
     t.expect(t.enter_zone(good.thing, t.me.channel), done(t, parent, [5]))
     took = time.monotonic() - began
