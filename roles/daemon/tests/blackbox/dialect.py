@@ -1,7 +1,7 @@
 """The two dialects: numbers and layouts of what these scripts say and hear.
 
-Written from the protocol's pages, not from the daemon's tables, so that a slip in one of the two
-shows. A row: the name, what `openotp` has, what `astron` has; `-` for nothing. Layouts are
+A second copy, by hand, of what the daemon's tables say (core/wire): a number changed in only one of
+the two shows. A row: the name, what `openotp` has, what `astron` has; `-` for nothing. Layouts are
 `name:kind` in order of the wire, all integers little endian:
 
     bool u8 u16 u32 u64   integers
