@@ -1,22 +1,33 @@
 //! Work on many objects at once, done in slices so that no turn takes long.
 //!
 //! It is seen as if it were done at the moment it began: whatever touches an object first settles
-//! what the jobs that began before owe it. A **walk** shows objects to somebody or tells them
-//! something; a **doom** deletes them. Jobs are numbered in the order in which they begin, and an
+//! what the jobs that began before owe it, as far as that makes a difference. A **walk** shows objects
+//! to somebody or tells them something; a **doom** deletes them. Jobs are numbered in the order in which they begin, and an
 //! object that is condemned by one does not exist for those after it.
 
 use crate::StateServer;
 use crate::deletion::Death;
 use crate::objects::{Condemned, Objects};
 use crate::queries::DEADLINE_FROM;
-use crate::walk::Walk;
+use crate::walk::{Act, Walk};
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use runtime::{Outbox, ShardId};
+use wire::ids::Channel;
 
 /// The wake-up at which jobs go on.
 const GO_ON: u64 = 0;
 /// How many times as many objects as one input a wake-up may concern.
 const INPUTS_PER_WAKE: usize = 4;
+
+/// How an object is touched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Touch {
+    /// It hears something.
+    Hears,
+    /// It leaves its place.
+    Leaves,
+}
 
 /// Objects that are to be deleted.
 struct Doom {
@@ -98,22 +109,42 @@ impl StateServer {
     }
 
     fn settle(&mut self, at: u32, out: &mut Outbox) -> bool {
-        match self.objects.condemned(at) {
-            Some(job) => {
+        if self.execute(at, out) {
+            return false;
+        }
+        self.settle_walks(at, u64::MAX, Touch::Hears, out);
+        true
+    }
+
+    /// Deletes an object if it is condemned, and still is when what came before has been settled: it
+    /// may have another AI then. Whether it is gone.
+    fn execute(&mut self, at: u32, out: &mut Outbox) -> bool {
+        while let Some(job) = self.objects.condemned(at) {
+            self.settle_walks(at, job, Touch::Leaves, out);
+            if self.objects.condemned(at) == Some(job) {
                 self.delete(at, self.jobs.death(job), out);
-                false
+                return true;
             }
-            None => {
-                self.settle_walks(at, u64::MAX, out);
-                true
-            }
+        }
+        false
+    }
+
+    /// Children that are to hear that their AI is `ai` hear it now, however many they are.
+    pub(crate) fn finish_adoptions(&mut self, ai: Channel, out: &mut Outbox) {
+        let adopts = |walk: &Walk| matches!(walk.act, Act::Adopt { ai: new, .. } if new == ai);
+        let walks = self.jobs.walks.iter();
+        let jobs: Vec<u64> = walks.filter(|(_, walk)| adopts(walk)).map(|(&job, _)| job).collect();
+        for job in jobs {
+            self.run(job, usize::MAX, out);
         }
     }
 
     /// Does for an object what the walks that began before job `before` would do for it later.
-    pub(crate) fn settle_walks(&mut self, at: u32, before: u64, out: &mut Outbox) {
+    /// An object that only hears something can be shown later too, as it is then.
+    pub(crate) fn settle_walks(&mut self, at: u32, before: u64, touch: Touch, out: &mut Outbox) {
         let Self { jobs, objects, .. } = self;
         let owed = jobs.walks.range_mut(..before);
+        let owed = owed.filter(|(_, walk)| touch == Touch::Leaves || walk.act.changes_objects());
         let acts: smallvec::SmallVec<[_; 4]> =
             owed.filter_map(|(_, walk)| walk.settle(at, objects)).collect();
         acts.into_iter().for_each(|act| self.act(&act, at, out));
@@ -210,8 +241,7 @@ impl StateServer {
                 return (left, true);
             };
             left -= 1;
-            let first = self.objects.condemned(at).unwrap_or(job);
-            self.delete(at, self.jobs.death(first), out);
+            self.execute(at, out);
         }
         (0, false)
     }
