@@ -16,7 +16,7 @@ const ROUNDS_MAX: u32 = 4;
 
 impl Run {
     pub(super) fn chaos(&mut self) -> Result<(), Violation> {
-        let mut views = Views::new(self.plan.dialect, self.model.schema.clone());
+        let mut views = Views::new(self.plan.dialect, self.server().schema.clone());
         let mut found = BTreeMap::new();
         let batches = self.chance.between(2, 5) as u32;
         for batch in 0..batches {
@@ -52,7 +52,7 @@ impl Run {
                 continue;
             }
             // Of what there may be now, the model knows at least a part.
-            self.model.hear(&dg);
+            self.cluster.hear(&dg);
             self.stage.send_later(asker, dg.clone());
             asked.push((asker, dg));
         }
@@ -79,7 +79,7 @@ impl Run {
         self.stage.settle()?;
         let heard = self.stage.take_heard();
         views.hear(&self.stage.ears, &heard)?;
-        let found = Found::all(&self.model, &heard[asker])?;
+        let found = Found::all(self.server(), &heard[asker])?;
         let counted = self.stage.total(|counts| counts.objects);
         if counted != found.len() as u64 {
             let what = format!("{counted} objects are counted, {} answer", found.len());

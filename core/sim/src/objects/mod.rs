@@ -5,6 +5,7 @@
 //! world and those in it; [`hearing`] compares. A run is of one of three kinds ([`plan::Mode`]).
 
 mod chaos;
+pub mod cluster;
 pub mod datagram;
 pub mod hearing;
 pub mod model;

@@ -18,7 +18,7 @@ use wire::state_server::{Entry, Location, ObjectMessage, StateServerMessage};
 
 /// While another shard looks whether a move would close a ring, the object is still where it was:
 /// its old and new parent are left alone then. (Seeds 20800 with 3 shards, 20097 with 8.)
-const MOVES_ARE_HELD: bool = true;
+const MOVES_ARE_HELD: bool = false;
 /// Draws of a request that does not disturb anybody, at most.
 const DRAWS_MAX: u32 = 30;
 
@@ -83,7 +83,7 @@ impl Run {
     }
 
     fn create_place(&mut self, id: u32, parent: u32) -> Result<(), Violation> {
-        let schema = self.model.schema.clone();
+        let schema = self.server().schema.clone();
         let class = schema.class_by_name("SimPlace").expect("there is such a class");
         let defaults = class.required.iter().map(|&id| schema.field(id).default.to_vec());
         let fields: Vec<u8> = defaults.flatten().collect();
@@ -91,7 +91,7 @@ impl Run {
         let dclass = wire::ids::ClassId(class.id.0);
         let entry = Entry { do_id: DoId(id), location, dclass, has_other: false, fields: &fields };
         let create = StateServerMessage::Generate(entry);
-        let control = self.plan.pools.control;
+        let control = self.plan.pools.control(id);
         self.ask(0, Dg::control(self.plan.dialect, control, 1 << 50, &create))
     }
 
@@ -132,7 +132,7 @@ impl Run {
     /// Objects for which a request has consequences that do not come at once: others than the one
     /// that it is sent to; and that one, if it has to ask its parent or its children.
     fn concerned(&self, dg: &Dg) -> BTreeSet<u32> {
-        let mut then = self.model.clone();
+        let mut then = self.server().clone();
         let outcome = then.hear(dg);
         let mut concerned = BTreeSet::new();
         for said in outcome.said {
@@ -141,13 +141,13 @@ impl Run {
             } else if said.rank.is_some() {
                 // Its children have been counted, or will be.
                 concerned.insert(said.by);
-                concerned.extend(self.model.children(said.by));
+                concerned.extend(self.server().children(said.by));
             }
             let asks = ObjectMessage::QueryManagingAi { context: 0 };
             if Some(said.dg.msgtype) == asks.msgtype(self.plan.dialect)
                 && let Some(object) = then.objects.get(&said.by)
             {
-                let before = self.model.objects.get(&said.by).map_or(0, |object| object.ai);
+                let before = self.server().objects.get(&said.by).map_or(0, |object| object.ai);
                 concerned.extend((object.ai != before).then_some(said.by));
                 concerned.insert(object.parent);
             }
@@ -156,8 +156,8 @@ impl Run {
             let to_it = dg.to.contains(&u64::from(id));
             (!to_it && then.objects.get(&id) != Some(object)).then_some(id)
         };
-        concerned.extend(self.model.objects.iter().filter_map(is_other));
-        for (id, object) in self.model.objects.iter().filter(|_| MOVES_ARE_HELD) {
+        concerned.extend(self.server().objects.iter().filter_map(is_other));
+        for (id, object) in self.server().objects.iter().filter(|_| MOVES_ARE_HELD) {
             let moved = then.objects.get(id).filter(|then| then.parent != object.parent);
             concerned.extend(moved.into_iter().flat_map(|then| [object.parent, then.parent]));
         }
@@ -211,7 +211,7 @@ impl Run {
                 let (id, parent) = (entry.do_id.0, entry.location.parent.0);
                 return self.is_taken(turf, nth, id) || (is_own(parent) && parent >= id);
             }
-            Err(_) => return !dg.to.contains(&self.plan.pools.control),
+            Err(_) => return !dg.to.contains(&self.plan.pools.controls[0]),
         }
         match ObjectMessage::decode(dialect, dg.msgtype, &dg.payload) {
             Ok(ObjectMessage::SetZone { location }) => {

@@ -27,8 +27,10 @@ pub struct Plan {
     pub mode: Mode,
     /// The dialect.
     pub dialect: Dialect,
-    /// The shards of the daemon.
+    /// The shards of each daemon.
     pub shards: usize,
+    /// How many daemons there are, each below the one before, with a State Server each.
+    pub daemons: usize,
     /// What they talk through.
     pub carrier: CarrierKind,
     /// The pace.
@@ -61,15 +63,17 @@ impl Plan {
             2 | 3 => Mode::Parallel,
             _ => Mode::Chaos,
         };
+        let daemons = if mode == Mode::Sequential && chance.one_in(3) { 2 } else { 1 };
         let chosen = chance.pick(&[1, 2, 2, 3, 3, 8]).unwrap_or(1);
         Plan {
             mode,
             dialect,
             shards: shards.unwrap_or(chosen),
+            daemons,
             carrier: plan::carrier(sabotage),
             tempo: plan::tempo(chance, Trouble::Calm),
             limits: plan::limits(Trouble::Calm),
-            pools: Pools::new(dialect, chance.between(4, 16) as usize, chance),
+            pools: Pools::new(dialect, daemons, chance.between(4, 16) as usize, chance),
             requests: chance.between(30, 90) as u32,
             action_ns_max: chance.pick(&[0, 5_000, 50_000, 1_000_000]).unwrap_or(0),
             omniscient: chance.one_in(3),

@@ -7,8 +7,8 @@ use wire::dialect::Dialect;
 /// What requests are drawn from.
 #[derive(Clone, Debug)]
 pub struct Pools {
-    /// The channel of the State Server.
-    pub control: u64,
+    /// The channels of the State Servers, of which objects have one each in turn.
+    pub controls: Vec<u64>,
     /// Objects that live here, now or later.
     pub ids: Vec<u32>,
     /// Ids that no object may have.
@@ -27,7 +27,7 @@ pub struct Pools {
 
 impl Pools {
     /// Those of a run: `ids` objects, close together and at the ends of what an id can be.
-    pub fn new(dialect: Dialect, ids: usize, chance: &mut Chance) -> Pools {
+    pub fn new(dialect: Dialect, servers: usize, ids: usize, chance: &mut Chance) -> Pools {
         let (control, reserved) = match dialect {
             Dialect::OpenOtp => (4002, vec![0, 4030, 4002]),
             Dialect::Astron => (402_000, vec![0, 1, 999, 402_000]),
@@ -42,7 +42,7 @@ impl Pools {
         all.dedup();
         let ais = vec![50_000 << 32 | 1, 50_000 << 32 | 2, 1_000_000_001];
         Pools {
-            control,
+            controls: (0..servers as u64).map(|nth| control + nth).collect(),
             ids: all,
             reserved,
             foreign_parents: vec![900_001, 900_002],
@@ -51,6 +51,12 @@ impl Pools {
             owners: vec![60_000 << 32 | 1, 1_000_000_007, ais[0]],
             ais,
         }
+    }
+
+    /// The channel of the State Server that is to have an object.
+    pub fn control(&self, id: u32) -> u64 {
+        let nth = self.ids.iter().position(|&other| other == id).unwrap_or(0);
+        self.controls[nth % self.controls.len()]
     }
 
     /// Every parent that something may be below.

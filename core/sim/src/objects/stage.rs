@@ -8,6 +8,7 @@ use crate::objects::plan::Plan;
 use crate::objects::pools::reaches;
 use crate::objects::{REFUSED, schema};
 use crate::plan::Sabotage;
+use crate::scenario::address;
 use crate::trace::Trace;
 use crate::world::{Happening, OutsideId, World};
 use runtime::Counts;
@@ -51,6 +52,8 @@ pub struct Stage {
     pub ears: Vec<Ear>,
     /// Frames heard.
     pub heard: u64,
+    /// Channels that daemons subscribe by themselves.
+    wanted: u64,
     plan: Plan,
     chance: Chance,
     by_outside: BTreeMap<OutsideId, usize>,
@@ -66,24 +69,25 @@ impl Stage {
     /// A daemon that nobody has connected to.
     pub fn new(plan: &Plan, mut chance: Chance, trace: Trace) -> Stage {
         let mut world = World::new(chance.fork(), plan.tempo, trace);
-        let server = park::StateServer {
-            control: Channel(plan.pools.control),
-            limits: state_server::Limits::default(),
-        };
-        let config = DaemonConfig {
-            address: "10.0.0.1:7199".into(),
-            connect: None,
-            shards: plan.shards,
-            dialect: plan.dialect,
-            limits: plan.limits,
-            state_servers: vec![server],
-            classes: park::Classes { schema: Some(schema::load()), ..Default::default() },
-        };
-        world.add_daemon(config, plan.carrier);
+        for (nth, &control) in plan.pools.controls.iter().enumerate() {
+            let limits = state_server::Limits::default();
+            let server = park::StateServer { control: Channel(control), limits };
+            let config = DaemonConfig {
+                address: address(nth),
+                connect: (nth > 0).then(|| address(nth - 1)),
+                shards: plan.shards,
+                dialect: plan.dialect,
+                limits: plan.limits,
+                state_servers: vec![server],
+                classes: park::Classes { schema: Some(schema::load()), ..Default::default() },
+            };
+            world.add_daemon(config, plan.carrier);
+        }
         Stage {
             world,
             ears: Vec::new(),
             heard: 0,
+            wanted: 0,
             plan: plan.clone(),
             chance,
             by_outside: BTreeMap::new(),
@@ -92,11 +96,23 @@ impl Stage {
         }
     }
 
-    /// Somebody connects and subscribes.
+    /// Somebody connects anywhere and subscribes.
     pub fn open(&mut self, name: &str, channel: u64, wants: &[(u64, u64)]) -> usize {
+        let daemon = self.chance.index(self.plan.daemons);
+        self.open_at(daemon, name, channel, wants)
+    }
+
+    /// Somebody connects to a daemon and subscribes.
+    pub fn open_at(
+        &mut self,
+        daemon: usize,
+        name: &str,
+        channel: u64,
+        wants: &[(u64, u64)],
+    ) -> usize {
         let shard = self.chance.index(self.plan.shards);
         let peer = ([127, 0, 0, 1], 1 + self.ears.len() as u16).into();
-        let outside = self.world.open(0, shard, peer).expect("the daemon lives");
+        let outside = self.world.open(daemon, shard, peer).expect("the daemon lives");
         let ear = self.ears.len();
         self.by_outside.insert(outside, ear);
         let now = self.world.now();
@@ -276,9 +292,16 @@ impl Stage {
         self.ears.iter_mut().map(|ear| std::mem::take(&mut ear.heard)).collect()
     }
 
+    /// What daemons want by themselves is what they want now.
+    pub fn note_wanted(&mut self) {
+        self.world.nudge_all();
+        while self.world.next(u64::MAX).is_some() {}
+        self.wanted = self.total(|counts| counts.subscriptions);
+    }
+
     /// A count, over all shards.
     pub fn total(&self, count: impl Fn(&Counts) -> u64) -> u64 {
-        self.world.daemons[0].total(count)
+        self.world.daemons.iter().map(|daemon| daemon.total(&count)).sum()
     }
 
     /// Requests that were refused.
@@ -292,11 +315,14 @@ impl Stage {
             self.world.finish(self.ears[ear].outside);
         }
         self.settle_for_good()?;
+        // Where a range was left, what the daemon below itself wants within it stays a piece.
+        let pieces =
+            if self.plan.daemons > 1 { 0 } else { self.total(|counts| counts.range_pieces) };
         let left = [
             ("objects", self.total(|counts| counts.objects)),
             ("bytes of objects", self.total(|counts| counts.object_bytes)),
-            ("subscriptions", self.total(|counts| counts.subscriptions)),
-            ("range pieces", self.total(|counts| counts.range_pieces)),
+            ("subscriptions", self.total(|counts| counts.subscriptions) - self.wanted),
+            ("range pieces", pieces),
             ("backlog bytes", self.total(|counts| counts.backlog_bytes)),
         ];
         match left.iter().find(|(_, count)| *count > 0) {

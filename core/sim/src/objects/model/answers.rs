@@ -79,7 +79,7 @@ impl Model {
         if parent.0 == id {
             self.query_zones(id, dg, context, zones)
         } else if parent.0 == self.object(id).parent {
-            self.enter_for_parent(id, dg, context, zones)
+            self.enter_for_parent(id, dg, context, Some(zones))
         } else {
             Done::Ignored
         }

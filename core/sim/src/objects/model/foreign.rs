@@ -1,10 +1,13 @@
 //! Parents and children that live on other State Servers.
 
-use super::{Done, Model};
+use super::delete::is_listed;
+use super::snapshot::{Sight, entry};
+use super::{Done, ForeignAnswer, Model, Object};
 use crate::objects::datagram::Dg;
+use std::collections::BTreeMap;
 use wire::dialect::Dialect;
 use wire::ids::DoId;
-use wire::state_server::{Location, ObjectMessage, Zones};
+use wire::state_server::{Location, ObjectMessage, ObjectNotice, Zones};
 
 impl Model {
     /// CHANGE_ZONE or LOCATE_RESP of a child that lives elsewhere.
@@ -32,12 +35,16 @@ impl Model {
     pub(super) fn ask_foreign(&mut self, id: u32, asker: u64, zones: Zones<'_>) {
         let asked = self.foreign_in(id, zones);
         let ask = ObjectMessage::QueryZones { context: 0, parent: DoId(id), zones };
-        for &child in &asked {
-            self.message(id, &[child.into()], id.into(), &ask);
-        }
+        let to: Vec<u64> = asked.iter().map(|&child| child.into()).collect();
+        self.message(id, &to, id.into(), &ask);
         let before = self.outcome.said.len();
         for child in asked {
-            match self.foreign_answers.get(&child).cloned() {
+            let answer = self.foreign_answers.get(&child).cloned();
+            let is_for = |answer: &ForeignAnswer| {
+                let listed = |zone: u32| zones.iter().any(|listed| listed.0 == zone);
+                answer.to.is_none_or(|(parent, zone)| parent == id && listed(zone))
+            };
+            match answer.filter(is_for) {
                 Some(answer) => {
                     let msgtype = wire::ids::MsgType(answer.msgtype);
                     self.say(child, &[asker], child.into(), msgtype, answer.payload);
@@ -73,10 +80,10 @@ impl Model {
         id: u32,
         dg: &Dg,
         context: u32,
-        zones: Zones<'_>,
+        zones: Option<Zones<'_>>,
     ) -> Done {
         let object = self.object(id);
-        if !zones.iter().any(|listed| listed.0 == object.zone) {
+        if !is_listed(zones, object.zone) {
             return Done::Yes;
         }
         if self.dialect == Dialect::Astron && object.acked {
@@ -85,6 +92,25 @@ impl Model {
             self.enter_zone(id, &[dg.sender]);
         }
         Done::Yes
+    }
+
+    /// What each object would answer to a parent that lives elsewhere.
+    pub fn answers_of_children(&self) -> BTreeMap<u32, ForeignAnswer> {
+        let answer = |(&id, object): (&u32, &Object)| {
+            let packed = self.packed(object, Sight::Zone, false);
+            let notice = ObjectNotice::EnterZone(entry(id, object, &packed));
+            let msgtype = notice.msgtype(self.dialect).expect("both dialects have it").0;
+            let mut payload = Vec::new();
+            notice.write(self.dialect, &mut payload);
+            (id, ForeignAnswer { to: Some((object.parent, object.zone)), msgtype, payload })
+        };
+        self.objects.iter().map(answer).collect()
+    }
+
+    /// Children elsewhere would answer this now.
+    pub fn know_answers(&mut self, answers: BTreeMap<u32, ForeignAnswer>) {
+        self.foreign_answers.retain(|_, answer| answer.to.is_none());
+        self.foreign_answers.extend(answers);
     }
 
     /// What comes on the channel of the children of `parent`.
@@ -104,7 +130,13 @@ impl Model {
             && of.0 == parent
         {
             for child in children {
-                self.enter_for_parent(child, dg, context, zones);
+                self.enter_for_parent(child, dg, context, Some(zones));
+            }
+        } else if let ObjectMessage::QueryChildren { context, parent: of } = message
+            && of.0 == parent
+        {
+            for child in children {
+                self.enter_for_parent(child, dg, context, None);
             }
         } else if let ObjectMessage::NotifyManagingAi { parent: of, ai, .. } = message {
             for child in children {

@@ -118,6 +118,8 @@ pub struct Model {
 /// What a child elsewhere says to a zone query.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ForeignAnswer {
+    /// Only to a query of this parent and zone, if there is one.
+    pub to: Option<(u32, u32)>,
     /// The number of the message.
     pub msgtype: u16,
     /// Its payload.

@@ -2,7 +2,6 @@
 
 use super::{Done, Model, number};
 use crate::objects::datagram::Dg;
-use std::collections::BTreeSet;
 use wire::ids::DoId;
 use wire::state_server::{Fields, ObjectNotice};
 
@@ -78,12 +77,12 @@ impl Model {
         self.notice(id, to, orig, &updates);
     }
 
-    /// DELETE_FIELD(S)_RAM: each once and ascending, molecular ones as their methods.
+    /// DELETE_FIELD(S)_RAM: each once, molecular ones as their methods.
     pub(super) fn unset(&mut self, id: u32, dg: &Dg, fields: &[u16]) -> Done {
         let mut object = self.object(id).clone();
         let schema = self.schema.clone();
         let class = schema.class(self.class_of(&object).id);
-        let mut atoms = BTreeSet::new();
+        let mut atoms = Vec::new();
         for &field in fields {
             let Some(known) = self.field_of(class, field) else { return Done::Refused };
             let before = schema.atoms(known.id).filter(|atom| self.words.is_stored(atom));
@@ -97,7 +96,10 @@ impl Model {
             atoms.extend(stored);
         }
         let mut groups: Groups<u16> = Vec::new();
-        for field in atoms {
+        for (nth, &field) in atoms.iter().enumerate() {
+            if atoms[..nth].contains(&field) {
+                continue;
+            }
             let known = self.field_of(class, field).expect("it was found before");
             if self.words.is_required(known) {
                 object.fields.insert(field, known.default.to_vec());

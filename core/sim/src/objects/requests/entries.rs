@@ -29,8 +29,7 @@ impl Draw<'_> {
         }
         let dclass = self.class_number(class);
         let entry = Entry { do_id, location, dclass, has_other, fields: &fields };
-        let all = self.is_astron() && self.chance.one_in(4);
-        let to = if all { 12 } else { self.pools.control };
+        let to = self.control(do_id.0, 4);
         Dg::control(self.dialect(), to, self.sender, &StateServerMessage::Generate(entry))
     }
 

@@ -142,6 +142,11 @@ impl Draw<'_> {
         if let Some(below) = below.filter(|&below| self.model.is_above(id, below)) {
             location.parent = DoId(below);
         }
+        // No State Server knows what is above an object of another one.
+        let (parent, is_alone) = (location.parent.0, self.pools.controls.len() == 1);
+        if !is_alone && parent != 0 && self.model.is_above(id, parent) {
+            location.parent = DoId(0);
+        }
         self.to_object(id, &ObjectMessage::SetZone { location })
     }
 
@@ -175,8 +180,8 @@ impl Draw<'_> {
     fn delete_many(&mut self) -> Dg {
         if self.chance.one_in(3) || !self.is_astron() {
             let ai = if self.mistake(10) { Channel(0) } else { Channel(self.some_ai()) };
-            let all = self.is_astron() && self.chance.one_in(2);
-            let to = if all { 12 } else { self.pools.control };
+            let id = self.target();
+            let to = self.control(id, 2);
             let reset = StateServerMessage::ShardReset { ai };
             return Dg::control(self.dialect(), to, self.sender, &reset);
         }
@@ -188,6 +193,13 @@ impl Draw<'_> {
             true => self.to_object(id, &ObjectMessage::DeleteChildren { parent }),
             false => self.to_object(id, &ObjectMessage::DeleteZones { parent, zones }),
         }
+    }
+
+    /// The channel of the State Server that has `id`, or of all, once in `all_one_in`.
+    fn control(&mut self, id: u32, all_one_in: u64) -> u64 {
+        let is_only = self.is_astron() && self.pools.controls.len() == 1;
+        let all = is_only && self.chance.one_in(all_one_in);
+        if all { 12 } else { self.pools.control(id) }
     }
 
     fn some_ai(&mut self) -> u64 {
@@ -217,7 +229,7 @@ impl Draw<'_> {
     fn garbage(&mut self) -> Dg {
         let id = self.target();
         let is_control = self.chance.one_in(4);
-        let to = vec![if is_control { self.pools.control } else { id.into() }];
+        let to = vec![if is_control { self.pools.control(id) } else { id.into() }];
         let payload = (0..self.chance.index(20)).map(|byte| byte as u8).collect();
         let msgtype = MsgType(self.chance.between(3_000, 3_100) as u16);
         Dg { to, sender: self.sender, msgtype, payload }
