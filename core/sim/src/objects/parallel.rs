@@ -16,9 +16,6 @@ use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId};
 use wire::state_server::{Entry, Location, ObjectMessage, StateServerMessage};
 
-/// While another shard looks whether a move would close a ring, the object is still where it was:
-/// its old and new parent are left alone then. (Seeds 20800 with 3 shards, 20097 with 8.)
-const MOVES_ARE_HELD: bool = false;
 /// Draws of a request that does not disturb anybody, at most.
 const DRAWS_MAX: u32 = 30;
 
@@ -30,8 +27,6 @@ struct Turf {
     own: Vec<Vec<u32>>,
     /// Objects that somebody else's request has consequences for.
     busy: BTreeSet<u32>,
-    /// Objects that were told to move.
-    moving: BTreeSet<u32>,
 }
 
 impl Run {
@@ -40,7 +35,6 @@ impl Run {
         let batches = self.chance.between(2, 5) as u32;
         for _ in 0..batches {
             turf.busy.clear();
-            turf.moving.clear();
             let (mut low, mut high) = (0, 0);
             let before = self.stage.refused();
             for _ in 0..self.plan.requests / batches {
@@ -79,7 +73,7 @@ impl Run {
         let mut own = vec![Vec::new(); askers];
         ids.into_iter().enumerate().for_each(|(nth, id)| own[nth % askers].push(id));
         own.retain(|ids| !ids.is_empty());
-        Ok(Turf { shared, own, busy: BTreeSet::new(), moving: BTreeSet::new() })
+        Ok(Turf { shared, own, busy: BTreeSet::new() })
     }
 
     fn create_place(&mut self, id: u32, parent: u32) -> Result<(), Violation> {
@@ -110,7 +104,6 @@ impl Run {
             let dg = self.draw(asker, &scope);
             if !self.disturbs(turf, nth, &scope, &dg) {
                 let concerned = self.concerned(&dg);
-                turf.moving.extend(self.moved(&dg).into_iter().filter(|_| MOVES_ARE_HELD));
                 turf.busy.extend(concerned.iter().filter(|id| !turf.shared.contains(id)));
                 let question = self.next_context();
                 let order = |said: &Said| match said.rank {
@@ -157,10 +150,6 @@ impl Run {
             (!to_it && then.objects.get(&id) != Some(object)).then_some(id)
         };
         concerned.extend(self.server().objects.iter().filter_map(is_other));
-        for (id, object) in self.server().objects.iter().filter(|_| MOVES_ARE_HELD) {
-            let moved = then.objects.get(id).filter(|then| then.parent != object.parent);
-            concerned.extend(moved.into_iter().flat_map(|then| [object.parent, then.parent]));
-        }
         if self.speaks_to_children(dg) {
             concerned.extend(dg.to.iter().filter_map(|&to| u32::try_from(to).ok()));
         }
@@ -168,26 +157,20 @@ impl Run {
         concerned
     }
 
-    /// Who is told to move.
-    fn moved(&self, dg: &Dg) -> Vec<u32> {
-        match ObjectMessage::decode(self.plan.dialect, dg.msgtype, &dg.payload) {
-            Ok(ObjectMessage::SetZone { .. }) => dg.to.iter().map(|&to| to as u32).collect(),
-            Ok(_) | Err(_) => Vec::new(),
-        }
-    }
-
     /// Whether an object tells its children of a request: those that come later may hear it too.
     fn speaks_to_children(&self, dg: &Dg) -> bool {
         let message = ObjectMessage::decode(self.plan.dialect, dg.msgtype, &dg.payload);
-        matches!(
-            message,
-            Ok(ObjectMessage::SetAi { .. }
+        match message {
+            Ok(ObjectMessage::DeleteRam { .. }) => self.plan.dialect == Dialect::Astron,
+            Ok(
+                ObjectMessage::SetAi { .. }
                 | ObjectMessage::NotifyManagingAi { .. }
                 | ObjectMessage::ManagingAiResp { .. }
-                | ObjectMessage::DeleteRam { .. }
                 | ObjectMessage::DeleteZones { .. }
-                | ObjectMessage::DeleteChildren { .. })
-        )
+                | ObjectMessage::DeleteChildren { .. },
+            ) => true,
+            Ok(_) | Err(_) => false,
+        }
     }
 
     /// Whether a request may have to do with what others ask for at the same time.
@@ -204,9 +187,7 @@ impl Run {
         let dialect = self.plan.dialect;
         match StateServerMessage::decode(dialect, dg.msgtype, &dg.payload) {
             _ if dg.to.iter().any(|&to| to <= u64::from(u32::MAX) && is_own(to as u32)) => (),
-            Ok(StateServerMessage::ShardReset { ai: of }) => {
-                return of.0 != ai || self.concerned(dg).iter().any(|id| turf.moving.contains(id));
-            }
+            Ok(StateServerMessage::ShardReset { ai: of }) => return of.0 != ai,
             Ok(StateServerMessage::Generate(entry)) => {
                 let (id, parent) = (entry.do_id.0, entry.location.parent.0);
                 return self.is_taken(turf, nth, id) || (is_own(parent) && parent >= id);

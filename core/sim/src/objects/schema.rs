@@ -123,7 +123,7 @@ pub fn text() -> String {
 pub fn load() -> Arc<Schema> {
     static SCHEMA: OnceLock<Arc<Schema>> = OnceLock::new();
     let read = || {
-        let source = Source { name: "sim.dc".into(), text: text().into() };
+        let source = Source { name: "sim.dc".into(), text: text() };
         Arc::new(Schema::load(&[source], Options::default()).expect("the file has no mistakes"))
     };
     SCHEMA.get_or_init(read).clone()

@@ -10,15 +10,15 @@ use wire::state_server::{Location, ObjectMessage, ObjectNotice, Zones};
 /// Whether the parent of what is deleted hears of it (`astron`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Parent {
-    IsTold,
-    IsNotTold,
+    Told,
+    NotTold,
     /// It is deleted by the same request, before or after.
-    MayBeTold,
+    Perhaps,
 }
 
 impl Model {
     pub(super) fn delete_asked(&mut self, id: u32, orig: u64) -> Done {
-        self.delete(id, orig, Parent::IsTold);
+        self.delete(id, orig, Parent::Told);
         Done::Yes
     }
 
@@ -37,12 +37,12 @@ impl Model {
             }
             Dialect::Astron => {
                 self.notice(id, &[location, ai, owner], orig, &deleted);
-                if parent != Parent::IsNotTold && orig != u64::from(object.parent) {
+                if parent != Parent::NotTold && orig != u64::from(object.parent) {
                     let (new, old) = (Location::NOWHERE, object.location());
                     let said = self.outcome.said.len();
                     let changed = ObjectNotice::ChangeZone { do_id, new, old };
                     self.notice(id, &[object.parent.into()], orig, &changed);
-                    let is_optional = parent == Parent::MayBeTold;
+                    let is_optional = parent == Parent::Perhaps;
                     let said = self.outcome.said[said..].iter_mut();
                     said.for_each(|said| said.optional = is_optional);
                 }
@@ -50,7 +50,7 @@ impl Model {
                 let message = ObjectMessage::DeleteChildren { parent: do_id };
                 self.message(id, &[children], orig, &message);
                 for child in self.children(id) {
-                    self.delete(child, orig, Parent::IsNotTold);
+                    self.delete(child, orig, Parent::NotTold);
                 }
             }
         }
@@ -78,7 +78,7 @@ impl Model {
         for id in doomed.iter().filter(|id| below.contains(id)).chain(&doomed) {
             self.root = *id;
             let may = below.contains(id);
-            self.delete(*id, dg.sender, if may { Parent::MayBeTold } else { Parent::IsTold });
+            self.delete(*id, dg.sender, if may { Parent::Perhaps } else { Parent::Told });
         }
         Done::Yes
     }
@@ -98,7 +98,7 @@ impl Model {
             self.relay_deletion(parent, orig, zones);
         }
         for child in self.below(parent, zones) {
-            self.delete(child, orig, Parent::IsNotTold);
+            self.delete(child, orig, Parent::NotTold);
         }
         Done::Yes
     }

@@ -24,7 +24,7 @@ impl Draw<'_> {
             true => ObjectMessage::ChangeZone { do_id, new, old },
             false => ObjectMessage::LocateResp { context: 1001, do_id, location: new },
         };
-        self.to_object(id, &message)
+        self.ask_object(id, &message)
     }
 
     /// A parent elsewhere, or somebody, speaks to children.
@@ -34,30 +34,30 @@ impl Draw<'_> {
         let any = self.chance.one_in(6);
         if any {
             let parent = self.target();
-            return self.to_children(parent, &ObjectMessage::Locate { context });
+            return self.ask_children(parent, &ObjectMessage::Locate { context });
         }
         self.sender = foreign.into();
         let parent = DoId(foreign);
         let zones = self.some_zones();
         let zones = Zones(&zones);
         match self.chance.below(if self.is_astron() { 7 } else { 4 }) {
-            0 => self.to_children(foreign, &ObjectMessage::Locate { context }),
+            0 => self.ask_children(foreign, &ObjectMessage::Locate { context }),
             1 => {
                 let context = if self.is_astron() { context } else { 0 };
-                self.to_children(foreign, &ObjectMessage::QueryZones { context, parent, zones })
+                self.ask_children(foreign, &ObjectMessage::QueryZones { context, parent, zones })
             }
             2 => {
                 let (ai, old) = (self.ai(), Channel(0));
-                self.to_children(foreign, &ObjectMessage::NotifyManagingAi { parent, ai, old })
+                self.ask_children(foreign, &ObjectMessage::NotifyManagingAi { parent, ai, old })
             }
-            3 => self.to_one_child(foreign),
-            4 => self.to_children(foreign, &ObjectMessage::DeleteChildren { parent }),
-            5 => self.to_children(foreign, &ObjectMessage::DeleteZones { parent, zones }),
+            3 => self.ask_one_child(foreign),
+            4 => self.ask_children(foreign, &ObjectMessage::DeleteChildren { parent }),
+            5 => self.ask_children(foreign, &ObjectMessage::DeleteZones { parent, zones }),
             _ => self.acknowledge(foreign),
         }
     }
 
-    fn to_children(&mut self, parent: u32, message: &ObjectMessage<'_>) -> Dg {
+    fn ask_children(&self, parent: u32, message: &ObjectMessage<'_>) -> Dg {
         let to = self.model.children_channel(parent);
         Dg::object(self.dialect(), &[to], self.sender, message)
     }
@@ -69,7 +69,7 @@ impl Draw<'_> {
         self.chance.pick(&children).unwrap_or(other)
     }
 
-    fn to_one_child(&mut self, foreign: u32) -> Dg {
+    fn ask_one_child(&mut self, foreign: u32) -> Dg {
         let (id, ai, context) = (self.child_of(foreign), self.ai(), self.context);
         let parent = DoId(foreign);
         let zones = self.some_zones();
@@ -81,7 +81,7 @@ impl Draw<'_> {
             (false, true) => ObjectMessage::ManagingAiResp { context, parent, ai },
             (false, false) => ObjectMessage::NotifyManagingAi { parent, ai, old: Channel(0) },
         };
-        self.to_object(id, &message)
+        self.ask_object(id, &message)
     }
 
     fn acknowledge(&mut self, foreign: u32) -> Dg {
@@ -90,6 +90,6 @@ impl Draw<'_> {
         let elsewhere = Location { parent: DoId(foreign), zone: self.zone() };
         let stale = self.chance.one_in(4);
         let location = if stale { elsewhere } else { here.unwrap_or(elsewhere) };
-        self.to_object(id, &ObjectMessage::LocationAck { location })
+        self.ask_object(id, &ObjectMessage::LocationAck { location })
     }
 }

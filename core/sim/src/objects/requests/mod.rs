@@ -130,7 +130,7 @@ impl Draw<'_> {
         Location { parent: DoId(parent), zone: self.zone() }
     }
 
-    fn to_object(&mut self, id: u32, message: &ObjectMessage<'_>) -> Dg {
+    fn ask_object(&self, id: u32, message: &ObjectMessage<'_>) -> Dg {
         Dg::object(self.dialect(), &[id.into()], self.sender, message)
     }
 
@@ -147,7 +147,7 @@ impl Draw<'_> {
         if !is_alone && parent != 0 && self.model.is_above(id, parent) {
             location.parent = DoId(0);
         }
-        self.to_object(id, &ObjectMessage::SetZone { location })
+        self.ask_object(id, &ObjectMessage::SetZone { location })
     }
 
     fn ai(&mut self) -> Channel {
@@ -159,7 +159,7 @@ impl Draw<'_> {
         let id = self.target();
         let do_id = self.named(id);
         let (do_id, ai) = ((!self.is_astron()).then_some(do_id), self.ai());
-        self.to_object(id, &ObjectMessage::SetAi { do_id, ai })
+        self.ask_object(id, &ObjectMessage::SetAi { do_id, ai })
     }
 
     fn set_owner(&mut self) -> Dg {
@@ -167,13 +167,13 @@ impl Draw<'_> {
         let none = self.chance.one_in(4);
         let owner =
             Channel(if none { 0 } else { self.chance.pick(&self.pools.owners).unwrap_or(0) });
-        self.to_object(id, &ObjectMessage::SetOwner { owner })
+        self.ask_object(id, &ObjectMessage::SetOwner { owner })
     }
 
     fn delete(&mut self) -> Dg {
         let id = self.target();
         let do_id = self.named(id);
-        self.to_object(id, &ObjectMessage::DeleteRam { do_id })
+        self.ask_object(id, &ObjectMessage::DeleteRam { do_id })
     }
 
     /// Those of an AI, those below a parent, or those in some zones.
@@ -190,8 +190,8 @@ impl Draw<'_> {
         let zones = self.some_zones();
         let zones = wire::state_server::Zones(&zones);
         match self.chance.one_in(2) {
-            true => self.to_object(id, &ObjectMessage::DeleteChildren { parent }),
-            false => self.to_object(id, &ObjectMessage::DeleteZones { parent, zones }),
+            true => self.ask_object(id, &ObjectMessage::DeleteChildren { parent }),
+            false => self.ask_object(id, &ObjectMessage::DeleteZones { parent, zones }),
         }
     }
 

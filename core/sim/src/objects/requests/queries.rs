@@ -8,12 +8,12 @@ use wire::state_server::{Fields, ObjectMessage, Zones};
 impl Draw<'_> {
     pub(super) fn locate(&mut self) -> Dg {
         let (id, context) = (self.target(), self.context);
-        self.to_object(id, &ObjectMessage::Locate { context })
+        self.ask_object(id, &ObjectMessage::Locate { context })
     }
 
     pub(super) fn query_ai(&mut self) -> Dg {
         let (id, context) = (self.target(), self.context);
-        self.to_object(id, &ObjectMessage::QueryManagingAi { context })
+        self.ask_object(id, &ObjectMessage::QueryManagingAi { context })
     }
 
     pub(super) fn query_all(&mut self) -> Dg {
@@ -24,7 +24,7 @@ impl Draw<'_> {
 
     pub(super) fn query_all_of(&mut self, id: u32, do_id: DoId) -> Dg {
         let (do_id, context) = (self.is_astron().then_some(do_id), self.context);
-        self.to_object(id, &ObjectMessage::QueryAll { context, do_id })
+        self.ask_object(id, &ObjectMessage::QueryAll { context, do_id })
     }
 
     pub(super) fn query_fields(&mut self) -> Dg {
@@ -33,11 +33,11 @@ impl Draw<'_> {
         let do_id = self.named(id);
         if let [field] = fields[..] {
             let field = FieldId(field);
-            return self.to_object(id, &ObjectMessage::QueryField { do_id, field, context });
+            return self.ask_object(id, &ObjectMessage::QueryField { do_id, field, context });
         }
         let bytes: Vec<u8> = fields.iter().flat_map(|field| field.to_le_bytes()).collect();
         let fields = Fields::of(&bytes);
-        self.to_object(id, &ObjectMessage::QueryFields { do_id, context, fields })
+        self.ask_object(id, &ObjectMessage::QueryFields { do_id, context, fields })
     }
 
     /// Mostly fields that are set, some of them twice.
@@ -61,7 +61,7 @@ impl Draw<'_> {
         let zones = self.some_zones();
         let zones = Zones(&zones);
         if !self.is_astron() {
-            return self.to_object(id, &ObjectMessage::QueryZones { context: 0, parent, zones });
+            return self.ask_object(id, &ObjectMessage::QueryZones { context: 0, parent, zones });
         }
         let zone = self.zone();
         let message = match self.chance.below(8) {
@@ -72,7 +72,7 @@ impl Draw<'_> {
             6 => ObjectMessage::CountChildren { context, parent },
             _ => ObjectMessage::QueryActiveZones { context },
         };
-        self.to_object(id, &message)
+        self.ask_object(id, &message)
     }
 
     /// An object that has children, mostly.

@@ -23,7 +23,7 @@ impl Draw<'_> {
         let (field, value) = pair.unwrap_or((u16::MAX, Vec::new()));
         let do_id = self.named(id);
         let update = ObjectMessage::UpdateField { do_id, field: FieldId(field), value: &value };
-        self.to_object(id, &update)
+        self.ask_object(id, &update)
     }
 
     pub(super) fn updates(&mut self) -> Dg {
@@ -40,7 +40,7 @@ impl Draw<'_> {
         }
         let do_id = self.named(id);
         let count = count + u16::from(self.mistake(20));
-        self.to_object(id, &ObjectMessage::UpdateFieldMultiple { do_id, count, fields: &fields })
+        self.ask_object(id, &ObjectMessage::UpdateFieldMultiple { do_id, count, fields: &fields })
     }
 
     /// DELETE_FIELD(S)_RAM of fields that may be set; `openotp` has none.
@@ -57,11 +57,11 @@ impl Draw<'_> {
             && let Some(&field) = fields.first()
         {
             return self
-                .to_object(id, &ObjectMessage::DeleteFieldRam { do_id, field: FieldId(field) });
+                .ask_object(id, &ObjectMessage::DeleteFieldRam { do_id, field: FieldId(field) });
         }
         let bytes: Vec<u8> = fields.iter().flat_map(|field| field.to_le_bytes()).collect();
         let fields = Fields::of(&bytes);
-        self.to_object(id, &ObjectMessage::DeleteFieldsRam { do_id, fields })
+        self.ask_object(id, &ObjectMessage::DeleteFieldsRam { do_id, fields })
     }
 
     /// Mostly fields that are set.
