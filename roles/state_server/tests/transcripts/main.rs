@@ -1,0 +1,124 @@
+//! Transcripts: what goes into a State Server and what must come out, one rule a file, named for
+//! the rule. Those in `both/` are played in both dialects; each with 1, 2, 3 and 8 shards, with its
+//! connections on different ones, and with the shards taking turns in different orders: nothing of
+//! that may be seen.
+//!
+//! `TRANSCRIPT=name cargo test -p state_server --test transcripts` plays those whose name has this
+//! in it. [`script`] says how they are written.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
+
+mod codec;
+mod play;
+mod script;
+mod show;
+mod words;
+mod world;
+
+use park::{Config, Outside};
+use script::Script;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use wire::dialect::Dialect;
+use world::Setting;
+
+const CLASSES: &str = include_str!("classes.dc");
+const NAMES: &str = include_str!("names.txt");
+/// The channel of the State Server; `names.txt` has it, too.
+const CONTROL: u64 = 400_000;
+
+/// A machine that has `classes.dc` and nothing else.
+struct Machine;
+
+impl Outside for Machine {
+    fn resolve(&self, _: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])
+    }
+
+    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Ok(CLASSES.into())
+    }
+}
+
+fn config(dialect: Dialect) -> Config {
+    let text = format!(
+        "general: {{dialect: {}, dc_files: [classes.dc]}}\n\
+         messagedirector: {{bind: localhost}}\n\
+         roles: [{{type: stateserver, control: {CONTROL}}}]\n",
+        dialect.name()
+    );
+    match park::read(&text, Path::new("park.yml"), &Machine) {
+        Ok(loaded) => loaded.config,
+        Err(problems) => panic!("{problems:#?}"),
+    }
+}
+
+/// The transcripts of a folder that are asked for.
+fn transcripts(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(folder);
+    let wanted = std::env::var("TRANSCRIPT").unwrap_or_default();
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let name = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
+    let mut files: Vec<PathBuf> = files.filter(|path| name(path).contains(&wanted)).collect();
+    files.sort();
+    files
+}
+
+fn settings() -> impl Iterator<Item = Setting> {
+    let variants = [(1, 1), (2, 3), (3, 3), (8, 4)];
+    variants.into_iter().flat_map(|(shards, variants)| {
+        (0..variants).map(move |variant| Setting { shards, variant })
+    })
+}
+
+/// Plays a file in one dialect; what went wrong first.
+fn play(text: &str, config: &Config) -> Option<String> {
+    let script = match Script::read(NAMES, text) {
+        Ok(script) => script,
+        Err(what) => return Some(what),
+    };
+    settings().find_map(|setting| {
+        let played = catch_unwind(AssertUnwindSafe(|| play::play(&script, config, setting)));
+        let wrong = played.unwrap_or_else(|_| Err(vec!["a shard panicked".to_owned()])).err()?;
+        let Setting { shards, variant } = setting;
+        Some(format!("with {shards} shards ({variant}):\n    {}", wrong.join("\n    ")))
+    })
+}
+
+#[track_caller]
+fn play_all(folder: &str, dialect: Dialect) {
+    let (config, mut failures) = (config(dialect), Vec::new());
+    let files = transcripts(folder);
+    for file in &files {
+        let text = fs::read_to_string(file).unwrap();
+        if let Some(wrong) = play(&text, &config) {
+            let name = file.file_name().unwrap().to_string_lossy();
+            failures.push(format!("{folder}/{name} in {} {wrong}", dialect.name()));
+        }
+    }
+    let (failed, played) = (failures.len(), files.len());
+    assert!(failures.is_empty(), "{failed} of {played} failed\n{}", failures.join("\n"));
+}
+
+#[test]
+fn what_both_dialects_do_in_openotp() {
+    play_all("both", Dialect::OpenOtp);
+}
+
+#[test]
+fn what_both_dialects_do_in_astron() {
+    play_all("both", Dialect::Astron);
+}
+
+#[test]
+fn what_openotp_alone_does() {
+    play_all("openotp", Dialect::OpenOtp);
+}
+
+#[test]
+fn what_astron_alone_does() {
+    play_all("astron", Dialect::Astron);
+}
