@@ -1,0 +1,212 @@
+"""The two dialects: numbers and layouts of what these scripts say and hear.
+
+A second copy, by hand, of what the daemon's tables say (core/wire): a number changed in only one of
+the two shows. A row: the name, what `openotp` has, what `astron` has; `-` for nothing. Layouts are
+`name:kind` in order of the wire, all integers little endian:
+
+    bool u8 u16 u32 u64   integers
+    string                u16 length and that many bytes
+    zones                 u16 count and that many u32
+    fields                u16 count and that many u16
+    ids                   u16 to the end
+    rest                  bytes to the end
+"""
+
+import struct
+
+CONTROL = """
+SetConName      | 2004 name:string    | 9012 name:string
+SetConUrl       | 2005 url:string     | 9013 url:string
+AddPostRemove   | 2010 message:string | 9010 sender:u64 message:string
+ClearPostRemove | 2011                | 9011 sender:u64
+AddChannel      | 2001 channel:u64    | 9000 channel:u64
+RemoveChannel   | 2002 channel:u64    | 9001 channel:u64
+AddRange        | 2008 low:u64 high:u64 | 9002 low:u64 high:u64
+RemoveRange     | 2009 low:u64 high:u64 | 9003 low:u64 high:u64
+"""
+
+# To a State Server's control channel.
+STATE_SERVER = """
+GenerateWithRequired      | 2001 parent:u32 zone:u32 dclass:u16 do_id:u32 fields:rest | 2000 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+GenerateWithRequiredOther | 2003 parent:u32 zone:u32 dclass:u16 do_id:u32 fields:rest | 2001 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+ShardReset                | 2061 ai:u64 | 2009 ai:u64
+"""
+
+# To an object.
+REQUESTS = """
+DeleteFieldRam    | - | 2030 do_id:u32 field:u16
+DeleteFieldsRam   | - | 2031 do_id:u32 fields:fields
+SetZone           | 2008 parent:u32 zone:u32 | 2040 parent:u32 zone:u32
+Locate            | 2022 context:u32 | 2044 context:u32
+LocationAck       | - | 2046 parent:u32 zone:u32
+QueryAll          | 2020 context:u32 | 2014 context:u32 do_id:u32
+QueryField        | 2024 do_id:u32 field:u16 context:u32 | 2010 context:u32 do_id:u32 field:u16
+QueryFields       | 2080 do_id:u32 context:u32 fields:ids | 2012 context:u32 do_id:u32 fields:fields
+QueryZone         | - | 2100 context:u32 parent:u32 zone:u32
+QueryZones        | 2021 parent:u32 zones:zones | 2102 context:u32 parent:u32 zones:zones
+QueryChildren     | - | 2104 context:u32 parent:u32
+CountZone         | - | 2110 context:u32 parent:u32 zone:u32
+CountZones        | - | 2112 context:u32 parent:u32 zones:zones
+CountChildren     | - | 2114 context:u32 parent:u32
+DeleteZone        | - | 2120 parent:u32 zone:u32
+DeleteZones       | - | 2122 parent:u32 zones:zones
+DeleteChildren    | - | 2124 parent:u32
+QueryActiveZones  | - | 2125 context:u32
+SetAi             | 2045 do_id:u32 ai:u64 | 2050 ai:u64
+QueryManagingAi   | 2083 | 2054 context:u32
+SetOwner          | 2070 owner:u64 | 2060 owner:u64
+"""
+
+# From an object; some of them also from one object to another.
+NOTICES = """
+UpdateField                | 2004 do_id:u32 field:u16 value:rest | 2020 do_id:u32 field:u16 value:rest
+UpdateFieldMultiple        | 2005 do_id:u32 count:u16 fields:rest | 2021 do_id:u32 count:u16 fields:rest
+DeleteRam                  | 2007 do_id:u32 | 2032 do_id:u32
+ChangeZone                 | 2009 do_id:u32 new_parent:u32 new_zone:u32 old_parent:u32 old_zone:u32 | 2041 do_id:u32 new_parent:u32 new_zone:u32 old_parent:u32 old_zone:u32
+EnterZoneWithRequired      | 2065 dclass:u16 do_id:u32 parent:u32 zone:u32 fields:rest | 2042 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+EnterZoneWithRequiredOther | 2066 dclass:u16 do_id:u32 parent:u32 zone:u32 fields:rest | 2043 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+LocateResp                 | 2023 context:u32 do_id:u32 parent:u32 zone:u32 | 2045 context:u32 do_id:u32 parent:u32 zone:u32
+QueryAllResp               | 2030 context:u32 parent:u32 zone:u32 dclass:u16 do_id:u32 fields:rest | 2015 context:u32 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+QueryFieldResp             | 2062 do_id:u32 field:u16 context:u32 success:bool value:rest | 2011 context:u32 success:bool value:rest
+QueryFieldsResp            | 2081 do_id:u32 context:u32 success:bool fields:rest | 2013 context:u32 success:bool fields:rest
+QueryZoneDone              | 2046 parent:u32 zones:zones | -
+EnterInterestWithRequired      | - | 2066 context:u32 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+EnterInterestWithRequiredOther | - | 2067 context:u32 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+CountZoneResp              | - | 2111 context:u32 count:u32
+CountZonesResp             | - | 2113 context:u32 count:u32
+CountChildrenResp          | - | 2115 context:u32 count:u32
+ActiveZonesResp            | - | 2126 context:u32 zones:zones
+EnterAiWithRequired        | - | 2052 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+EnterAiWithRequiredOther   | 2067 parent:u32 zone:u32 dclass:u16 do_id:u32 fields:rest | 2053 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+LeavingAiInterest          | 2033 do_id:u32 | -
+ChangingAi                 | - | 2051 do_id:u32 new:u64 old:u64
+NotifyManagingAi           | 2047 parent:u32 ai:u64 | -
+ManagingAiResp             | - | 2055 context:u32 do_id:u32 ai:u64
+ChangeOwner                | 2069 do_id:u32 new:u64 old:u64 | 2061 do_id:u32 new:u64 old:u64
+EnterOwnerWithRequired      | - | 2062 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+EnterOwnerWithRequiredOther | 2068 parent:u32 zone:u32 dclass:u16 do_id:u32 fields:rest | 2063 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+"""
+
+INTEGERS = {"bool": "<B", "u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q"}
+
+
+class Shape:
+    """A message as one dialect has it."""
+
+    def __init__(self, name, number, layout):
+        self.name, self.number, self.layout = name, number, layout
+
+
+class Dialect:
+    """Which number and layout a named message has."""
+
+    def __init__(self, name, column, control, children):
+        self.name, self.control, self._children = name, control, children
+        self.control_shapes = _by_name(CONTROL, column)
+        self.shapes = {}
+        for table in (STATE_SERVER, REQUESTS, NOTICES):
+            self.shapes.update(_by_name(table, column))
+        # What is heard: a notice, if it can be one, else what one object says to another.
+        self.heard = {}
+        for table in (REQUESTS, NOTICES):
+            self.heard.update((s.number, s) for s in _by_name(table, column).values())
+
+    @property
+    def astron(self):
+        return self.name == "astron"
+
+    def children_channel(self, parent):
+        """Where a parent speaks to all its children."""
+        return self._children << 32 | parent
+
+    @property
+    def reserved_ids(self):
+        """Ids that no object may have, and that are no parent."""
+        return [1, 500, 999] if self.astron else [4030]
+
+    def encode(self, name, **args):
+        """A message: its number and payload. What the dialect does not send is left out."""
+        return _encode(self.shapes[name], args)
+
+    def encode_control(self, name, **args):
+        """A message to the Message Director."""
+        return _encode(self.control_shapes[name], args)
+
+    def decode(self, message):
+        """The name and the parameters of what was heard; without a name if it makes no sense."""
+        number, payload = struct.unpack_from("<H", message)[0], message[2:]
+        shape = self.heard.get(number)
+        if shape is None:
+            return f"message {number}", {"payload": payload}
+        try:
+            return shape.name, _decode(shape.layout, payload)
+        except (struct.error, ValueError) as error:
+            return f"bad {shape.name}: {error}", {"payload": payload}
+
+
+def location(parent, zone):
+    """A location channel."""
+    return parent << 32 | zone
+
+
+def _by_name(table, column):
+    shapes = {}
+    for row in table.strip().splitlines():
+        cells = [cell.strip() for cell in row.split("|")]
+        if cells[column] != "-":
+            number, *layout = cells[column].split()
+            pairs = [tuple(parameter.split(":")) for parameter in layout]
+            shapes[cells[0]] = Shape(cells[0], int(number), pairs)
+    return shapes
+
+
+def _encode(shape, args):
+    out = [struct.pack("<H", shape.number)]
+    out += [_pack(kind, args[name]) for name, kind in shape.layout]
+    return b"".join(out)
+
+
+def _pack(kind, value):
+    if kind in INTEGERS:
+        return struct.pack(INTEGERS[kind], value)
+    if kind == "string":
+        return struct.pack("<H", len(value)) + value
+    if kind == "zones":
+        return struct.pack(f"<H{len(value)}I", len(value), *value)
+    if kind == "fields":
+        return struct.pack(f"<H{len(value)}H", len(value), *value)
+    if kind == "ids":
+        return struct.pack(f"<{len(value)}H", *value)
+    return value
+
+
+def _decode(layout, payload):
+    args, at = {}, 0
+    for name, kind in layout:
+        args[name], at = _unpack(kind, payload, at)
+    if at != len(payload):
+        raise ValueError(f"{len(payload) - at} bytes behind the end")
+    return args
+
+
+def _unpack(kind, payload, at):
+    if kind in INTEGERS:
+        return struct.unpack_from(INTEGERS[kind], payload, at)[0], at + struct.calcsize(INTEGERS[kind])
+    if kind == "rest":
+        return payload[at:], len(payload)
+    if kind == "ids":
+        count = (len(payload) - at) // 2
+        return list(struct.unpack_from(f"<{count}H", payload, at)), at + 2 * count
+    (count,) = struct.unpack_from("<H", payload, at)
+    at += 2
+    if kind == "string":
+        return payload[at : at + count], at + count
+    one = "I" if kind == "zones" else "H"
+    values = list(struct.unpack_from(f"<{count}{one}", payload, at))
+    return values, at + struct.calcsize(f"<{count}{one}")
+
+
+DIALECTS = {
+    "openotp": Dialect("openotp", 1, 4001, 4030),
+    "astron": Dialect("astron", 2, 1, 1),
+}
