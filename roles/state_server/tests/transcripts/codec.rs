@@ -235,8 +235,14 @@ fn known(name: &str, has_other: bool) -> Result<Known, String> {
     let tail = if has_other { "WithRequiredOther" } else { "WithRequired" };
     let names = [name.to_owned(), format!("{name}{tail}")];
     let tables = [all::<Object>(), all::<ObjectNotice>(), all::<StateServer>()];
-    let known = tables.into_iter().flatten().find(|known| names.iter().any(|n| n == known.name));
-    known.ok_or_else(|| format!("there is no message {name}"))
+    let of_name = |known: &Known| names.iter().any(|name| name == known.name);
+    let mut rows = tables.into_iter().flatten().filter(of_name);
+    let mut known = rows.next().ok_or_else(|| format!("there is no message {name}"))?;
+    for row in rows {
+        let both = known.shapes.iter_mut().zip(row.shapes);
+        both.for_each(|(shape, other)| *shape = shape.or(other));
+    }
+    Ok(known)
 }
 
 fn all<I: Inbox>() -> Vec<Known> {
@@ -309,5 +315,7 @@ pub fn word_after<'a>(message: &'a Message, before: &str) -> Option<&'a str> {
 /// The do_id that a message is about, for what comes in order: as it says, or its parent.
 pub fn subject<'a>(message: &'a Message) -> Option<&'a str> {
     let arguments = Arguments::read(message).ok()?;
-    arguments.get("do_id").or_else(|| arguments.get("parent").filter(|_| arguments.get("at").is_none()))
+    arguments
+        .get("do_id")
+        .or_else(|| arguments.get("parent").filter(|_| arguments.get("at").is_none()))
 }

@@ -3,8 +3,8 @@
 use crate::codec::{Codec, Packet, subject, word_after};
 use crate::script::{Check, Input, Message, Output, Script, Send, Step};
 use crate::show;
-use crate::world::{Setting, World};
 use crate::words::list;
+use crate::world::{Setting, World};
 use park::Config;
 use runtime::Counts;
 use runtime::counts::MetricKind;
@@ -189,10 +189,14 @@ impl Play<'_> {
     fn check_counts(&mut self, step: &Step) {
         let before = std::mem::replace(&mut self.counted, tally(self.world.counts()));
         let refused = |name: &&String| name.starts_with("refused");
-        let mut more: Tally = self.counted.iter().map(|(name, count)| {
-            let since = if refused(&name) { before[name] } else { 0 };
-            (name.clone(), count - since)
-        }).collect();
+        let mut more: Tally = self
+            .counted
+            .iter()
+            .map(|(name, count)| {
+                let since = if refused(&name) { before[name] } else { 0 };
+                (name.clone(), count - since)
+            })
+            .collect();
         let all = more.iter().filter(|(name, _)| refused(name)).map(|(_, count)| count).sum();
         more.insert("refused all".to_owned(), all);
         let mut unsaid: Tally = more.clone();

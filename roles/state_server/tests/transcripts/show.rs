@@ -167,7 +167,9 @@ fn two(rest: &mut &[u8]) -> Option<u16> {
     Some(u16::from_le_bytes(*two))
 }
 
-fn list(elements: impl Iterator<Item = Result<String, DecodeError>>) -> Result<String, DecodeError> {
+fn list(
+    elements: impl Iterator<Item = Result<String, DecodeError>>,
+) -> Result<String, DecodeError> {
     Ok(format!("[{}]", elements.collect::<Result<Vec<String>, DecodeError>>()?.join(", ")))
 }
 

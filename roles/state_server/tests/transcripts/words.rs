@@ -21,8 +21,9 @@ impl Names {
     /// `children(parent)`, or `a|b`, which is a in `openotp` and b in `astron`.
     pub fn number(&self, text: &str, dialect: Dialect) -> Result<u64, String> {
         let text = text.trim();
-        if let Some((openotp, astron)) = text.split_once('|') {
-            return self.number(if dialect == Dialect::OpenOtp { openotp } else { astron }, dialect);
+        if let [openotp, astron] = split(text, |char| char == '|')[..] {
+            return self
+                .number(if dialect == Dialect::OpenOtp { openotp } else { astron }, dialect);
         }
         if let Some(meaning) = self.0.get(text) {
             return self.number(meaning, dialect);
@@ -61,7 +62,9 @@ pub fn without_comment(line: &str) -> &str {
     for (at, byte) in line.bytes().enumerate() {
         match byte {
             b'"' => quoted = !quoted,
-            b'#' if !quoted && line[..at].ends_with([' ', '\t']) => return line[..at].trim_end(),
+            b'#' if !quoted && line[..at].ends_with(' ') && line[at..].starts_with("# ") => {
+                return line[..at].trim_end();
+            }
             _ => (),
         }
     }

@@ -1,13 +1,11 @@
 //! A daemon's shards, driven by hand: sockets that take everything, an inbox per shard, a clock
 //! that stands still, and shards that take turns in different orders.
 
-use crate::CONTROL;
 use park::{Config, assemble};
 use runtime::{
     Block, CloseReason, ConnId, Counts, Effect, Now, Shard, ShardId, Sockets, Ticket, Write,
 };
 use std::collections::{BTreeMap, VecDeque};
-use wire::ids::Channel;
 
 /// More turns than any transcript takes.
 const TURNS_MAX: usize = 200_000;
@@ -185,9 +183,4 @@ impl World {
         places.dedup();
         places.len() == ids.len() || shards < ids.len()
     }
-}
-
-/// The channel of the State Server.
-pub fn control() -> Channel {
-    Channel(CONTROL)
 }
