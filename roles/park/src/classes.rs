@@ -6,6 +6,7 @@ use crate::section::Section;
 use crate::value::{choice, scalar};
 use dc::source::{Source, line_and_column};
 use dc::{Options, Schema, TextPolicy};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wire::dialect::Dialect;
@@ -42,9 +43,12 @@ impl Classes {
         let policy = section.get("strings", choice(&policies)).unwrap_or(usual);
         let source = |node: &Node| {
             let path = folder.join(scalar(node, "the path of a DC file")?);
-            let bytes = outside.read(&path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => format!("there is no file {}", path.display()),
-                _ => format!("{} cannot be read: {error}", path.display()),
+            let bytes = outside.read(&path).map_err(|error| {
+                let path = path.display();
+                match error.kind() == ErrorKind::NotFound {
+                    true => format!("there is no file {path}"),
+                    false => format!("{path} cannot be read: {error}"),
+                }
             })?;
             let source = Source::new(path.display().to_string(), &bytes);
             Ok((path, source.map_err(|error| error.to_string())?))

@@ -1,28 +1,41 @@
 //! Whether an object would come to be above itself.
 //!
-//! The parents of the new parent are looked at one after the other. Where one lives on another
-//! shard, that shard looks on, and meanwhile the move is **held**: what is sent to the object waits
-//! behind it, in order. An object that is itself held when it is looked at counts as being where
-//! it is about to go, or makes the look wait until that is decided; which of the two, the ids
-//! decide, so that of several moves that would close a ring together one is refused, and none waits
-//! for ever.
+//! The parents of the new parent are looked at one after the other; where one lives on another
+//! shard, that shard looks on. What that means for the move depends on the object:
+//!
+//! * One that nobody listens to as a child moves at once, as almost all do: only a child that was
+//!   created in the same instant could close a ring. Should the look find one, the object goes back.
+//! * One with children waits for the look to end, and **the whole instance waits with it**: what
+//!   comes meanwhile is done after it, in order, so that nobody sees the move late. Parents change
+//!   their own parents seldom.
+//!
+//! A look that meets an object which itself waits takes it to be where it is about to go, or waits
+//! until that is decided; one that meets an object whose own look is under way may yield to it, which
+//! then looks once more. Which of the two, the ids decide, so that of several moves that would close a
+//! ring together one is refused, and none waits for ever.
 
 use crate::ai::GENERATIONS_MAX;
 use crate::refusal::Refusal;
 use crate::told::Told;
-use crate::{Mail, StateServer, refuse};
-use alloc::boxed::Box;
+use crate::{StateServer, refuse};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use runtime::{Outbox, place};
-use wire::ids::{Channel, DoId, MsgType};
+use runtime::{Input, Outbox, RoleId, ShardId, place};
+use tracing::warn;
+use wire::ids::{Channel, DoId};
 use wire::state_server::Location;
 
 /// A look at what is above an object, on its way.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Trace {
-    origin: DoId,
-    generation: u8,
+    /// The object that moves.
+    pub origin: DoId,
+    /// Which of its moves.
+    pub stamp: u64,
+    /// How many have been looked at.
+    pub generation: u8,
+    /// Another object that is on its way too would go back if there is a ring.
+    pub yields: bool,
 }
 
 /// What a look upwards has found.
@@ -31,27 +44,46 @@ pub enum Above {
     Clear,
     /// The object itself, or more generations than there may be.
     Ring,
-    /// An ancestor on another shard.
+    /// An ancestor on another shard, after so many generations.
     Elsewhere(DoId, u8),
-    /// An ancestor that is about to move; the look waits for that.
-    Waits(DoId, Trace),
+    /// An ancestor that waits itself; the look waits for its move.
+    Waits(u8),
 }
 
-/// A move that waits for a look at what is above.
-pub struct Held {
+/// The stamp of a look for which an instance waits. Others have the time of the move.
+const WAITS: u64 = 0;
+
+/// A move for which the instance waits, and all that waits behind it.
+pub struct Stall {
+    origin: DoId,
     to: Location,
     sender: Channel,
-    mail: VecDeque<Letter>,
-    mail_bytes: usize,
-    /// Looks of others that wait for this move.
+    deferred: VecDeque<Deferred>,
+    deferred_bytes: usize,
     traces: Vec<Trace>,
 }
 
-struct Letter {
+enum Deferred {
+    Datagram { frame: Vec<u8>, from: Option<RoleId> },
+    Told { message: Vec<u8>, from: ShardId },
+}
+
+impl Deferred {
+    fn len(&self) -> usize {
+        match self {
+            Deferred::Datagram { frame: bytes, .. } | Deferred::Told { message: bytes, .. } => {
+                bytes.len()
+            }
+        }
+    }
+}
+
+/// A move that was made while the look goes on: where the object was, and who moved it.
+pub struct Unproved {
+    old: Location,
     sender: Channel,
-    msgtype: MsgType,
-    payload: Box<[u8]>,
-    own: bool,
+    /// The look of another move has met this one, and yields to it.
+    is_contested: bool,
 }
 
 impl StateServer {
@@ -76,140 +108,176 @@ impl StateServer {
             }
             let Some(object) = self.objects.find(at) else { return Above::Clear };
             generation += 1;
-            at = match self.held.get(&at) {
-                Some(_) if origin > at => return Above::Waits(at, Trace { origin, generation }),
-                Some(held) => held.to.parent,
-                None => self.objects.location(object).parent,
+            at = match &self.stall {
+                Some(stall) if stall.origin == at && origin > at => {
+                    return Above::Waits(generation);
+                }
+                Some(stall) if stall.origin == at => stall.to.parent,
+                Some(_) | None => self.objects.location(object).parent,
             };
         }
     }
 
-    /// Whether a new object would close a ring. Only then is there a look upwards: an object that
-    /// has no children yet is no one's ancestor. On other shards nobody looks.
-    pub(crate) fn closes_ring(&self, do_id: DoId, parent: DoId, out: &Outbox) -> bool {
-        out.is_subscribed(out.dialect().children_channel(do_id))
-            && matches!(self.look_above(do_id, parent, 0, out), Above::Ring)
-    }
-
-    /// Holds a move until the shard of `ancestor` has looked on.
-    pub(crate) fn hold(
+    /// Moves an object below a parent of which it is not known whether it is below the object.
+    pub(crate) fn move_unproved(
         &mut self,
-        do_id: DoId,
+        at: u32,
         to: Location,
         sender: Channel,
-        ancestor: DoId,
-        generation: u8,
+        (ancestor, generation): (DoId, u8),
         out: &mut Outbox,
     ) {
-        if self.begin_to_hold(do_id, to, sender, out) {
-            let shard = place(ancestor, out.shards());
-            self.tell(shard, &Told::Trace { origin: do_id, at: ancestor, generation }, out);
+        let (do_id, old) = (self.objects.get(at).do_id, self.objects.location(at));
+        if out.is_subscribed(out.dialect().children_channel(do_id)) {
+            let (deferred, traces) = (VecDeque::new(), Vec::new());
+            let origin = do_id;
+            self.stall = Some(Stall { origin, to, sender, deferred, deferred_bytes: 0, traces });
+            let trace = Trace { origin, stamp: WAITS, generation, yields: false };
+            self.trace(trace, ancestor, out);
+        } else {
+            self.relocate(at, to, sender, out);
+            self.prove(at, old, sender, (ancestor, generation), out);
         }
     }
 
-    /// Holds a move until that of `mover` is decided.
-    pub(crate) fn hold_behind(
+    /// Lets a move that was made be looked at. With too many under way it is believed.
+    pub(crate) fn prove(
         &mut self,
-        do_id: DoId,
-        to: Location,
+        at: u32,
+        old: Location,
         sender: Channel,
-        mover: DoId,
-        trace: Trace,
+        (ancestor, generation): (DoId, u8),
         out: &mut Outbox,
     ) {
-        if self.begin_to_hold(do_id, to, sender, out)
-            && let Some(held) = self.held.get_mut(&mover)
-        {
-            held.traces.push(trace);
+        if self.unproved.len() < self.limits.moves_max {
+            let object = self.objects.get(at);
+            let (origin, stamp) = (object.do_id, object.came);
+            let unproved = Unproved { old, sender, is_contested: false };
+            self.unproved.insert((origin, stamp), unproved);
+            self.trace(Trace { origin, stamp, generation, yields: false }, ancestor, out);
         }
     }
 
-    fn begin_to_hold(
-        &mut self,
-        do_id: DoId,
-        to: Location,
-        sender: Channel,
-        out: &mut Outbox,
-    ) -> bool {
-        let max = self.limits.moves_max;
-        if self.held.len() >= max {
-            let full = Refusal::Full { what: "moves that wait", max };
-            refuse(full, "set zone", do_id, sender, out);
-            return false;
-        }
-        let (mail, traces) = (VecDeque::new(), Vec::new());
-        self.held.insert(do_id, Held { to, sender, mail, mail_bytes: 0, traces });
-        true
-    }
-
-    /// Keeps what is sent to an object whose move is held.
-    pub(crate) fn wait_behind_move(
-        &mut self,
-        do_id: DoId,
-        mail: &Mail<'_>,
-        out: &mut Outbox,
-    ) -> bool {
-        let Some(held) = self.held.get_mut(&do_id) else { return false };
-        let max = self.limits.waiting_bytes_max;
-        if held.mail_bytes + mail.payload.len() > max {
-            let full = Refusal::Full { what: "bytes that wait behind a move", max };
-            refuse(full, "message", do_id, mail.sender, out);
-            return true;
-        }
-        let Mail { sender, msgtype, payload, own } = *mail;
-        held.mail_bytes += payload.len();
-        held.mail.push_back(Letter { sender, msgtype, payload: payload.into(), own });
-        true
+    fn trace(&self, trace: Trace, at: DoId, out: &mut Outbox) {
+        self.tell(place(at, out.shards()), &Told::Trace { trace, at }, out);
     }
 
     /// Another shard asks to look on here.
-    pub(crate) fn trace_on(&mut self, origin: DoId, at: DoId, generation: u8, out: &mut Outbox) {
-        match self.look_above(origin, at, generation, out) {
-            Above::Clear => self.answer_trace(origin, false, out),
-            Above::Ring => self.answer_trace(origin, true, out),
+    pub(crate) fn trace_on(&mut self, mut trace: Trace, at: DoId, out: &mut Outbox) {
+        let Trace { origin, stamp, generation, .. } = trace;
+        trace.yields |= self.contest(trace, at, out);
+        let ring = match self.look_above(origin, at, generation, out) {
+            Above::Clear => false,
+            Above::Ring => !trace.yields,
             Above::Elsewhere(at, generation) => {
-                let shard = place(at, out.shards());
-                self.tell(shard, &Told::Trace { origin, at, generation }, out);
+                return self.trace(Trace { generation, ..trace }, at, out);
             }
-            Above::Waits(mover, trace) => {
-                self.held.get_mut(&mover).into_iter().for_each(|held| held.traces.push(trace));
+            Above::Waits(generation) => {
+                let trace = Trace { generation, ..trace };
+                return self.stall.iter_mut().for_each(|stall| stall.traces.push(trace));
             }
+        };
+        self.tell(place(origin, out.shards()), &Told::Traced { origin, stamp, ring }, out);
+    }
+
+    /// Lets those from `at` upwards that are on their way too, and go before, look once more. Whether
+    /// there are any.
+    fn contest(&mut self, trace: Trace, at: DoId, out: &Outbox) -> bool {
+        let (mut next, mut found) = (at, false);
+        for _ in trace.generation..GENERATIONS_MAX {
+            if self.unproved.is_empty() || place(next, out.shards()) != out.me() {
+                break;
+            }
+            let Some(at) = self.objects.find(next) else { break };
+            let is_own = next == trace.origin;
+            if let Some(unproved) = self.unproved.get_mut(&(next, self.objects.get(at).came))
+                && next > trace.origin
+            {
+                unproved.is_contested = true;
+                found = true;
+            }
+            if is_own {
+                break;
+            }
+            next = self.objects.location(at).parent;
+        }
+        found
+    }
+
+    /// A look has come to its end.
+    pub(crate) fn traced(&mut self, origin: DoId, stamp: u64, ring: bool, out: &mut Outbox) {
+        if stamp == WAITS {
+            return self.end_stall(ring, out);
+        }
+        let Some(unproved) = self.unproved.remove(&(origin, stamp)) else { return };
+        let Unproved { old, sender, is_contested } = unproved;
+        let moved = self.objects.find(origin).filter(|&at| self.objects.get(at).came == stamp);
+        let Some(at) = moved else { return };
+        let parent = self.objects.location(at).parent;
+        if ring {
+            refuse(Refusal::Ring(parent), "set zone", origin, sender, out);
+            self.relocate(at, old, sender, out);
+        } else if is_contested {
+            self.prove(at, old, sender, (parent, 0), out);
         }
     }
 
-    fn answer_trace(&self, origin: DoId, ring: bool, out: &mut Outbox) {
-        self.tell(place(origin, out.shards()), &Told::Traced { origin, ring }, out);
+    /// Keeps an input for after the move that the instance waits for. Looks at what is above go on.
+    pub(crate) fn defer(&mut self, input: &Input<'_>, out: &mut Outbox) -> bool {
+        let Some(stall) = &mut self.stall else { return false };
+        let deferred = match *input {
+            Input::Datagram { frame, from } => Deferred::Datagram { frame: frame.into(), from },
+            Input::Told { message, .. } if Told::is_about_traces(message) => return false,
+            Input::Told { message, from } => Deferred::Told { message: message.into(), from },
+            Input::Wake { .. }
+            | Input::Started
+            | Input::Stopping
+            | Input::Accepted { .. }
+            | Input::Connected { .. }
+            | Input::ConnectFailed { .. }
+            | Input::Frame { .. }
+            | Input::Closed { .. } => return false,
+        };
+        stall.deferred_bytes += deferred.len();
+        stall.deferred.push_back(deferred);
+        if stall.deferred_bytes > self.limits.waiting_bytes_max {
+            let do_id = stall.origin;
+            warn!(%do_id, "a move is refused: too much waits for it");
+            self.end_stall(true, out);
+        }
+        true
     }
 
-    /// The look for a held move has come to an end: it is carried out or refused, and what waited
-    /// goes on.
-    pub(crate) fn traced(&mut self, origin: DoId, ring: bool, out: &mut Outbox) {
-        let Some(held) = self.held.remove(&origin) else { return };
+    /// The move is decided: it is carried out or refused, and what waited goes on.
+    fn end_stall(&mut self, ring: bool, out: &mut Outbox) {
+        let Some(stall) = self.stall.take() else { return };
+        let Stall { origin, to, sender, mut deferred, traces, .. } = stall;
         if let Some(at) = self.objects.find(origin).filter(|&at| self.settled(at, out)) {
             if ring {
-                refuse(Refusal::Ring(held.to.parent), "set zone", origin, held.sender, out);
+                refuse(Refusal::Ring(to.parent), "set zone", origin, sender, out);
             } else {
-                self.relocate(at, held.to, held.sender, out);
+                self.relocate(at, to, sender, out);
             }
         }
-        self.go_on(origin, held, out);
-    }
-
-    /// The object of a held move is gone.
-    pub(crate) fn drop_held(&mut self, do_id: DoId, out: &mut Outbox) {
-        if let Some(held) = self.held.remove(&do_id) {
-            self.go_on(do_id, held, out);
+        let parent = self.objects.find(origin).map(|at| self.objects.location(at).parent);
+        for trace in traces {
+            self.trace_on(trace, parent.unwrap_or_default(), out);
         }
-    }
-
-    fn go_on(&mut self, do_id: DoId, held: Held, out: &mut Outbox) {
-        for Trace { origin, generation } in held.traces {
-            let parent = self.objects.find(do_id).map(|at| self.objects.location(at).parent);
-            self.trace_on(origin, parent.unwrap_or_default(), generation, out);
-        }
-        for letter in held.mail {
-            let Letter { sender, msgtype, ref payload, own } = letter;
-            self.object_mail(do_id, &Mail { sender, msgtype, payload, own }, out);
+        while let Some(next) = deferred.pop_front() {
+            match next {
+                Deferred::Datagram { frame, from } => {
+                    self.take(&Input::Datagram { frame: &frame, from }, out);
+                }
+                Deferred::Told { message, from } => {
+                    self.take(&Input::Told { message: &message, from }, out);
+                }
+            }
+            if let Some(stall) = &mut self.stall {
+                // Another one begins: what is left waits for it too.
+                stall.deferred_bytes = deferred.iter().map(Deferred::len).sum();
+                stall.deferred = deferred;
+                return;
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::deletion::Death;
 use crate::refusal::Refusal;
 use crate::told::Below;
 use crate::walk::Act;
-use crate::{Mail, StateServer, refuse};
+use crate::{Mail, StateServer, addressee, refuse};
 use runtime::Outbox;
 use wire::ids::DoId;
 use wire::state_server::{MessageError, ObjectMessage};
@@ -31,28 +31,53 @@ impl StateServer {
     ) {
         let asker = mail.sender;
         let all = Below { parent: of, zones: None };
+        if addressee(message).is_some_and(|parent| parent != of) {
+            return;
+        }
         match *message {
             ObjectMessage::Locate { context } => {
                 self.walk_on_request(all, Act::Locate { asker, context }, mail, out);
             }
-            ObjectMessage::QueryZones { context, parent, zones } if parent == of => {
+            ObjectMessage::QueryZones { context, parent, zones } => {
                 let below = Below { parent, zones: Some(zones) };
                 self.walk_on_request(below, Act::EnterForRelay { asker, context }, mail, out);
             }
-            ObjectMessage::QueryChildren { context, parent } if parent == of => {
+            ObjectMessage::QueryChildren { context, .. } => {
                 self.walk_on_request(all, Act::EnterForRelay { asker, context }, mail, out);
             }
-            ObjectMessage::DeleteChildren { parent } if parent == of => {
+            ObjectMessage::DeleteChildren { .. } => {
                 self.condemn_below(all, Death::with_parent(mail.sender), out);
             }
-            ObjectMessage::DeleteZones { parent, zones } if parent == of => {
+            ObjectMessage::DeleteZones { parent, zones } => {
                 let below = Below { parent, zones: Some(zones) };
                 self.condemn_below(below, Death::with_parent(mail.sender), out);
             }
-            ObjectMessage::NotifyManagingAi { parent, ai, .. } if parent == of => {
+            ObjectMessage::NotifyManagingAi { parent, ai, .. } => {
                 self.parent_has_new_ai(parent, ai, mail.sender, 0, out);
             }
-            _ => (),
+            // What is for the parent itself, or for one object.
+            ObjectMessage::UpdateField { .. }
+            | ObjectMessage::UpdateFieldMultiple { .. }
+            | ObjectMessage::DeleteFieldRam { .. }
+            | ObjectMessage::DeleteFieldsRam { .. }
+            | ObjectMessage::DeleteRam { .. }
+            | ObjectMessage::DeleteDisk { .. }
+            | ObjectMessage::SetZone { .. }
+            | ObjectMessage::ChangeZone { .. }
+            | ObjectMessage::LocateResp { .. }
+            | ObjectMessage::LocationAck { .. }
+            | ObjectMessage::EnterZone(_)
+            | ObjectMessage::QueryAll { .. }
+            | ObjectMessage::QueryField { .. }
+            | ObjectMessage::QueryFields { .. }
+            | ObjectMessage::CountZone { .. }
+            | ObjectMessage::CountZones { .. }
+            | ObjectMessage::CountChildren { .. }
+            | ObjectMessage::QueryActiveZones { .. }
+            | ObjectMessage::SetAi { .. }
+            | ObjectMessage::QueryManagingAi { .. }
+            | ObjectMessage::ManagingAiResp { .. }
+            | ObjectMessage::SetOwner { .. } => (),
         }
     }
 

@@ -1,6 +1,7 @@
 //! An object begins.
 
 use crate::StateServer;
+use crate::ancestry::Above;
 use crate::fields::{Begun, Packed};
 use crate::refusal::Refusal;
 use crate::refuse;
@@ -24,6 +25,15 @@ impl StateServer {
             refuse(Refusal::UnknownField(field), "a part of generate", entry.do_id, sender, out);
         }
         let Entry { do_id, location, dclass, .. } = *entry;
+        // What has no children yet is no one's ancestor.
+        let has_children = out.is_subscribed(out.dialect().children_channel(do_id));
+        let above = match has_children {
+            true => self.look_above(do_id, location.parent, 0, out),
+            false => Above::Clear,
+        };
+        if let Above::Ring = above {
+            return refuse(Refusal::Ring(location.parent), "generate", do_id, sender, out);
+        }
         let (at, first) = self.objects.insert(do_id, dclass, begun.packed, location);
         out.counts.objects_created += 1;
         out.attract(Channel::object(do_id));
@@ -31,6 +41,9 @@ impl StateServer {
             self.hear_children_channel(location.parent, out);
         }
         self.announce_birth(at, do_id, location, sender, out);
+        if let Above::Elsewhere(ancestor, generation) = above {
+            self.prove(at, Location::NOWHERE, sender, (ancestor, generation), out);
+        }
     }
 
     fn begin(&mut self, entry: &Entry<'_>, out: &mut Outbox) -> Result<Begun, Refusal> {
@@ -58,9 +71,6 @@ impl StateServer {
         }
         if self.objects.field_bytes() + begun.packed.len() > bytes {
             return Err(Refusal::Full { what: "bytes of fields", max: bytes });
-        }
-        if self.closes_ring(do_id, location.parent, out) {
-            return Err(Refusal::Ring(location.parent));
         }
         Ok(begun)
     }

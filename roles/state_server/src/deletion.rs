@@ -1,12 +1,13 @@
 //! An object ends: alone, with its AI, with its parent, or with its zone.
 
 use crate::StateServer;
+use crate::jobs::Touch;
 use crate::objects::Condemned;
 use crate::told::{Below, Told};
 use crate::voice::To;
 use runtime::Outbox;
 use wire::dialect::Dialect;
-use wire::ids::{Channel, DoId};
+use wire::ids::Channel;
 use wire::state_server::{Location, ObjectMessage, ObjectNotice};
 
 /// How an object dies.
@@ -35,7 +36,7 @@ impl StateServer {
     /// seed they stay where they are.
     pub(crate) fn delete(&mut self, at: u32, death: Death, out: &mut Outbox) {
         let condemned = self.objects.condemned(at).unwrap_or(u64::MAX);
-        self.settle_walks(at, condemned, out);
+        self.settle_walks(at, condemned, Touch::Leaves, out);
         let do_id = self.objects.get(at).do_id;
         match out.dialect() {
             Dialect::OpenOtp => self.announce_death(at, out),
@@ -47,7 +48,6 @@ impl StateServer {
         out.counts.objects_deleted += 1;
         out.release(Channel::object(do_id));
         self.foreign.forget_parent(do_id);
-        self.drop_held(do_id, out);
     }
 
     fn announce_death(&self, at: u32, out: &mut Outbox) {
@@ -87,23 +87,8 @@ impl StateServer {
         }
     }
 
-    /// DELETE_ZONE(S) and DELETE_CHILDREN, as a parent is asked.
-    pub(crate) fn delete_children(
-        &mut self,
-        parent: DoId,
-        message: &ObjectMessage<'_>,
-        sender: Channel,
-        out: &mut Outbox,
-    ) {
-        let zones = match *message {
-            ObjectMessage::DeleteZones { zones, .. } => Some(zones),
-            _ => None,
-        };
-        self.delete_all_below(Below { parent, zones }, sender, out);
-    }
-
-    /// Tells the children everywhere that they are to go.
-    fn delete_all_below(&self, below: Below<'_>, sender: Channel, out: &mut Outbox) {
+    /// DELETE_ZONE(S) and DELETE_CHILDREN: tells the children everywhere that they are to go.
+    pub(crate) fn delete_all_below(&self, below: Below<'_>, sender: Channel, out: &mut Outbox) {
         let parent = below.parent;
         let message = match below.zones {
             Some(zones) => ObjectMessage::DeleteZones { parent, zones },

@@ -1,8 +1,8 @@
 //! Work on many objects at once, done in slices so that no turn takes long.
 //!
 //! It is seen as if it were done at the moment it began: whatever touches an object first settles
-//! what the jobs that began before owe it. A **walk** shows objects to somebody or tells them
-//! something; a **doom** deletes them. Jobs are numbered in the order in which they begin, and an
+//! what the jobs that began before owe it, as far as that makes a difference. A **walk** shows objects
+//! to somebody or tells them something; a **doom** deletes them. Jobs are numbered in the order in which they begin, and an
 //! object that is condemned by one does not exist for those after it.
 
 use crate::StateServer;
@@ -17,6 +17,15 @@ use runtime::{Outbox, ShardId};
 const GO_ON: u64 = 0;
 /// How many times as many objects as one input a wake-up may concern.
 const INPUTS_PER_WAKE: usize = 4;
+
+/// How an object is touched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Touch {
+    /// It hears something.
+    Hears,
+    /// It leaves its place.
+    Leaves,
+}
 
 /// Objects that are to be deleted.
 struct Doom {
@@ -104,16 +113,18 @@ impl StateServer {
                 false
             }
             None => {
-                self.settle_walks(at, u64::MAX, out);
+                self.settle_walks(at, u64::MAX, Touch::Hears, out);
                 true
             }
         }
     }
 
     /// Does for an object what the walks that began before job `before` would do for it later.
-    pub(crate) fn settle_walks(&mut self, at: u32, before: u64, out: &mut Outbox) {
+    /// An object that only hears something can be shown later too, as it is then.
+    pub(crate) fn settle_walks(&mut self, at: u32, before: u64, touch: Touch, out: &mut Outbox) {
         let Self { jobs, objects, .. } = self;
         let owed = jobs.walks.range_mut(..before);
+        let owed = owed.filter(|(_, walk)| touch == Touch::Leaves || walk.act.changes_objects());
         let acts: smallvec::SmallVec<[_; 4]> =
             owed.filter_map(|(_, walk)| walk.settle(at, objects)).collect();
         acts.into_iter().for_each(|act| self.act(&act, at, out));

@@ -42,23 +42,23 @@ pub use limits::Limits;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ancestry::Held;
+use ancestry::{Stall, Unproved};
 use classes::Classes;
 use dc::Schema;
 use deletion::Death;
 use foreign::Foreign;
 use jobs::Jobs;
 use objects::Objects;
-use queries::Queries;
+use queries::{Queries, Reply};
 use refusal::{Refusal, Request};
 use runtime::{Input, Now, Outbox, Role, RoleId, ShardId, place};
 use smallvec::SmallVec;
-use told::Told;
+use told::{Below, Told};
 use wire::datagram::Datagram;
 use wire::dialect::Dialect;
 use wire::framing;
 use wire::ids::{Channel, DoId, MsgType};
-use wire::state_server::{MessageError, ObjectMessage, StateServerMessage};
+use wire::state_server::{MessageError, ObjectMessage, StateServerMessage, Zones};
 
 /// What the configuration says of this role.
 #[derive(Clone, Debug)]
@@ -91,7 +91,10 @@ pub struct StateServer {
     jobs: Jobs,
     queries: Queries,
     foreign: Foreign,
-    held: BTreeMap<DoId, Held>,
+    /// The move that this instance waits for.
+    stall: Option<Stall>,
+    /// Moves that were made and may turn out to close a ring, by object and time.
+    unproved: BTreeMap<(DoId, u64), Unproved>,
     /// The time of the present input.
     now: Now,
     scratch: Vec<u8>,
@@ -122,7 +125,8 @@ impl StateServer {
             jobs: Jobs::default(),
             queries: Queries::default(),
             foreign: Foreign::default(),
-            held: BTreeMap::new(),
+            stall: None,
+            unproved: BTreeMap::new(),
             now: Now(0),
             scratch: Vec::new(),
         }
@@ -137,9 +141,22 @@ impl StateServer {
 impl Role for StateServer {
     fn step(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
         self.now = now;
-        self.jobs.begin_input(self.limits.objects_at_once);
         let (objects, bytes) = (self.objects.len(), self.objects.field_bytes());
-        match input {
+        if self.stall.is_none() || !self.defer(&input, out) {
+            self.take(&input, out);
+        }
+        out.counts.objects += self.objects.len() as u64;
+        out.counts.objects -= objects as u64;
+        out.counts.object_bytes += self.objects.field_bytes() as u64;
+        out.counts.object_bytes -= bytes as u64;
+    }
+}
+
+impl StateServer {
+    #[inline]
+    fn take(&mut self, input: &Input<'_>, out: &mut Outbox) {
+        self.jobs.begin_input(self.limits.objects_at_once);
+        match *input {
             Input::Datagram { frame, from } => self.datagram(frame, from == Some(self.me), out),
             Input::Told { from, message } => {
                 let told =
@@ -155,14 +172,8 @@ impl Role for StateServer {
             | Input::Frame { .. }
             | Input::Closed { .. } => unreachable!("a State Server has no connections"),
         }
-        out.counts.objects += self.objects.len() as u64;
-        out.counts.objects -= objects as u64;
-        out.counts.object_bytes += self.objects.field_bytes() as u64;
-        out.counts.object_bytes -= bytes as u64;
     }
-}
 
-impl StateServer {
     fn started(&mut self, out: &mut Outbox) {
         let control = [self.control].into_iter();
         self.controls = control.chain(out.dialect().all_state_servers()).collect();
@@ -206,6 +217,9 @@ impl StateServer {
 
     fn control_message(&mut self, mail: &Mail<'_>, out: &mut Outbox) {
         match StateServerMessage::decode(out.dialect(), mail.msgtype, mail.payload) {
+            // With several recipients it may have come here because of another one.
+            Ok(StateServerMessage::Generate(entry))
+                if place(entry.do_id, out.shards()) != out.me() => {}
             Ok(StateServerMessage::Generate(entry)) => self.create(&entry, mail.sender, out),
             Ok(StateServerMessage::ShardReset { ai }) => self.reset(ai, mail.sender, out),
             Err(error) => {
@@ -221,9 +235,6 @@ impl StateServer {
         let Some(at) = self.objects.find(do_id).filter(|&at| self.settled(at, out)) else {
             return Self::nobody_there(do_id, mail, out);
         };
-        if !self.held.is_empty() && self.wait_behind_move(do_id, mail, out) {
-            return;
-        }
         match ObjectMessage::decode(out.dialect(), mail.msgtype, mail.payload) {
             Ok(message) => self.object_message(at, do_id, &message, mail, out),
             Err(MessageError::Unknown(_)) if mail.own => (),
@@ -255,8 +266,9 @@ impl StateServer {
         mail: &Mail<'_>,
         out: &mut Outbox,
     ) {
-        if addressee(message).is_some_and(|addressee| addressee != do_id) {
-            return self.about_another(at, do_id, message, mail, out);
+        let is_addressed = addressee(message).is_none_or(|addressee| addressee == do_id);
+        if !is_addressed && !is_of_relatives(message) {
+            return;
         }
         match *message {
             ObjectMessage::UpdateField { field, value, .. } => {
@@ -285,16 +297,37 @@ impl StateServer {
             ObjectMessage::QueryFields { context, fields, .. } => {
                 self.query_fields(at, context, fields, mail.sender, out);
             }
-            ObjectMessage::QueryZones { .. }
-            | ObjectMessage::QueryChildren { .. }
-            | ObjectMessage::CountZone { .. }
-            | ObjectMessage::CountZones { .. }
-            | ObjectMessage::CountChildren { .. }
-            | ObjectMessage::QueryActiveZones { .. } => {
-                self.query_children(do_id, message, mail.sender, out);
+            // Its parent, which lives elsewhere, asks on behalf of somebody.
+            ObjectMessage::QueryZones { context, parent, zones } if !is_addressed => {
+                let location = self.objects.location(at);
+                if location.parent == parent && zones.iter().any(|zone| zone == location.zone) {
+                    self.enter_for_relay(at, mail.sender, context, out);
+                }
             }
-            ObjectMessage::DeleteZones { .. } | ObjectMessage::DeleteChildren { .. } => {
-                self.delete_children(do_id, message, mail.sender, out);
+            ObjectMessage::QueryZones { context, zones, .. } => {
+                self.query(do_id, Reply::Zones, Some(zones), context, mail, out);
+            }
+            ObjectMessage::QueryChildren { context, .. } => {
+                self.query(do_id, Reply::Children, None, context, mail, out);
+            }
+            ObjectMessage::CountZone { context, zone, .. } => {
+                let zones = [zone.0.to_le_bytes()];
+                self.query(do_id, Reply::CountZone, Some(Zones(&zones)), context, mail, out);
+            }
+            ObjectMessage::CountZones { context, zones, .. } => {
+                self.query(do_id, Reply::CountZones, Some(zones), context, mail, out);
+            }
+            ObjectMessage::CountChildren { context, .. } => {
+                self.query(do_id, Reply::CountChildren, None, context, mail, out);
+            }
+            ObjectMessage::QueryActiveZones { context } => {
+                self.query(do_id, Reply::ActiveZones, None, context, mail, out);
+            }
+            ObjectMessage::DeleteZones { parent, zones } => {
+                self.delete_all_below(Below { parent, zones: Some(zones) }, mail.sender, out);
+            }
+            ObjectMessage::DeleteChildren { parent } => {
+                self.delete_all_below(Below { parent, zones: None }, mail.sender, out);
             }
             ObjectMessage::SetAi { ai, .. } => self.set_ai(at, ai, mail.sender, out),
             ObjectMessage::QueryManagingAi { context } => {
@@ -303,48 +336,37 @@ impl StateServer {
             ObjectMessage::SetOwner { owner } => self.set_owner(at, owner, mail.sender, out),
             // Of the stored copy a State Server knows nothing.
             ObjectMessage::DeleteDisk { .. } => (),
-            // An object is not its own child.
+            // What its own role says of children its instances know.
             ObjectMessage::ChangeZone { .. }
             | ObjectMessage::LocateResp { .. }
             | ObjectMessage::EnterZone(_)
-            | ObjectMessage::NotifyManagingAi { .. }
-            | ObjectMessage::ManagingAiResp { .. } => (),
-        }
-    }
-
-    /// What an object is told of its parent or of a child.
-    fn about_another(
-        &mut self,
-        at: u32,
-        do_id: DoId,
-        message: &ObjectMessage<'_>,
-        mail: &Mail<'_>,
-        out: &mut Outbox,
-    ) {
-        match *message {
+                if mail.own || is_addressed => {}
+            ObjectMessage::ChangeZone { do_id: child, new, .. } => {
+                self.child_moved(do_id, child, new, out);
+            }
+            ObjectMessage::LocateResp { do_id: child, location, .. } => {
+                self.child_located(do_id, child, location, out);
+            }
+            ObjectMessage::EnterZone(entry) => self.child_entered(do_id, entry.do_id, mail, out),
             ObjectMessage::NotifyManagingAi { parent, ai, .. }
             | ObjectMessage::ManagingAiResp { parent, ai, .. } => {
                 self.adopt_ai(at, parent, ai, mail.sender, 0, out);
             }
-            ObjectMessage::ChangeZone { do_id: child, new, .. } if !mail.own => {
-                self.child_moved(do_id, child, new, out);
-            }
-            ObjectMessage::LocateResp { do_id: child, location, .. } if !mail.own => {
-                self.child_located(do_id, child, location, out);
-            }
-            ObjectMessage::EnterZone(entry) if !mail.own => {
-                self.child_entered(do_id, entry.do_id, mail, out);
-            }
-            // Its parent, which lives elsewhere, asks on behalf of somebody.
-            ObjectMessage::QueryZones { context, parent, zones } => {
-                let location = self.objects.location(at);
-                if location.parent == parent && zones.iter().any(|zone| zone == location.zone) {
-                    self.enter_for_relay(at, mail.sender, context, out);
-                }
-            }
-            _ => (),
         }
     }
+}
+
+/// Whether a message may come from a parent or a child: then it names that one.
+fn is_of_relatives(message: &ObjectMessage<'_>) -> bool {
+    matches!(
+        message,
+        ObjectMessage::ChangeZone { .. }
+            | ObjectMessage::LocateResp { .. }
+            | ObjectMessage::EnterZone(_)
+            | ObjectMessage::NotifyManagingAi { .. }
+            | ObjectMessage::ManagingAiResp { .. }
+            | ObjectMessage::QueryZones { .. }
+    )
 }
 
 /// The object that a message says it is for, or about, if it says so.
@@ -427,8 +449,8 @@ impl StateServer {
             Told::Delete { sender, below } => {
                 self.condemn_below(below, Death::with_parent(sender), out);
             }
-            Told::Trace { origin, at, generation } => self.trace_on(origin, at, generation, out),
-            Told::Traced { origin, ring } => self.traced(origin, ring, out),
+            Told::Trace { trace, at } => self.trace_on(trace, at, out),
+            Told::Traced { origin, stamp, ring } => self.traced(origin, stamp, ring, out),
         }
     }
 }

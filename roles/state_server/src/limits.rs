@@ -12,9 +12,10 @@ pub struct Limits {
     pub queries_max: usize,
     /// Children in other State Servers that parents here know of.
     pub foreign_children_max: usize,
-    /// Objects that wait for whether they may move below another parent.
+    /// Moves below another parent of which it is not yet known whether they close a ring; one more
+    /// is believed.
     pub moves_max: usize,
-    /// Bytes of what is sent to one of those meanwhile.
+    /// Bytes that wait behind the move of a parent; with more the move is refused.
     pub waiting_bytes_max: usize,
     /// Objects that one input concerns at once; the others follow, a few times as many a turn.
     pub objects_at_once: usize,
@@ -28,7 +29,7 @@ impl Default for Limits {
             queries_max: 16_384,
             foreign_children_max: 1 << 18,
             moves_max: 16_384,
-            waiting_bytes_max: 1 << 20,
+            waiting_bytes_max: 64 << 20,
             objects_at_once: 1024,
         }
     }

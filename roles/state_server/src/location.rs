@@ -2,6 +2,7 @@
 
 use crate::StateServer;
 use crate::ancestry::Above;
+use crate::jobs::Touch;
 use crate::refusal::Refusal;
 use crate::refuse;
 use crate::voice::{Showing, To};
@@ -28,11 +29,9 @@ impl StateServer {
             Above::Clear => self.relocate(at, to, sender, out),
             Above::Ring => refuse(Refusal::Ring(to.parent), "set zone", do_id, sender, out),
             Above::Elsewhere(ancestor, generation) => {
-                self.hold(do_id, to, sender, ancestor, generation, out);
+                self.move_unproved(at, to, sender, (ancestor, generation), out);
             }
-            Above::Waits(mover, trace) => {
-                self.hold_behind(do_id, to, sender, mover, trace, out);
-            }
+            Above::Waits(_) => unreachable!("while an instance waits it moves nothing"),
         }
     }
 
@@ -40,6 +39,7 @@ impl StateServer {
     pub(crate) fn relocate(&mut self, at: u32, new: Location, sender: Channel, out: &mut Outbox) {
         let (old, dialect) = (self.objects.location(at), out.dialect());
         let (ai, explicit) = self.objects.ai(at);
+        self.settle_walks(at, u64::MAX, Touch::Leaves, out);
         self.jobs.leaving(at, &self.objects);
         let (first, left) = self.objects.relocate(at, new);
         // The new parent is listened to before it is asked anything, and the old one no longer.

@@ -22,17 +22,25 @@ use wire::state_server::{ObjectMessage, ObjectNotice, Zones};
 pub const DEADLINE_FROM: u64 = 1;
 /// A child elsewhere that has not answered for so long is gone.
 const PATIENCE_MS: u64 = 1000;
+/// Recipients of one datagram.
+const RECIPIENTS_MAX: usize = 200;
 /// Zones that fit in an answer.
 const ZONES_MAX: usize = 16_000;
 
-/// How the asker is answered beside the objects that enter.
+/// What the asker gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Reply {
+pub enum Reply {
+    /// The objects of some zones enter.
     Zones,
+    /// All children enter.
     Children,
+    /// How many there are in a zone.
     CountZone,
+    /// How many there are in some zones.
     CountZones,
+    /// How many there are.
     CountChildren,
+    /// In which zones there are some.
     ActiveZones,
 }
 
@@ -60,30 +68,22 @@ pub struct Queries {
 }
 
 impl StateServer {
-    /// A parent is asked about its children.
-    pub(crate) fn query_children(
+    /// A parent is asked about its children: all, or those in some zones.
+    pub(crate) fn query(
         &mut self,
         parent: DoId,
-        message: &ObjectMessage<'_>,
-        asker: Channel,
+        reply: Reply,
+        zones: Option<Zones<'_>>,
+        context: u32,
+        mail: &Mail<'_>,
         out: &mut Outbox,
     ) {
-        let max = self.limits.queries_max;
+        let (asker, max) = (mail.sender, self.limits.queries_max);
         if self.queries.open.len() >= max || self.jobs.walks() >= max {
             let full = Refusal::Full { what: "queries", max };
-            return refuse(full, message.name(), parent, asker, out);
+            return refuse(full, "query of children", parent, asker, out);
         }
         out.counts.object_queries += 1;
-        let Some((reply, context, zones)) = asked(message) else { return };
-        let single;
-        let zones = match zones {
-            Asked::All => None,
-            Asked::Zones(zones) => Some(zones),
-            Asked::One(zone) => {
-                single = [zone.0.to_le_bytes()];
-                Some(Zones(&single))
-            }
-        };
         let below = Below { parent, zones };
         let wait = out.dialect() == Dialect::Astron;
         let wanted = match reply {
@@ -234,8 +234,14 @@ impl StateServer {
     fn ask_foreign_children(&self, id: u64, query: &Query, out: &mut Outbox) {
         let (parent, zones) = (query.parent, Zones(&query.zones));
         let question = ObjectMessage::QueryZones { context: query.context, parent, zones };
-        for &child in &query.foreign {
-            self.request(&To::object(child), Channel::object(parent), &question, out);
+        let mut children = query.foreign.iter();
+        loop {
+            let some = children.by_ref().take(RECIPIENTS_MAX);
+            let to = some.fold(To::default(), |to, &child| to.and(Channel::object(child)));
+            if to.is_empty() {
+                break;
+            }
+            self.request(&to, Channel::object(parent), &question, out);
         }
         out.wake_at(self.me, self.now.plus_ms(PATIENCE_MS), DEADLINE_FROM + id);
     }
@@ -270,30 +276,4 @@ impl StateServer {
         gone.into_iter().for_each(|child| self.foreign.forget(parent, child));
         self.end_if_done(id, out);
     }
-}
-
-/// Of which children something is asked.
-enum Asked<'a> {
-    All,
-    One(Zone),
-    Zones(Zones<'a>),
-}
-
-/// What a parent is asked, with which context, and about which zones.
-fn asked<'a>(message: &ObjectMessage<'a>) -> Option<(Reply, u32, Asked<'a>)> {
-    Some(match *message {
-        ObjectMessage::QueryZones { context, zones, .. } => {
-            (Reply::Zones, context, Asked::Zones(zones))
-        }
-        ObjectMessage::QueryChildren { context, .. } => (Reply::Children, context, Asked::All),
-        ObjectMessage::CountZone { context, zone, .. } => {
-            (Reply::CountZone, context, Asked::One(zone))
-        }
-        ObjectMessage::CountZones { context, zones, .. } => {
-            (Reply::CountZones, context, Asked::Zones(zones))
-        }
-        ObjectMessage::CountChildren { context, .. } => (Reply::CountChildren, context, Asked::All),
-        ObjectMessage::QueryActiveZones { context } => (Reply::ActiveZones, context, Asked::All),
-        _ => return None,
-    })
 }

@@ -5,6 +5,7 @@
 //! message: u8 kind, then its parameters, little endian, zones to the end
 //! ```
 
+use crate::ancestry::Trace;
 use alloc::vec::Vec;
 use wire::ids::{Channel, DoId};
 use wire::reader::{DecodeError, Reader};
@@ -54,10 +55,10 @@ pub enum Told<'a> {
     NewAi { parent: DoId, ai: Channel, sender: Channel, generation: u8 },
     /// Delete objects below a parent.
     Delete { sender: Channel, below: Below<'a> },
-    /// Is `origin` above `at`, or itself `at`?
-    Trace { origin: DoId, at: DoId, generation: u8 },
+    /// Is the origin of the look above `at`, or itself `at`?
+    Trace { trace: Trace, at: DoId },
     /// It is, or it is not.
-    Traced { origin: DoId, ring: bool },
+    Traced { origin: DoId, stamp: u64, ring: bool },
 }
 
 const BEGIN: u8 = 0;
@@ -71,6 +72,11 @@ const TRACE: u8 = 7;
 const TRACED: u8 = 8;
 
 impl<'a> Told<'a> {
+    /// Whether a message is about a look at what is above an object.
+    pub fn is_about_traces(message: &[u8]) -> bool {
+        matches!(message.first(), Some(&(TRACE | TRACED)))
+    }
+
     /// Its bytes.
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -111,15 +117,18 @@ impl<'a> Told<'a> {
                 out.extend_from_slice(&sender.0.to_le_bytes());
                 below.write(&mut out);
             }
-            Told::Trace { origin, at, generation } => {
+            Told::Trace { trace, at } => {
                 out.push(TRACE);
-                out.extend_from_slice(&origin.0.to_le_bytes());
+                out.extend_from_slice(&trace.origin.0.to_le_bytes());
+                out.extend_from_slice(&trace.stamp.to_le_bytes());
+                out.push(trace.generation);
+                out.push(u8::from(trace.yields));
                 out.extend_from_slice(&at.0.to_le_bytes());
-                out.push(generation);
             }
-            Told::Traced { origin, ring } => {
+            Told::Traced { origin, stamp, ring } => {
                 out.push(TRACED);
                 out.extend_from_slice(&origin.0.to_le_bytes());
+                out.extend_from_slice(&stamp.to_le_bytes());
                 out.push(u8::from(ring));
             }
         }
@@ -147,12 +156,20 @@ impl<'a> Told<'a> {
                 generation: reader.u8()?,
             },
             DELETE => Told::Delete { sender: reader.channel()?, below: Below::read(&mut reader)? },
-            TRACE => Told::Trace {
+            TRACE => {
+                let trace = Trace {
+                    origin: DoId(reader.u32()?),
+                    stamp: reader.u64()?,
+                    generation: reader.u8()?,
+                    yields: reader.u8()? != 0,
+                };
+                Told::Trace { trace, at: DoId(reader.u32()?) }
+            }
+            TRACED => Told::Traced {
                 origin: DoId(reader.u32()?),
-                at: DoId(reader.u32()?),
-                generation: reader.u8()?,
+                stamp: reader.u64()?,
+                ring: reader.u8()? != 0,
             },
-            TRACED => Told::Traced { origin: DoId(reader.u32()?), ring: reader.u8()? != 0 },
             _ => return Err(DecodeError::Truncated),
         };
         reader.end()?;
@@ -221,8 +238,11 @@ mod tests {
             Told::Go { query: 9 },
             Told::Done { query: 9 },
             Told::NewAi { parent, ai: Channel(8), sender: Channel(9), generation: 63 },
-            Told::Trace { origin: DoId(1), at: DoId(2), generation: 3 },
-            Told::Traced { origin: DoId(1), ring: true },
+            Told::Trace {
+                trace: Trace { origin: DoId(1), stamp: 9, generation: 3, yields: true },
+                at: DoId(2),
+            },
+            Told::Traced { origin: DoId(1), stamp: 0, ring: true },
         ];
         for below in below {
             all.push(Told::Delete { sender: Channel(1), below });

@@ -146,7 +146,7 @@ impl StateServer {
         }
     }
 
-    /// Returns the fields that had a value before.
+    /// Returns the fields that had a value before, in the order asked.
     fn unset(&mut self, at: u32, fields: &[FieldId]) -> Result<SmallVec<[FieldPlan; 4]>, Refusal> {
         let Self { classes, objects, scratch, .. } = self;
         let class = classes.of(objects.get(at).dclass);
@@ -156,18 +156,19 @@ impl StateServer {
             let plan = class.field(field).ok_or(Refusal::UnknownField(field))?;
             let atoms = schema.atoms(plan.id);
             let atoms = atoms.filter_map(|atom| class.field(FieldId(atom.number)));
-            let before = plans.len();
+            let fields = &objects.get(at).fields;
+            let mut is_kept = false;
             for atom in atoms.filter(|atom| atom.traits.is_stored()) {
-                plans.push(*atom);
+                is_kept = true;
+                let is_new = plans.iter().all(|plan: &FieldPlan| plan.number != atom.number);
+                if is_new && fields.get(schema, class, atom).is_some() {
+                    plans.push(*atom);
+                }
             }
-            if plans.len() == before {
+            if !is_kept {
                 return Err(Refusal::NotKept(field));
             }
         }
-        plans.sort_by_key(|plan| plan.number);
-        plans.dedup_by_key(|plan| plan.number);
-        let held = &objects.get(at).fields;
-        plans.retain(|plan| held.get(schema, class, plan).is_some());
         objects.with_fields(at, |fields| {
             fields.change(scratch, |draft| {
                 for plan in &plans {

@@ -49,6 +49,16 @@ pub enum Act {
     },
 }
 
+impl Act {
+    /// Whether it changes objects, as opposed to showing them.
+    pub fn changes_objects(self) -> bool {
+        match self {
+            Act::Enter { .. } | Act::EnterForRelay { .. } | Act::Locate { .. } => false,
+            Act::Adopt { .. } => true,
+        }
+    }
+}
+
 enum Over {
     /// These places, ascending; `at`: which one is walked over.
     Places { places: Vec<u32>, at: usize },

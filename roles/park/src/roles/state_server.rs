@@ -27,7 +27,7 @@ const ROWS: [Row; 7] = [
     Row("foreign_children_max", 0, 1 << 24, |to, n| to.foreign_children_max = n as usize),
     Row("moves_max", 1, 1 << 20, |to, n| to.moves_max = n as usize),
     Row("objects_at_once", 1, 1 << 20, |to, n| to.objects_at_once = n as usize),
-    Row("waiting_bytes_max", 64 << 10, 1 << 30, |to, n| to.waiting_bytes_max = n as usize),
+    Row("waiting_bytes_max", 64 << 10, 16 << 30, |to, n| to.waiting_bytes_max = n as usize),
 ];
 
 fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
