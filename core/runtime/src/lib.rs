@@ -11,6 +11,7 @@ mod batch;
 mod block;
 pub mod channels;
 pub mod counts;
+mod delivery;
 mod ids;
 mod limits;
 mod mailbox;

@@ -1,15 +1,13 @@
 //! Where a role puts what it wants done.
 //!
-//! Datagrams are routed as they are pushed: to connections of this shard as pieces of the turn's
-//! blocks, to roles of this shard as mail, to other shards as entries of their batch. Nothing
-//! leaves the shard before the driver ends the turn.
+//! Datagrams are routed as they are pushed, see [`crate::delivery`]. Nothing leaves the shard before
+//! the driver ends the turn.
 
 use crate::backlog::Origin;
 use crate::batch::Batch;
-use crate::block::{Block, Frame, SHARED_FROM_BYTES, Source, Span};
-use crate::channels::Subscribers;
+use crate::block::{Block, Frame, Source, Span};
 use crate::counts::{CloseReason, Counts};
-use crate::ids::{ConnId, Kind, LinkId, Now, Participant, RoleId, ShardId};
+use crate::ids::{ConnId, LinkId, Now, Participant, RoleId, ShardId};
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::outgoing::{Outgoing, Verdict};
@@ -23,8 +21,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use wire::control::ControlMessage;
 use wire::dialect::Dialect;
-use wire::framing::{self, BodyTooLong};
-use wire::ids::{Channel, MsgType};
+use wire::ids::Channel;
 
 /// The block that holds what this shard itself writes in a turn.
 const OWN_BLOCK: u32 = 0;
@@ -54,15 +51,6 @@ pub struct ShardConfig {
     pub hash_seeds: [u64; 4],
 }
 
-/// Who a datagram may reach.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    /// Subscribers, and the roles where it is placed.
-    All,
-    /// The same but for the role that sends it, at least on the sender's shard.
-    Others,
-}
-
 /// The outputs of the roles of one shard.
 pub struct Outbox {
     pub(crate) config: ShardConfig,
@@ -80,9 +68,9 @@ pub struct Outbox {
     /// A single subscription came or went lately: more are likely to follow.
     pub(crate) churns: bool,
     own: Vec<u8>,
-    batches: Vec<Batch>,
+    pub(crate) batches: Vec<Batch>,
     /// Large frames of this turn: for which shards (a bit each), and where.
-    large: Vec<(u64, Span)>,
+    pub(crate) large: Vec<(u64, Span)>,
     /// How many backlogs each connection is paused for.
     paused: BTreeMap<ConnId, u32>,
     /// What this shard counts; roles count here too.
@@ -139,91 +127,6 @@ impl Outbox {
     /// The limits of this shard.
     pub fn limits(&self) -> &Limits {
         &self.config.limits
-    }
-
-    /// Routes a frame that came in on a connection, to the byte as it came.
-    #[inline]
-    pub fn route(
-        &mut self,
-        from: ConnId,
-        frame: Frame<'_>,
-        recipients: impl Iterator<Item = Channel>,
-    ) {
-        self.route_from(from.into(), Reach::All, frame, recipients);
-    }
-
-    /// Routes a datagram of which `body` is everything but the length tag, as if `from` had sent
-    /// it. The caller has checked its envelope.
-    pub fn route_body(
-        &mut self,
-        from: ConnId,
-        body: &[u8],
-        recipients: impl Iterator<Item = Channel>,
-    ) -> Result<(), BodyTooLong> {
-        let write = |own: &mut Vec<u8>| -> Result<(), BodyTooLong> {
-            let start = framing::begin_frame(own);
-            own.extend_from_slice(body);
-            framing::finish_frame(own, start)
-        };
-        self.with_own(write, |out, frame| {
-            out.route_from(from.into(), Reach::All, frame, recipients)
-        })
-    }
-
-    /// Sends a datagram of a role's own. A role hears its own datagrams where it subscribed to
-    /// them, or where they are placed: it stands for many objects. `payload` is not asked where
-    /// nobody would hear it.
-    pub fn send(
-        &mut self,
-        from: RoleId,
-        recipients: &[Channel],
-        sender: Channel,
-        msgtype: MsgType,
-        payload: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), BodyTooLong> {
-        self.send_within(Reach::All, from, recipients, sender, msgtype, payload)
-    }
-
-    /// Sends a datagram of which all instances of the sending role know, or which they ignore: it
-    /// need not reach them where it is placed. They must not mind if it does.
-    pub fn notify(
-        &mut self,
-        from: RoleId,
-        recipients: &[Channel],
-        sender: Channel,
-        msgtype: MsgType,
-        payload: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), BodyTooLong> {
-        self.send_within(Reach::Others, from, recipients, sender, msgtype, payload)
-    }
-
-    #[inline]
-    fn send_within(
-        &mut self,
-        reach: Reach,
-        from: RoleId,
-        recipients: &[Channel],
-        sender: Channel,
-        msgtype: MsgType,
-        payload: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), BodyTooLong> {
-        if !self.reaches(from, reach, recipients) {
-            return Ok(());
-        }
-        let write = |own: &mut Vec<u8>| {
-            wire::datagram::write_datagram(own, recipients, sender, msgtype, payload)
-        };
-        self.with_own(write, |out, frame| {
-            out.route_from(from.into(), reach, frame, recipients.iter().copied());
-        })
-    }
-
-    /// Whether anybody that this shard knows of has subscribed `channel`: a connection, a role or
-    /// another shard.
-    #[inline]
-    pub fn is_subscribed(&self, channel: Channel) -> bool {
-        self.router.channels.contains(channel.0)
-            || (!self.router.ranges.is_empty() && !self.router.ranges.at(channel.0).is_empty())
     }
 
     /// Lets the upstream send what is for a placed channel. Inside the daemon the placement finds
@@ -373,132 +276,8 @@ impl Outbox {
         self.blocks.len() as u32 - 1
     }
 
-    /// Routes a frame of another shard: to those of this shard, and up.
-    #[inline]
-    pub(crate) fn route_crossed(
-        &mut self,
-        from: Participant,
-        frame: Frame<'_>,
-        recipients: impl Iterator<Item = Channel>,
-    ) {
-        self.counts.datagrams_crossed += 1;
-        let (_, role) = conn_or_role(from);
-        self.deliver(None, role, Reach::All, frame, recipients);
-        self.send_up(None, frame);
-    }
-
-    #[inline]
-    fn route_from(
-        &mut self,
-        from: Participant,
-        reach: Reach,
-        frame: Frame<'_>,
-        recipients: impl Iterator<Item = Channel>,
-    ) {
-        self.counts.datagrams += 1;
-        let (conn, role) = conn_or_role(from);
-        let mut shards = self.deliver(conn, role, reach, frame, recipients);
-        if let Uplink::Elsewhere(shard) = self.uplink {
-            shards |= shard.bit();
-        }
-        self.send_up(conn, frame);
-        if shards != 0 {
-            self.cross(from, frame, shards);
-        }
-    }
-
-    /// Hands a datagram to the subscribers of this shard but `except`, and to the roles where it is
-    /// placed; returns which other shards are to have it too, a bit each.
-    #[inline]
-    fn deliver(
-        &mut self,
-        except: Option<ConnId>,
-        from: Option<RoleId>,
-        reach: Reach,
-        frame: Frame<'_>,
-        recipients: impl Iterator<Item = Channel>,
-    ) -> u64 {
-        let Outbox { router, placement, outgoing, mailbox, counts, config, .. } = self;
-        let (mut shards, mut placed_shards, mut deliveries) = (0, 0, 0);
-        outgoing.begin(except);
-        mailbox.begin(from);
-        let but = from.filter(|_| reach == Reach::Others);
-        let mut hand = |who: Participant| match who.kind() {
-            Kind::Conn(conn) => deliveries += outgoing.push(conn, frame.span) as u64,
-            Kind::Role(role) => deliveries += mailbox.datagram(role, frame.bytes()) as u64,
-            Kind::Shard(shard) => shards |= shard.bit(),
-        };
-        for channel in recipients {
-            match router.channels.subscribers(channel.0) {
-                Subscribers::None => (),
-                Subscribers::One(who) => hand(who),
-                Subscribers::Many(members) => {
-                    members.iter().for_each(|member| hand(member.participant()));
-                }
-            }
-            if !router.ranges.is_empty() {
-                router.ranges.at(channel.0).iter().for_each(|&who| hand(who));
-            }
-            if placement.covers(channel, but) {
-                let places = placement.of(channel, config.dialect, frame.bytes());
-                let roles = places.roles.iter().filter(|role| Some(**role) != but);
-                roles.for_each(|&role| hand(role.into()));
-                placed_shards |= places.shards;
-            }
-        }
-        counts.deliveries += deliveries;
-        // What this shard itself holds for the upstream's sake is placed on this shard.
-        (shards | placed_shards) & !config.me.bit()
-    }
-
-    /// Whether a datagram to `recipients` would reach anybody.
-    #[inline]
-    fn reaches(&self, from: RoleId, reach: Reach, recipients: &[Channel]) -> bool {
-        let but = (reach == Reach::Others).then_some(from);
-        !matches!(self.uplink, Uplink::Absent)
-            || recipients
-                .iter()
-                .any(|&channel| self.is_subscribed(channel) || self.placement.covers(channel, but))
-    }
-
-    #[inline]
-    fn send_up(&mut self, from: Option<ConnId>, frame: Frame<'_>) {
-        let Uplink::Here(upstream) = &mut self.uplink else { return };
-        if from.is_some() && from == upstream.conn() {
-            return;
-        }
-        if let Some(conn) = upstream.open() {
-            self.outgoing.push(conn, frame.span);
-        } else if !upstream.queue(frame.bytes(), self.config.limits.upstream_queue_bytes_max) {
-            self.counts.dropped_upstream_queue_full += 1;
-            if self.counts.dropped_upstream_queue_full == 1 {
-                tracing::warn!(
-                    "the queue for the upstream is full; what goes up is dropped and counted"
-                );
-            }
-        }
-    }
-
-    #[inline]
-    fn cross(&mut self, from: Participant, frame: Frame<'_>, shards: u64) {
-        let large = frame.bytes().len() >= SHARED_FROM_BYTES;
-        if large {
-            self.large.push((shards, frame.span));
-        }
-        let mut left = shards;
-        while left != 0 {
-            let batch = &mut self.batches[left.trailing_zeros() as usize];
-            if large {
-                batch.push_large(from);
-            } else {
-                batch.push_datagram(from, frame.bytes());
-            }
-            left &= left - 1;
-        }
-    }
-
     /// Lets `write` append one frame to the shard's own block and `then` do something with it.
-    fn with_own<E>(
+    pub(crate) fn with_own<E>(
         &mut self,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
         then: impl FnOnce(&mut Outbox, Frame<'_>),
@@ -689,14 +468,6 @@ impl Outbox {
         }
         self.paused.remove(&conn);
         self.leaving.push_back(conn);
-    }
-}
-
-fn conn_or_role(from: Participant) -> (Option<ConnId>, Option<RoleId>) {
-    match from.kind() {
-        Kind::Conn(conn) => (Some(conn), None),
-        Kind::Role(role) => (None, Some(role)),
-        Kind::Shard(_) => (None, None),
     }
 }
 

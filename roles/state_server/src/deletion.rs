@@ -35,8 +35,10 @@ impl StateServer {
     /// Deletes an object and lets all know who see it. In `astron` its children go with it; in the
     /// seed they stay where they are.
     pub(crate) fn delete(&mut self, at: u32, death: Death, out: &mut Outbox) {
-        let condemned = self.objects.condemned(at).unwrap_or(u64::MAX);
-        self.settle_walks(at, condemned, Touch::Leaves, out);
+        // What condemned it has settled what came before, and for those after it does not exist.
+        if self.objects.condemned(at).is_none() {
+            self.settle_walks(at, u64::MAX, Touch::Leaves, out);
+        }
         let do_id = self.objects.get(at).do_id;
         match out.dialect() {
             Dialect::OpenOtp => self.announce_death(at, out),
@@ -77,6 +79,7 @@ impl StateServer {
     /// SHARD_RESET: the objects of an AI go with it. In `astron` those of which it was said
     /// explicitly, with all below them.
     pub(crate) fn reset(&mut self, ai: Channel, sender: Channel, out: &mut Outbox) {
+        self.finish_adoptions(ai, out);
         let inherited = match out.dialect() {
             Dialect::OpenOtp => self.objects.flock(ai, false),
             Dialect::Astron => None,

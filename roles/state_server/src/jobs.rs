@@ -9,9 +9,11 @@ use crate::StateServer;
 use crate::deletion::Death;
 use crate::objects::{Condemned, Objects};
 use crate::queries::DEADLINE_FROM;
-use crate::walk::Walk;
+use crate::walk::{Act, Walk};
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use runtime::{Outbox, ShardId};
+use wire::ids::Channel;
 
 /// The wake-up at which jobs go on.
 const GO_ON: u64 = 0;
@@ -107,15 +109,33 @@ impl StateServer {
     }
 
     fn settle(&mut self, at: u32, out: &mut Outbox) -> bool {
-        match self.objects.condemned(at) {
-            Some(job) => {
+        if self.execute(at, out) {
+            return false;
+        }
+        self.settle_walks(at, u64::MAX, Touch::Hears, out);
+        true
+    }
+
+    /// Deletes an object if it is condemned, and still is when what came before has been settled: it
+    /// may have another AI then. Whether it is gone.
+    fn execute(&mut self, at: u32, out: &mut Outbox) -> bool {
+        while let Some(job) = self.objects.condemned(at) {
+            self.settle_walks(at, job, Touch::Leaves, out);
+            if self.objects.condemned(at) == Some(job) {
                 self.delete(at, self.jobs.death(job), out);
-                false
+                return true;
             }
-            None => {
-                self.settle_walks(at, u64::MAX, Touch::Hears, out);
-                true
-            }
+        }
+        false
+    }
+
+    /// Children that are to hear that their AI is `ai` hear it now, however many they are.
+    pub(crate) fn finish_adoptions(&mut self, ai: Channel, out: &mut Outbox) {
+        let adopts = |walk: &Walk| matches!(walk.act, Act::Adopt { ai: new, .. } if new == ai);
+        let walks = self.jobs.walks.iter();
+        let jobs: Vec<u64> = walks.filter(|(_, walk)| adopts(walk)).map(|(&job, _)| job).collect();
+        for job in jobs {
+            self.run(job, usize::MAX, out);
         }
     }
 
@@ -221,8 +241,7 @@ impl StateServer {
                 return (left, true);
             };
             left -= 1;
-            let first = self.objects.condemned(at).unwrap_or(job);
-            self.delete(at, self.jobs.death(first), out);
+            self.execute(at, out);
         }
         (0, false)
     }
