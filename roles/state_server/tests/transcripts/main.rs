@@ -1,7 +1,7 @@
 //! Transcripts: what goes into a State Server and what must come out, one rule a file, named for
 //! the rule. Those in `both/` are played in both dialects; each with 1, 2, 3 and 8 shards, with its
-//! connections on different ones, and with the shards taking turns in different orders: nothing of
-//! that may be seen.
+//! connections on different ones, with the shards taking turns in different orders, and with objects
+//! that are many at once taken one by one: nothing of that may be seen.
 //!
 //! `TRANSCRIPT=name cargo test -p state_server --test transcripts` plays those whose name has this
 //! in it. [`script`] says how they are written.
@@ -43,11 +43,11 @@ impl Outside for Machine {
     }
 }
 
-fn config(dialect: Dialect) -> Config {
+fn config(dialect: Dialect, at_once: usize) -> Config {
     let text = format!(
         "general: {{dialect: {}, dc_files: [classes.dc]}}\n\
          messagedirector: {{bind: localhost}}\n\
-         roles: [{{type: stateserver, control: {CONTROL}}}]\n",
+         roles: [{{type: stateserver, control: {CONTROL}, limits: {{objects_at_once: {at_once}}}}}]\n",
         dialect.name()
     );
     match park::read(&text, Path::new("park.yml"), &Machine) {
@@ -67,34 +67,38 @@ fn transcripts(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+/// With how many shards, and in how many ways each.
+const SHARDS: [(usize, usize); 4] = [(1, 2), (2, 4), (3, 4), (8, 4)];
+
 fn settings() -> impl Iterator<Item = Setting> {
-    let variants = [(1, 1), (2, 3), (3, 3), (8, 4)];
-    variants.into_iter().flat_map(|(shards, variants)| {
+    SHARDS.into_iter().flat_map(|(shards, variants)| {
         (0..variants).map(move |variant| Setting { shards, variant })
     })
 }
 
-/// Plays a file in one dialect; what went wrong first.
-fn play(text: &str, config: &Config) -> Option<String> {
+/// Plays a file in all settings; what went wrong first.
+fn play(text: &str, configs: &[Config; 2]) -> Option<String> {
     let script = match Script::read(NAMES, text) {
         Ok(script) => script,
         Err(what) => return Some(what),
     };
     settings().find_map(|setting| {
+        let config = &configs[setting.variant % 2];
         let played = catch_unwind(AssertUnwindSafe(|| play::play(&script, config, setting)));
         let wrong = played.unwrap_or_else(|_| Err(vec!["a shard panicked".to_owned()])).err()?;
         let Setting { shards, variant } = setting;
-        Some(format!("with {shards} shards ({variant}):\n    {}", wrong.join("\n    ")))
+        Some(format!("with {shards} shards, variant {variant}:\n    {}", wrong.join("\n    ")))
     })
 }
 
 #[track_caller]
 fn play_all(folder: &str, dialect: Dialect) {
-    let (config, mut failures) = (config(dialect), Vec::new());
-    let files = transcripts(folder);
+    // Work on many objects at once is done at once, or one by one.
+    let configs = [1024, 1].map(|at_once| config(dialect, at_once));
+    let (files, mut failures) = (transcripts(folder), Vec::new());
     for file in &files {
         let text = fs::read_to_string(file).unwrap();
-        if let Some(wrong) = play(&text, &config) {
+        if let Some(wrong) = play(&text, &configs) {
             let name = file.file_name().unwrap().to_string_lossy();
             failures.push(format!("{folder}/{name} in {} {wrong}", dialect.name()));
         }

@@ -9,6 +9,7 @@
 //! >> ai -> chair: Locate context=1        goes in right behind, in one read if the sender is the same
 //! < ai, watcher: LocateResp from chair .. must come out, as one datagram; ` to [..]`: to exactly these
 //! then                                    what is above comes before what is below
+//! or                                      what comes out may be all above, or all below
 //! wait 1000                               so many milliseconds pass
 //! = refused bad_value 1                   what is counted
 //! ```
@@ -46,8 +47,8 @@ pub struct Step {
     pub given: bool,
     /// What goes in.
     pub inputs: Vec<Input>,
-    /// What must come out.
-    pub outputs: Vec<Output>,
+    /// What must come out: all of one of these.
+    pub choices: Vec<Vec<Output>>,
     /// How many `then` stand in between.
     pub parts: usize,
     /// What must be counted.
@@ -143,6 +144,7 @@ impl Script {
             "given" | ">" | ">>" | "wait" | "close" | "post_remove" => self.input(at, verb, rest),
             "<" => self.output(at, rest),
             "then" => self.last_step().map(|step| step.parts += 1),
+            "or" => self.last_step().map(|step| step.choices.push(Vec::new())),
             "=" => self.check(at, rest),
             _ => Err(format!("`{verb}` begins no line")),
         }
@@ -173,8 +175,8 @@ impl Script {
             return Ok(());
         }
         let given = matches!(verb, "given" | "post_remove");
-        let (inputs, outputs, checks) = (vec![input], Vec::new(), Vec::new());
-        self.steps.push(Step { line: at, given, inputs, outputs, parts: 0, checks });
+        let (inputs, choices, checks) = (vec![input], vec![Vec::new()], Vec::new());
+        self.steps.push(Step { line: at, given, inputs, choices, parts: 0, checks });
         Ok(())
     }
 
@@ -206,7 +208,9 @@ impl Script {
         let conns = conns.collect::<Result<Vec<usize>, String>>()?;
         let message = Message::read(message)?;
         let step = self.last_step()?;
-        step.outputs.push(Output { line: at, conns, message, part: step.parts });
+        let (line, part) = (at, step.parts);
+        let choice = step.choices.last_mut().ok_or("nothing comes out of this")?;
+        choice.push(Output { line, conns, message, part });
         Ok(())
     }
 

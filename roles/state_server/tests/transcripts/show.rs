@@ -6,6 +6,9 @@ use wire::dialect::{Dialect, Inbox, Kind, Layout, Object, ObjectNotice, StateSer
 use wire::ids::MsgType;
 use wire::reader::{DecodeError, Reader};
 
+/// Longer ones are cut.
+const SHOWN_MAX: usize = 400;
+
 /// A datagram in words.
 pub fn datagram(dialect: Dialect, schema: &Schema, dg: &Datagram<'_>) -> String {
     let to: Vec<String> = dg.recipients().map(channel).collect();
@@ -17,7 +20,10 @@ pub fn datagram(dialect: Dialect, schema: &Schema, dg: &Datagram<'_>) -> String 
         Ok(()) => shown.rest("extra", reader.rest()),
         Err(_) => shown.rest("payload", dg.payload()),
     }
-    shown.text
+    match shown.text.char_indices().nth(SHOWN_MAX) {
+        Some((at, _)) => format!("{} ..", &shown.text[..at]),
+        None => shown.text,
+    }
 }
 
 fn named(dialect: Dialect, number: MsgType) -> (String, Layout) {
@@ -174,8 +180,6 @@ fn list(
 }
 
 fn raw(bytes: &[u8]) -> String {
-    const SHOWN: usize = 64;
-    let hex: String = bytes.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect();
-    let more = if bytes.len() > SHOWN { "..".to_owned() } else { String::new() };
-    format!("<{hex}{more}>")
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("<{hex}>")
 }

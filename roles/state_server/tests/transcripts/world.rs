@@ -15,7 +15,8 @@ const TURNS_MAX: usize = 200_000;
 pub struct Setting {
     /// How many shards.
     pub shards: usize,
-    /// Connections are placed from this shard on, and turns are taken in an order that hangs on it.
+    /// Connections are placed from this shard on; the order of turns hangs on it, too, and whether
+    /// many objects are taken one by one.
     pub variant: usize,
 }
 
@@ -110,8 +111,7 @@ impl World {
     /// Which of the shards that have something to do is next.
     fn pick(&mut self, of: usize) -> usize {
         match self.setting.variant {
-            0 => 0,
-            1 => of - 1,
+            0 | 1 => self.setting.variant * (of - 1),
             _ => {
                 self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(11);
                 (self.chance >> 33) as usize % of
