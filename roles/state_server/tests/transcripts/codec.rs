@@ -89,44 +89,37 @@ impl Codec<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let text = || arguments.get(name).ok_or_else(|| "is missing".to_owned());
-        let mut put = |number: u64, bytes: usize| match number.checked_shr(8 * bytes as u32) {
-            Some(0) | None => {
-                out.extend_from_slice(&number.to_le_bytes()[..bytes]);
-                Ok(())
-            }
-            Some(_) => Err(format!("{number} does not fit")),
-        };
         match kind {
-            Kind::Bool | Kind::U8 => put(self.number(text()?)?, 1),
+            Kind::Bool | Kind::U8 => put(self.number(text()?)?, 1, out),
             Kind::U16 if name == "count" && arguments.get(name).is_none() => {
-                put(list(arguments.get("fields").unwrap_or("[]"))?.len() as u64, 2)
+                put(list(arguments.get("fields").unwrap_or("[]"))?.len() as u64, 2, out)
             }
-            Kind::U16 => put(self.number(text()?)?, 2),
-            Kind::U32 | Kind::DoId | Kind::Zone => put(self.number(text()?)?, 4),
-            Kind::Channel => put(self.number(text()?)?, 8),
-            Kind::Class => put(self.class(text()?)?.into(), 2),
+            Kind::U16 => put(self.number(text()?)?, 2, out),
+            Kind::U32 | Kind::DoId | Kind::Zone => put(self.number(text()?)?, 4, out),
+            Kind::Channel => put(self.number(text()?)?, 8, out),
+            Kind::Class => put(self.class(text()?)?.into(), 2, out),
             Kind::Field => {
                 let field = arguments.call.map(|(field, _)| field);
-                put(self.field(field.map_or_else(text, Ok)?)?.into(), 2)
+                put(self.field(field.map_or_else(text, Ok)?)?.into(), 2, out)
             }
             Kind::Zones | Kind::ZonesToEnd | Kind::DoIds | Kind::Fields | Kind::FieldsToEnd => {
-                let elements = list(text()?)?;
-                match kind {
-                    Kind::Zones | Kind::Fields => put(elements.len() as u64, 2)?,
-                    Kind::DoIds => put(elements.len() as u64, 4)?,
-                    _ => (),
-                }
-                for element in elements {
-                    match kind {
-                        Kind::Fields | Kind::FieldsToEnd => put(self.field(element)?.into(), 2)?,
-                        _ => put(self.number(element)?, 4)?,
-                    }
-                }
-                Ok(())
+                self.elements(&list(text()?)?, kind, out)
             }
             Kind::Packed => self.packed(known, arguments, name, out),
-            Kind::Text | Kind::Blob => Err("transcripts have no texts yet".to_owned()),
+            Kind::Text | Kind::Blob => Err("no message of objects has one".to_owned()),
         }
+    }
+
+    fn elements(&self, elements: &[&str], kind: Kind, out: &mut Vec<u8>) -> Result<(), String> {
+        match kind {
+            Kind::Zones | Kind::Fields => put(elements.len() as u64, 2, out)?,
+            Kind::DoIds => put(elements.len() as u64, 4, out)?,
+            _ => (),
+        }
+        elements.iter().try_for_each(|element| match kind {
+            Kind::Fields | Kind::FieldsToEnd => put(self.field(element)?.into(), 2, out),
+            _ => put(self.number(element)?, 4, out),
+        })
     }
 
     fn packed(
@@ -139,20 +132,20 @@ impl Codec<'_> {
         let fields = |name| list(arguments.get(name).ok_or(format!("{name}=[..] is missing"))?);
         let is_answer = known.name.ends_with("Resp");
         let astron_answer = is_answer && self.dialect == Dialect::Astron;
+        let failed = is_answer && arguments.get("success") == Some("0");
         match name {
-            "value" if is_answer && arguments.get("success") == Some("0") => Ok(()),
+            "value" | "fields" if failed => Ok(()),
             "value" => {
                 let (field, value) = arguments.call.ok_or("expected FIELD(VALUE)")?;
                 if astron_answer {
-                    out.extend_from_slice(&self.field(field)?.to_le_bytes());
+                    put(self.field(field)?.into(), 2, out)?;
                 }
                 self.value(field, value, out)
             }
-            "fields" if is_answer && arguments.get("success") == Some("0") => Ok(()),
             "fields" => {
                 let fields = fields("fields")?;
                 if astron_answer {
-                    out.extend_from_slice(&(fields.len() as u16).to_le_bytes());
+                    put(fields.len() as u64, 2, out)?;
                 }
                 self.fields(&fields, true, out)
             }
@@ -160,10 +153,10 @@ impl Codec<'_> {
             "required_other" => {
                 self.fields(&fields("required")?, false, out)?;
                 let other = fields("other")?;
-                out.extend_from_slice(&(other.len() as u16).to_le_bytes());
+                put(other.len() as u64, 2, out)?;
                 self.fields(&other, true, out)
             }
-            _ => Err("the harness does not know what it holds".to_owned()),
+            _ => Err("is packed, but who knows how".to_owned()),
         }
     }
 
@@ -176,7 +169,7 @@ impl Codec<'_> {
             let (name, value) =
                 field_and_value(field).ok_or(format!("`{field}` is not FIELD(VALUE)"))?;
             if numbered {
-                out.extend_from_slice(&self.field(name)?.to_le_bytes());
+                put(self.field(name)?.into(), 2, out)?;
             }
             self.value(name, value, out)?;
         }
@@ -218,6 +211,17 @@ impl Codec<'_> {
         let mut fields = self.schema.fields().iter();
         let field = fields.find(|field| field.name == name && of_class(field.class));
         field.map(|field| field.number).ok_or_else(|| format!("there is no field {name}"))
+    }
+}
+
+/// Appends a number of so many bytes.
+fn put(number: u64, bytes: usize, out: &mut Vec<u8>) -> Result<(), String> {
+    match number.checked_shr(8 * bytes as u32) {
+        Some(0) | None => {
+            out.extend_from_slice(&number.to_le_bytes()[..bytes]);
+            Ok(())
+        }
+        Some(_) => Err(format!("{number} does not fit")),
     }
 }
 
@@ -313,7 +317,7 @@ pub fn word_after<'a>(message: &'a Message, before: &str) -> Option<&'a str> {
 }
 
 /// The do_id that a message is about, for what comes in order: as it says, or its parent.
-pub fn subject<'a>(message: &'a Message) -> Option<&'a str> {
+pub fn subject(message: &Message) -> Option<&str> {
     let arguments = Arguments::read(message).ok()?;
     arguments
         .get("do_id")

@@ -4,7 +4,7 @@
 //! that are many at once taken one by one: nothing of that may be seen.
 //!
 //! `TRANSCRIPT=name cargo test -p state_server --test transcripts` plays those whose name has this
-//! in it. [`script`] says how they are written.
+//! in it, `TRANSCRIPT_WAYS=100` plays each in so many orders of turns. Those in `failing.txt` must fail. [`script`] says how they are written.
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
@@ -27,6 +27,7 @@ use world::Setting;
 
 const CLASSES: &str = include_str!("classes.dc");
 const NAMES: &str = include_str!("names.txt");
+const FAILING: &str = include_str!("failing.txt");
 /// The channel of the State Server; `names.txt` has it, too.
 const CONTROL: u64 = 400_000;
 
@@ -56,22 +57,21 @@ fn config(dialect: Dialect, at_once: usize) -> Config {
     }
 }
 
-/// The transcripts of a folder that are asked for.
-fn transcripts(folder: &str) -> Vec<PathBuf> {
+/// The transcripts of a folder whose names have `wanted` in them.
+fn transcripts(folder: &str, wanted: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(folder);
-    let wanted = std::env::var("TRANSCRIPT").unwrap_or_default();
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let name = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
-    let mut files: Vec<PathBuf> = files.filter(|path| name(path).contains(&wanted)).collect();
+    let mut files: Vec<PathBuf> = files.filter(|path| name(path).contains(wanted)).collect();
     files.sort();
     files
 }
 
-/// With how many shards, and in how many ways each.
-const SHARDS: [(usize, usize); 4] = [(1, 2), (2, 4), (3, 4), (8, 4)];
-
+/// With how many shards, in how many ways each.
 fn settings() -> impl Iterator<Item = Setting> {
-    SHARDS.into_iter().flat_map(|(shards, variants)| {
+    let ways = std::env::var("TRANSCRIPT_WAYS").ok().and_then(|ways| ways.parse().ok());
+    let ways = ways.unwrap_or(4);
+    [(1, 2), (2, ways), (3, ways), (8, ways)].into_iter().flat_map(|(shards, variants)| {
         (0..variants).map(move |variant| Setting { shards, variant })
     })
 }
@@ -91,20 +91,42 @@ fn play(text: &str, configs: &[Config; 2]) -> Option<String> {
     })
 }
 
+/// Plays all of a folder; those that are known to fail must.
 #[track_caller]
 fn play_all(folder: &str, dialect: Dialect) {
     // Work on many objects at once is done at once, or one by one.
     let configs = [1024, 1].map(|at_once| config(dialect, at_once));
-    let (files, mut failures) = (transcripts(folder), Vec::new());
+    let wanted = std::env::var("TRANSCRIPT").unwrap_or_default();
+    let (files, mut failures) = (transcripts(folder, &wanted), Vec::new());
     for file in &files {
         let text = fs::read_to_string(file).unwrap();
-        if let Some(wrong) = play(&text, &configs) {
-            let name = file.file_name().unwrap().to_string_lossy();
-            failures.push(format!("{folder}/{name} in {} {wrong}", dialect.name()));
+        let name = format!("{folder}/{}", file.file_stem().unwrap().to_string_lossy());
+        let wrong = play(&text, &configs);
+        if is_known_to_fail(&name) {
+            let passes = || format!("{name} passes: take it off failing.txt");
+            failures.extend(wrong.is_none().then(passes));
+        } else if let Some(wrong) = wrong {
+            failures.push(format!("{name}.txt in {} {wrong}", dialect.name()));
         }
     }
     let (failed, played) = (failures.len(), files.len());
     assert!(failures.is_empty(), "{failed} of {played} failed\n{}", failures.join("\n"));
+}
+
+/// One that is asked for by name shows how it fails.
+fn is_known_to_fail(name: &str) -> bool {
+    let mut known = FAILING.lines().filter_map(|line| line.split_whitespace().next());
+    std::env::var("TRANSCRIPT").is_err() && known.any(|known| known == name)
+}
+
+#[test]
+fn those_that_are_known_to_fail_are_there() {
+    let known = FAILING.lines().filter(|line| !line.starts_with('#'));
+    for name in known.filter_map(|line| line.split_whitespace().next()) {
+        let (folder, name) = name.split_once('/').unwrap();
+        let is_there = |path: &PathBuf| path.file_stem().unwrap() == name;
+        assert!(transcripts(folder, "").iter().any(is_there), "there is no {name}");
+    }
 }
 
 #[test]

@@ -70,35 +70,38 @@ impl Shown<'_> {
 
     fn parameters(&mut self, layout: Layout, r: &mut Reader<'_>) -> Result<(), DecodeError> {
         for &(name, kind) in layout {
-            let value = match kind {
-                Kind::Bool | Kind::U8 => r.u8()?.to_string(),
-                Kind::U16 => r.u16()?.to_string(),
-                Kind::U32 | Kind::DoId | Kind::Zone => r.u32()?.to_string(),
-                Kind::Channel => channel(r.channel()?),
-                Kind::Class => self.class(r.u16()?),
-                Kind::Field => self.field(r.u16()?),
-                Kind::Zones => {
-                    let count = r.u16()?;
-                    list((0..count).map(|_| r.u32().map(|zone| zone.to_string())))?
-                }
-                Kind::Fields => {
-                    let count = r.u16()?;
-                    list((0..count).map(|_| r.u16().map(|field| self.field(field))))?
-                }
-                Kind::Text | Kind::Blob => raw(r.blob()?),
-                Kind::DoIds | Kind::ZonesToEnd | Kind::FieldsToEnd => raw(r.rest()),
-                Kind::Packed => {
-                    let bytes = r.rest();
-                    let packed = self.packed(name, bytes);
-                    packed.unwrap_or_else(|| format!("{name}={}", raw(bytes)))
-                }
-            };
-            match kind {
-                Kind::Packed => self.text += &format!(" {value}"),
-                _ => self.add(name, &value),
+            if kind == Kind::Packed {
+                let bytes = r.rest();
+                let packed = self.packed(name, bytes);
+                let text = packed.unwrap_or_else(|| format!("{name}={}", raw(bytes)));
+                self.text += &format!(" {text}");
+            } else {
+                let value = self.parameter(kind, r)?;
+                self.add(name, &value);
             }
         }
         Ok(())
+    }
+
+    fn parameter(&mut self, kind: Kind, r: &mut Reader<'_>) -> Result<String, DecodeError> {
+        Ok(match kind {
+            Kind::Bool | Kind::U8 => r.u8()?.to_string(),
+            Kind::U16 => r.u16()?.to_string(),
+            Kind::U32 | Kind::DoId | Kind::Zone => r.u32()?.to_string(),
+            Kind::Channel => channel(r.channel()?),
+            Kind::Class => self.class(r.u16()?),
+            Kind::Field => self.field(r.u16()?),
+            Kind::Zones => {
+                let count = r.u16()?;
+                list((0..count).map(|_| r.u32().map(|zone| zone.to_string())))?
+            }
+            Kind::Fields => {
+                let count = r.u16()?;
+                list((0..count).map(|_| r.u16().map(|field| self.field(field))))?
+            }
+            Kind::Text | Kind::Blob => raw(r.blob()?),
+            Kind::DoIds | Kind::ZonesToEnd | Kind::FieldsToEnd | Kind::Packed => raw(r.rest()),
+        })
     }
 
     fn class(&mut self, number: u16) -> String {
