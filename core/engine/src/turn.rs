@@ -133,7 +133,8 @@ impl TurnLoop {
         if stop {
             self.parts.stop.shard_has_spoken();
         }
-        let busy = reaped || drained || dialled || stop || self.parts.shard.wants_turn();
+        let due = self.parts.shard.next_wake().is_some_and(|at| at <= now);
+        let busy = reaped || drained || dialled || stop || due || self.parts.shard.wants_turn();
         self.account(began, busy);
         Ok(match (self.has_stopped(began, busy), busy) {
             (true, _) => Turned::Stopped,

@@ -223,7 +223,7 @@ fn origin(block: &Block, span: Span) -> Option<Origin> {
     };
     match participant.kind() {
         Kind::Conn(conn) => Some(Origin { shard: Some(shard), conn }),
-        Kind::Role(_) | Kind::Shard(_) => None,
+        Kind::Role(_) | Kind::Attracted(_) | Kind::Shard(_) => None,
     }
 }
 

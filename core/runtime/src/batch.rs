@@ -7,6 +7,7 @@
 //!   kind 2 CHANGE           u8 what (0 add, 1 remove, 2 add range, 3 remove range), u64 low, u64 high
 //!   kind 3 TOLD             u32 length, then what one instance of a role tells another
 //!   kind 4 PAUSE, 5 RESUME  that connection
+//!   kind 6 ATTRACT, 7 RELEASE  u64 channel, which that role wants from the upstream or no longer
 //! ```
 
 use crate::block::SHARED_FROM_BYTES;
@@ -16,6 +17,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use wire::framing;
+use wire::ids::Channel;
 
 const WORD_BYTES: usize = 4;
 const DATAGRAM: u32 = 0;
@@ -24,6 +26,8 @@ const CHANGE: u32 = 2;
 const TOLD: u32 = 3;
 const PAUSE: u32 = 4;
 const RESUME: u32 = 5;
+const ATTRACT: u32 = 6;
+const RELEASE: u32 = 7;
 const KIND_SHIFT: u32 = 29;
 
 /// What one shard hands another in one turn.
@@ -45,6 +49,8 @@ pub(crate) enum Entry<'a> {
     Told(RoleId, &'a [u8]),
     /// Stop reading from a connection, or go on.
     Pause(ConnId, bool),
+    /// A role wants a placed channel from the upstream, or no longer.
+    Attracted(RoleId, Channel, bool),
 }
 
 impl Batch {
@@ -93,6 +99,11 @@ impl Batch {
         self.word(if pause { PAUSE } else { RESUME }, conn.0);
     }
 
+    pub(crate) fn push_attracted(&mut self, role: RoleId, channel: Channel, wanted: bool) {
+        self.word(if wanted { ATTRACT } else { RELEASE }, role.0 as u32);
+        self.bytes.extend_from_slice(&channel.0.to_le_bytes());
+    }
+
     fn word(&mut self, kind: u32, id: u32) {
         assert!(id < 1 << KIND_SHIFT, "participants and roles are small numbers");
         self.bytes.extend_from_slice(&(kind << KIND_SHIFT | id).to_le_bytes());
@@ -127,6 +138,12 @@ fn read(rest: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
             (Entry::Told(RoleId(id as u16), message), start + len.len() + message.len())
         }
         PAUSE | RESUME => (Entry::Pause(ConnId(id), kind == PAUSE), start),
+        ATTRACT | RELEASE => {
+            let (channel, _) = rest.split_first_chunk::<8>()?;
+            let (role, wanted) = (RoleId(id as u16), kind == ATTRACT);
+            let entry = Entry::Attracted(role, Channel(u64::from_le_bytes(*channel)), wanted);
+            (entry, start + channel.len())
+        }
         _ => return None,
     })
 }

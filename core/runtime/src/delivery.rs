@@ -97,6 +97,12 @@ impl Outbox {
         })
     }
 
+    /// Whether anybody that this shard knows of has subscribed `channel` by itself, not in a range.
+    #[inline]
+    pub fn is_subscribed_singly(&self, channel: Channel) -> bool {
+        self.router.channels.contains(channel.0)
+    }
+
     /// Whether anybody that this shard knows of has subscribed `channel`: a connection, a role or
     /// another shard.
     #[inline]
@@ -159,6 +165,8 @@ impl Outbox {
             Kind::Conn(conn) => deliveries += outgoing.push(conn, frame.span) as u64,
             Kind::Role(role) => deliveries += mailbox.datagram(role, frame.bytes()) as u64,
             Kind::Shard(shard) => shards |= shard.bit(),
+            // The placement below finds it.
+            Kind::Attracted(_) => (),
         };
         for channel in recipients {
             match router.channels.subscribers(channel.0) {
@@ -179,8 +187,7 @@ impl Outbox {
             }
         }
         counts.deliveries += deliveries;
-        // What this shard itself holds for the upstream's sake is placed on this shard.
-        (shards | placed_shards) & !config.me.bit()
+        shards | placed_shards
     }
 
     /// Whether a datagram to `recipients` would reach anybody.
@@ -234,6 +241,6 @@ fn conn_or_role(from: Participant) -> (Option<ConnId>, Option<RoleId>) {
     match from.kind() {
         Kind::Conn(conn) => (Some(conn), None),
         Kind::Role(role) => (None, Some(role)),
-        Kind::Shard(_) => (None, None),
+        Kind::Attracted(_) | Kind::Shard(_) => (None, None),
     }
 }

@@ -47,13 +47,15 @@ pub struct LinkId(pub u16);
 ///
 /// ```text
 /// 0 ..= 63        the shards, as peers
-/// 64 ..= 1023     the roles of this shard
+/// 64 ..= 959      the roles of this shard
+/// 960 ..= 1023    what each of the roles, on whichever shard, wants from the upstream alone
 /// 1024 ..         the connections of this shard
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Participant(pub(crate) u32);
 
 const ROLES_FROM: u32 = ShardId::COUNT_MAX as u32;
+const ATTRACTED_FROM: u32 = 960;
 const CONNS_FROM: u32 = 1024;
 
 /// What a [`Participant`] is.
@@ -63,6 +65,8 @@ pub enum Kind {
     Shard(ShardId),
     /// A role instance of this shard.
     Role(RoleId),
+    /// The instances of a role, as far as they want a placed channel from the upstream.
+    Attracted(RoleId),
     /// A connection of this shard.
     Conn(ConnId),
 }
@@ -73,6 +77,8 @@ impl Participant {
     pub fn kind(self) -> Kind {
         if self.0 >= CONNS_FROM {
             Kind::Conn(ConnId(self.0 - CONNS_FROM))
+        } else if self.0 >= ATTRACTED_FROM {
+            Kind::Attracted(RoleId((self.0 - ATTRACTED_FROM) as u16))
         } else if self.0 >= ROLES_FROM {
             Kind::Role(RoleId((self.0 - ROLES_FROM) as u16))
         } else {
@@ -80,10 +86,16 @@ impl Participant {
         }
     }
 
-    /// Whether it belongs to this shard, as opposed to being another shard.
+    /// Whether it belongs to this shard, and other shards are to hear of what it subscribes.
     #[inline]
     pub fn is_local(self) -> bool {
-        self.0 >= ROLES_FROM
+        self.0 >= ROLES_FROM && !(ATTRACTED_FROM..CONNS_FROM).contains(&self.0)
+    }
+
+    /// The instances of `role`, as far as they want a placed channel from the upstream.
+    pub(crate) fn attracted(role: RoleId) -> Participant {
+        assert!(role.0 < 64, "a shard has few roles");
+        Participant(ATTRACTED_FROM + role.0 as u32)
     }
 }
 

@@ -131,28 +131,54 @@ impl Outbox {
 
     /// Lets the upstream send what is for a placed channel. Inside the daemon the placement finds
     /// it without.
-    pub fn attract(&mut self, channel: Channel) {
-        self.change_upstream(Change::Add(channel.0));
+    pub fn attract(&mut self, role: RoleId, channel: Channel) {
+        self.change_attracted(role, channel, true);
     }
 
     /// The opposite of [`Outbox::attract`].
-    pub fn release(&mut self, channel: Channel) {
-        self.change_upstream(Change::Remove(channel.0));
+    pub fn release(&mut self, role: RoleId, channel: Channel) {
+        self.change_attracted(role, channel, false);
     }
 
-    fn change_upstream(&mut self, change: Change) {
+    /// What the instances of `role` want from the upstream has changed, on this shard or another.
+    pub(crate) fn change_attracted(&mut self, role: RoleId, channel: Channel, wanted: bool) {
         match self.uplink {
             Uplink::Absent => (),
-            Uplink::Here(_) => self.change(self.config.me, change),
-            Uplink::Elsewhere(shard) => self.batches[shard.0 as usize].push_change(change),
+            Uplink::Elsewhere(shard) => {
+                self.batches[shard.0 as usize].push_attracted(role, channel, wanted);
+            }
+            Uplink::Here(_) => {
+                let (who, limits) = (Participant::attracted(role), &self.config.limits);
+                let done = match wanted {
+                    true => self.router.add(who, channel.0, limits),
+                    false => self.router.remove(who, channel.0, limits),
+                };
+                assert!(done.is_ok(), "what roles attract has their own limits");
+                self.tell_changes();
+            }
         }
     }
 
     pub(crate) fn place_role(&mut self, role: RoleId, controls: &[Channel], split: Split) {
         self.placement.add(role, controls, split);
         if matches!(self.uplink, Uplink::Here(_)) {
-            controls.iter().for_each(|&control| self.attract(control));
+            controls.iter().for_each(|&control| self.attract(role, control));
         }
+    }
+
+    /// Whether a channel is the control channel of some placed role.
+    pub fn is_control(&self, channel: Channel) -> bool {
+        self.placement.is_control(channel)
+    }
+
+    /// Whether this daemon has others above it.
+    pub fn has_upstream(&self) -> bool {
+        !matches!(self.uplink, Uplink::Absent)
+    }
+
+    /// Whether roles of this shard have been sent something that they have not heard yet.
+    pub fn has_mail(&self) -> bool {
+        !self.mailbox.is_empty()
     }
 
     /// How many placed roles there are.
@@ -264,9 +290,9 @@ impl Outbox {
         self.effects.push(Effect::LogEvent(event.to_vec()));
     }
 
-    /// Whether this turn holds enough.
+    /// Whether this turn holds enough: what can wait is to be done in the next one.
     #[inline]
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.outgoing.pieces() >= PIECES_MAX || self.own.len() >= OWN_BYTES_MAX
     }
 

@@ -55,6 +55,11 @@ impl Placement {
         self.roles.push(Placed { role, controls: controls.into(), split });
     }
 
+    /// Whether a channel is a control channel.
+    pub(crate) fn is_control(&self, channel: Channel) -> bool {
+        self.roles.iter().any(|placed| placed.controls.contains(&channel))
+    }
+
     /// How many placed roles there are.
     pub(crate) fn len(&self) -> usize {
         self.roles.len()

@@ -155,14 +155,18 @@ impl Shard {
         self.proceed(now);
     }
 
-    /// The clock has reached [`Shard::next_wake`].
+    /// The clock has reached [`Shard::next_wake`]. What is asked for meanwhile, even for now, has to
+    /// wait for the next time, as has what this turn does not hold.
     pub fn wake(&mut self, now: Now) {
-        while let Some(&Reverse((at, role, token))) = self.out.timers.peek()
+        let mut due = SmallVec::<[(RoleId, u64); 4]>::new();
+        while !self.out.is_full()
+            && let Some(&Reverse((at, role, token))) = self.out.timers.peek()
             && at <= now
         {
             self.out.timers.pop();
-            self.step(now, role, Input::Wake { token });
+            due.push((role, token));
         }
+        due.into_iter().for_each(|(role, token)| self.step(now, role, Input::Wake { token }));
     }
 
     /// The daemon stops in order: what must be said is said, then the driver ends the
@@ -411,6 +415,9 @@ impl Shard {
                 Entry::Change(change) => self.out.change(from, change),
                 Entry::Told(role, message) => {
                     self.step(now, role, Input::Told { from, message });
+                }
+                Entry::Attracted(role, channel, wanted) => {
+                    self.out.change_attracted(role, channel, wanted);
                 }
                 Entry::Pause(conn, pause) => {
                     self.out.pause(Origin { shard: None, conn }, pause);

@@ -52,10 +52,10 @@ impl Role for Owner {
         if dg.msgtype() == SAY {
             let [a, b] = [&dg.payload()[..8], &dg.payload()[8..]]
                 .map(|bytes| Channel(u64::from_le_bytes(bytes.try_into().unwrap())));
-            out.attract(a);
+            out.attract(self.me, a);
             out.send(self.me, &[a], dg.sender(), MsgType(2), |_| ()).unwrap();
             out.notify(self.me, &[b], dg.sender(), MsgType(2), |_| ()).unwrap();
-            out.release(b);
+            out.release(self.me, b);
         }
     }
 }

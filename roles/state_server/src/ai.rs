@@ -2,12 +2,13 @@
 //!
 //! A parent whose AI changes says so on its children channel, and the instances tell each other.
 //! An inherited AI is handed on from generation to generation, so far and no further: with parents
-//! in a ring, which a create can close across shards, two values would chase each other for ever.
+//! in a ring over several State Servers, two values would chase each other for ever.
 
-use crate::StateServer;
+use crate::refusal::Refusal;
 use crate::told::{Below, Told};
 use crate::voice::{Showing, To};
 use crate::walk::Act;
+use crate::{StateServer, refuse};
 use runtime::Outbox;
 use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId};
@@ -101,7 +102,20 @@ impl StateServer {
         }
     }
 
-    /// A parent's children on this shard hear of its new AI.
+    /// Whether what is said from outside of an object's AI is to be heard: not over and over again at
+    /// the same moment, as where two State Servers of one daemon say it to each other.
+    pub(crate) fn may_hear_ai(&mut self, do_id: DoId, sender: Channel, out: &mut Outbox) -> bool {
+        let times = self.heard_ais.entry(do_id).or_default();
+        *times = times.saturating_add(1);
+        if *times > GENERATIONS_MAX {
+            refuse(Refusal::Ring(do_id), "managing AI", do_id, sender, out);
+            return false;
+        }
+        true
+    }
+
+    /// A parent's children on this shard hear of its new AI. Those that have not yet heard of one
+    /// before it never will.
     pub(crate) fn parent_has_new_ai(
         &mut self,
         parent: DoId,
@@ -110,6 +124,7 @@ impl StateServer {
         generation: u8,
         out: &mut Outbox,
     ) {
+        self.drop_adoptions(parent, out);
         let act = Act::Adopt { parent, ai, sender, generation };
         self.walk(Below { parent, zones: None }, act, out);
     }

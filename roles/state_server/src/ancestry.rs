@@ -6,8 +6,8 @@
 //! * One that nobody listens to as a child moves at once, as almost all do: only a child that was
 //!   created in the same instant could close a ring. Should the look find one, the object goes back.
 //! * One with children waits for the look to end, and **the whole instance waits with it**: what
-//!   comes meanwhile is done after it, in order, so that nobody sees the move late. Parents change
-//!   their own parents seldom.
+//!   comes meanwhile is done after it, in order and each with all that it causes, so that nobody sees
+//!   the move late. Parents change their own parents seldom.
 //!
 //! A look that meets an object which itself waits takes it to be where it is about to go, or waits
 //! until that is decided; one that meets an object whose own look is under way may yield to it, which
@@ -15,6 +15,7 @@
 //! ring together one is refused, and none waits for ever.
 
 use crate::ai::GENERATIONS_MAX;
+use crate::jobs::RESUME;
 use crate::refusal::Refusal;
 use crate::told::Told;
 use crate::{StateServer, refuse};
@@ -50,31 +51,43 @@ pub enum Above {
     Waits(u8),
 }
 
-/// The stamp of a look for which an instance waits. Others have the time of the move.
-const WAITS: u64 = 0;
+/// In the stamp of a look for which an instance waits; the rest of it numbers the waits. Others have
+/// the time of the move.
+const WAITS: u64 = 1 << 63;
+/// So many moves may make an instance wait in a row, before it has caught up with what came meanwhile.
+const STALLS_MAX: u32 = 64;
 
-/// A move for which the instance waits, and all that waits behind it.
+/// A move for which the instance waits.
 pub struct Stall {
+    stamp: u64,
     origin: DoId,
     to: Location,
     sender: Channel,
-    deferred: VecDeque<Deferred>,
-    deferred_bytes: usize,
+    /// Looks of others that wait for it to be decided.
     traces: Vec<Trace>,
 }
 
-enum Deferred {
+/// What came while the instance waited, in order.
+#[derive(Default)]
+pub struct Deferred {
+    letters: VecDeque<Letter>,
+    bytes: usize,
+    /// The turn was full: the rest is done in the next one.
+    is_suspended: bool,
+    /// Waits since the instance had last caught up, and ever.
+    stalls: u32,
+    stalls_ever: u64,
+}
+
+enum Letter {
     Datagram { frame: Vec<u8>, from: Option<RoleId> },
     Told { message: Vec<u8>, from: ShardId },
 }
 
-impl Deferred {
+impl Letter {
     fn len(&self) -> usize {
-        match self {
-            Deferred::Datagram { frame: bytes, .. } | Deferred::Told { message: bytes, .. } => {
-                bytes.len()
-            }
-        }
+        let (Letter::Datagram { frame: bytes, .. } | Letter::Told { message: bytes, .. }) = self;
+        bytes.len() + size_of::<Letter>()
     }
 }
 
@@ -127,17 +140,21 @@ impl StateServer {
         (ancestor, generation): (DoId, u8),
         out: &mut Outbox,
     ) {
-        let (do_id, old) = (self.objects.get(at).do_id, self.objects.location(at));
-        if out.is_subscribed(out.dialect().children_channel(do_id)) {
-            let (deferred, traces) = (VecDeque::new(), Vec::new());
-            let origin = do_id;
-            self.stall = Some(Stall { origin, to, sender, deferred, deferred_bytes: 0, traces });
-            let trace = Trace { origin, stamp: WAITS, generation, yields: false };
-            self.trace(trace, ancestor, out);
-        } else {
+        let (origin, old) = (self.objects.get(at).do_id, self.objects.location(at));
+        if !out.is_subscribed_singly(out.dialect().children_channel(origin)) {
             self.relocate(at, to, sender, out);
-            self.prove(at, old, sender, (ancestor, generation), out);
+            return self.prove(at, old, sender, (ancestor, generation), out);
         }
+        if self.deferred.stalls >= STALLS_MAX {
+            let full =
+                Refusal::Full { what: "moves of parents in a row", max: STALLS_MAX as usize };
+            return refuse(full, "set zone", origin, sender, out);
+        }
+        self.deferred.stalls += 1;
+        self.deferred.stalls_ever += 1;
+        let stamp = WAITS | self.deferred.stalls_ever;
+        self.stall = Some(Stall { stamp, origin, to, sender, traces: Vec::new() });
+        self.trace(Trace { origin, stamp, generation, yields: false }, ancestor, out);
     }
 
     /// Lets a move that was made be looked at. With too many under way it is believed.
@@ -206,13 +223,16 @@ impl StateServer {
 
     /// A look has come to its end.
     pub(crate) fn traced(&mut self, origin: DoId, stamp: u64, ring: bool, out: &mut Outbox) {
-        if stamp == WAITS {
-            return self.end_stall(ring, out);
+        if stamp & WAITS != 0 {
+            if self.stall.as_ref().is_some_and(|stall| stall.stamp == stamp) {
+                self.end_stall(ring, out);
+            }
+            return;
         }
         let Some(unproved) = self.unproved.remove(&(origin, stamp)) else { return };
         let Unproved { old, sender, is_contested } = unproved;
         let moved = self.objects.find(origin).filter(|&at| self.objects.get(at).came == stamp);
-        let Some(at) = moved else { return };
+        let Some(at) = moved.filter(|&at| self.settled(at, out)) else { return };
         let parent = self.objects.location(at).parent;
         if ring {
             refuse(Refusal::Ring(parent), "set zone", origin, sender, out);
@@ -222,13 +242,16 @@ impl StateServer {
         }
     }
 
-    /// Keeps an input for after the move that the instance waits for. Looks at what is above go on.
+    /// Keeps an input for after the move that the instance waits for, and for after what came before
+    /// it. Looks at what is above go on.
     pub(crate) fn defer(&mut self, input: &Input<'_>, out: &mut Outbox) -> bool {
-        let Some(stall) = &mut self.stall else { return false };
-        let deferred = match *input {
-            Input::Datagram { frame, from } => Deferred::Datagram { frame: frame.into(), from },
-            Input::Told { message, .. } if Told::is_about_traces(message) => return false,
-            Input::Told { message, from } => Deferred::Told { message: message.into(), from },
+        if self.stall.is_none() && !self.deferred.is_suspended {
+            return false;
+        }
+        let letter = match *input {
+            Input::Datagram { frame, from } => Letter::Datagram { frame: frame.into(), from },
+            Input::Told { message, .. } if Told::never_waits(message) => return false,
+            Input::Told { message, from } => Letter::Told { message: message.into(), from },
             Input::Wake { .. }
             | Input::Started
             | Input::Stopping
@@ -238,11 +261,12 @@ impl StateServer {
             | Input::Frame { .. }
             | Input::Closed { .. } => return false,
         };
-        stall.deferred_bytes += deferred.len();
-        stall.deferred.push_back(deferred);
-        if stall.deferred_bytes > self.limits.waiting_bytes_max {
-            let do_id = stall.origin;
-            warn!(%do_id, "a move is refused: too much waits for it");
+        self.deferred.bytes += letter.len();
+        self.deferred.letters.push_back(letter);
+        if self.deferred.bytes > self.limits.waiting_bytes_max
+            && let Some(stall) = &self.stall
+        {
+            warn!(do_id = %stall.origin, "a move is refused: too much waits for it");
             self.end_stall(true, out);
         }
         true
@@ -250,8 +274,7 @@ impl StateServer {
 
     /// The move is decided: it is carried out or refused, and what waited goes on.
     fn end_stall(&mut self, ring: bool, out: &mut Outbox) {
-        let Some(stall) = self.stall.take() else { return };
-        let Stall { origin, to, sender, mut deferred, traces, .. } = stall;
+        let Some(Stall { origin, to, sender, traces, .. }) = self.stall.take() else { return };
         if let Some(at) = self.objects.find(origin).filter(|&at| self.settled(at, out)) {
             if ring {
                 refuse(Refusal::Ring(to.parent), "set zone", origin, sender, out);
@@ -263,21 +286,40 @@ impl StateServer {
         for trace in traces {
             self.trace_on(trace, parent.unwrap_or_default(), out);
         }
-        while let Some(next) = deferred.pop_front() {
-            match next {
-                Deferred::Datagram { frame, from } => {
-                    self.take(&Input::Datagram { frame: &frame, from }, out);
-                }
-                Deferred::Told { message, from } => {
-                    self.take(&Input::Told { message: &message, from }, out);
-                }
+        self.tell(out.me(), &Told::GoOn, out);
+    }
+
+    /// Does the next thing that waited, once all is done that the last one has caused.
+    pub(crate) fn go_on(&mut self, out: &mut Outbox) {
+        if self.stall.is_some() {
+            return;
+        }
+        if out.has_mail() {
+            return self.tell(out.me(), &Told::GoOn, out);
+        }
+        if out.is_full() && !self.deferred.letters.is_empty() {
+            self.deferred.is_suspended = true;
+            return out.wake_at(self.me, self.now, RESUME);
+        }
+        let Some(letter) = self.deferred.letters.pop_front() else {
+            self.deferred.stalls = 0;
+            return;
+        };
+        self.deferred.bytes -= letter.len();
+        match letter {
+            Letter::Datagram { frame, from } => {
+                self.take(&Input::Datagram { frame: &frame, from }, out);
             }
-            if let Some(stall) = &mut self.stall {
-                // Another one begins: what is left waits for it too.
-                stall.deferred_bytes = deferred.iter().map(Deferred::len).sum();
-                stall.deferred = deferred;
-                return;
+            Letter::Told { message, from } => {
+                self.take(&Input::Told { message: &message, from }, out);
             }
         }
+        self.tell(out.me(), &Told::GoOn, out);
+    }
+
+    /// The next turn has come.
+    pub(crate) fn resume(&mut self, out: &mut Outbox) {
+        self.deferred.is_suspended = false;
+        self.go_on(out);
     }
 }

@@ -38,7 +38,7 @@ impl StateServer {
         let class = self.classes.of(object.dclass);
         let plan = class.field(field);
         let found = plan.is_some_and(|plan| self.value(&object.fields, class, plan, &mut value));
-        let found = found.then_some(value.as_slice());
+        let found = (found && value.len() <= FIELDS_BYTES_MAX).then_some(value.as_slice());
         let answer = ObjectNotice::QueryFieldResp { context, do_id, field, value: found };
         self.send(&To::one(asker), Channel::object(do_id), &answer, out);
         self.scratch = value;

@@ -53,6 +53,9 @@ impl StateServer {
                 self.condemn_below(below, Death::with_parent(mail.sender), out);
             }
             ObjectMessage::NotifyManagingAi { parent, ai, .. } => {
+                if !self.may_hear_ai(parent, mail.sender, out) {
+                    return;
+                }
                 self.parent_has_new_ai(parent, ai, mail.sender, 0, out);
             }
             // What is for the parent itself, or for one object.

@@ -36,7 +36,7 @@ impl StateServer {
         }
         let (at, first) = self.objects.insert(do_id, dclass, begun.packed, location);
         out.counts.objects_created += 1;
-        out.attract(Channel::object(do_id));
+        out.attract(self.me, Channel::object(do_id));
         if first {
             self.hear_children_channel(location.parent, out);
         }
@@ -50,7 +50,7 @@ impl StateServer {
         let Entry { do_id, location, dclass, has_other, fields } = *entry;
         let dialect = out.dialect();
         for id in [do_id, location.parent] {
-            if dialect.is_reserved_do_id(id) || self.controls.contains(&Channel::object(id)) {
+            if dialect.is_reserved_do_id(id) || out.is_control(Channel::object(id)) {
                 return Err(Refusal::ReservedId(id));
             }
         }
@@ -65,12 +65,12 @@ impl StateServer {
         if self.objects.find(do_id).is_some_and(|at| self.settled(at, out)) {
             return Err(Refusal::Duplicate);
         }
-        let (objects, bytes) = (self.limits.objects_max, self.limits.field_bytes_max);
+        let objects = self.limits.objects_max;
         if self.objects.len() >= objects {
             return Err(Refusal::Full { what: "objects", max: objects });
         }
-        if self.objects.field_bytes() + begun.packed.len() > bytes {
-            return Err(Refusal::Full { what: "bytes of fields", max: bytes });
+        if self.objects.field_bytes() + begun.packed.len() > self.limits.field_bytes_max {
+            return Err(Refusal::NoRoom);
         }
         Ok(begun)
     }

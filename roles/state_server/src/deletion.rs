@@ -48,7 +48,7 @@ impl StateServer {
         let left = self.objects.remove(at);
         left.into_iter().for_each(|parent| self.leave_children_channel(parent, out));
         out.counts.objects_deleted += 1;
-        out.release(Channel::object(do_id));
+        out.release(self.me, Channel::object(do_id));
         self.foreign.forget_parent(do_id);
     }
 

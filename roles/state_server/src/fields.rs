@@ -126,7 +126,7 @@ impl Packed {
         core::iter::from_fn(move || next_other(schema, class, &mut rest))
     }
 
-    /// Sets a field that is kept and not molecular.
+    /// Sets a field that is kept and not molecular; see [`Packed::change`].
     #[inline]
     pub fn set(
         &mut self,
@@ -134,7 +134,7 @@ impl Packed {
         class: &ClassPlan,
         field: &FieldPlan,
         value: &[u8],
-        scratch: &mut Vec<u8>,
+        (scratch, room): (&mut Vec<u8>, usize),
     ) -> Result<(), Refusal> {
         if let (Some(offset), Some(_)) = (field.offset, field.bytes)
             && field.traits.any(Traits::REQUIRED)
@@ -142,13 +142,14 @@ impl Packed {
             self.bytes[offset as usize..][..value.len()].copy_from_slice(value);
             return Ok(());
         }
-        self.change(scratch, |draft| draft.set(schema, class, field, value))
+        self.change((scratch, room), |draft| draft.set(schema, class, field, value))
     }
 
-    /// Carries out `change` as a whole, or not at all if the object would become too big.
+    /// Carries out `change` as a whole, or not at all if the object would become too big, or grow by
+    /// more than `room` bytes.
     pub fn change(
         &mut self,
-        scratch: &mut Vec<u8>,
+        (scratch, room): (&mut Vec<u8>, usize),
         change: impl FnOnce(&mut Draft<'_>),
     ) -> Result<(), Refusal> {
         scratch.clear();
@@ -160,11 +161,14 @@ impl Packed {
         let bytes = scratch.len();
         if bytes == self.bytes.len() {
             self.bytes.copy_from_slice(scratch);
-        } else if bytes <= FIELDS_BYTES_MAX {
+        } else if bytes <= FIELDS_BYTES_MAX && bytes.saturating_sub(self.bytes.len()) <= room {
             self.bytes = scratch.as_slice().into();
         } else {
             self.required_bytes = required_bytes as u16;
-            return Err(Refusal::TooBig(bytes));
+            return Err(match bytes <= FIELDS_BYTES_MAX {
+                true => Refusal::NoRoom,
+                false => Refusal::TooBig(bytes),
+            });
         }
         Ok(())
     }

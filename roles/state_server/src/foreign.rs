@@ -23,12 +23,11 @@ pub struct Foreign {
 
 impl Foreign {
     fn put(&mut self, parent: DoId, child: DoId, zone: Zone, max: usize) -> bool {
-        let full = self.len >= max;
-        let children = self.zones.entry(parent).or_default();
-        if full && !children.contains_key(&child) {
+        let known = self.zones.get(&parent).is_some_and(|all| all.contains_key(&child));
+        if self.len >= max && !known {
             return false;
         }
-        if children.insert(child, zone).is_none() {
+        if self.zones.entry(parent).or_default().insert(child, zone).is_none() {
             self.len += 1;
         }
         true
@@ -89,7 +88,7 @@ impl StateServer {
         }
     }
 
-    /// A child that lives elsewhere answers where it is.
+    /// A child that lives elsewhere answers where it is: here, or not.
     pub(crate) fn child_located(
         &mut self,
         parent: DoId,
@@ -97,8 +96,6 @@ impl StateServer {
         location: Location,
         out: &mut Outbox,
     ) {
-        if location.parent == parent {
-            self.child_moved(parent, child, location, out);
-        }
+        self.child_moved(parent, child, location, out);
     }
 }

@@ -13,10 +13,12 @@ use crate::walk::{Act, Walk};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use runtime::{Outbox, ShardId};
-use wire::ids::Channel;
+use wire::ids::{Channel, DoId};
 
 /// The wake-up at which jobs go on.
 const GO_ON: u64 = 0;
+/// The wake-up at which goes on what has waited behind a move.
+pub const RESUME: u64 = 1;
 /// How many times as many objects as one input a wake-up may concern.
 const INPUTS_PER_WAKE: usize = 4;
 
@@ -129,6 +131,18 @@ impl StateServer {
         false
     }
 
+    /// The children of a parent are not to hear of an AI any more of which they have not heard yet.
+    pub(crate) fn drop_adoptions(&mut self, of: DoId, out: &mut Outbox) {
+        let drops = |walk: &Walk| matches!(walk.act, Act::Adopt { parent, .. } if parent == of);
+        let walks = self.jobs.walks.iter();
+        let jobs: Vec<u64> = walks.filter(|(_, walk)| drops(walk)).map(|(&job, _)| job).collect();
+        for job in jobs {
+            if let Some(walk) = self.jobs.walks.remove(&job) {
+                self.drop_walk(walk, out);
+            }
+        }
+    }
+
     /// Children that are to hear that their AI is `ai` hear it now, however many they are.
     pub(crate) fn finish_adoptions(&mut self, ai: Channel, out: &mut Outbox) {
         let adopts = |walk: &Walk| matches!(walk.act, Act::Adopt { ai: new, .. } if new == ai);
@@ -177,9 +191,14 @@ impl StateServer {
 
     /// A time has come.
     pub(crate) fn wake(&mut self, token: u64, out: &mut Outbox) {
-        if token != GO_ON {
-            return self.query_overdue(token - DEADLINE_FROM, out);
+        match token {
+            GO_ON => self.go_on_with_jobs(out),
+            RESUME => self.resume(out),
+            query => self.query_overdue(query - DEADLINE_FROM, out),
         }
+    }
+
+    fn go_on_with_jobs(&mut self, out: &mut Outbox) {
         self.jobs.is_waking = false;
         let at_once = self.limits.objects_at_once;
         let mut left = INPUTS_PER_WAKE * at_once;
@@ -223,6 +242,9 @@ impl StateServer {
             };
             left -= 1;
             if self.objects.condemned(at).is_none_or(|condemned| condemned > job) {
+                if walk.act.changes_objects() {
+                    self.settle_walks(at, job, Touch::Hears, out);
+                }
                 self.act(&walk.act, at, out);
             }
         }

@@ -42,7 +42,7 @@ pub use limits::Limits;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ancestry::{Stall, Unproved};
+use ancestry::{Deferred, Stall, Unproved};
 use classes::Classes;
 use dc::Schema;
 use deletion::Death;
@@ -93,6 +93,9 @@ pub struct StateServer {
     foreign: Foreign,
     /// The move that this instance waits for.
     stall: Option<Stall>,
+    deferred: Deferred,
+    /// AIs that were heard of from outside, by object, at the time of the present input.
+    heard_ais: BTreeMap<DoId, u8>,
     /// Moves that were made and may turn out to close a ring, by object and time.
     unproved: BTreeMap<(DoId, u64), Unproved>,
     /// The time of the present input.
@@ -126,6 +129,8 @@ impl StateServer {
             queries: Queries::default(),
             foreign: Foreign::default(),
             stall: None,
+            deferred: Deferred::default(),
+            heard_ais: BTreeMap::new(),
             unproved: BTreeMap::new(),
             now: Now(0),
             scratch: Vec::new(),
@@ -140,9 +145,12 @@ impl StateServer {
 
 impl Role for StateServer {
     fn step(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
-        self.now = now;
+        if self.now != now {
+            self.now = now;
+            self.heard_ais.clear();
+        }
         let (objects, bytes) = (self.objects.len(), self.objects.field_bytes());
-        if self.stall.is_none() || !self.defer(&input, out) {
+        if !self.defer(&input, out) {
             self.take(&input, out);
         }
         out.counts.objects += self.objects.len() as u64;
@@ -223,9 +231,13 @@ impl StateServer {
             Ok(StateServerMessage::Generate(entry)) => self.create(&entry, mail.sender, out),
             Ok(StateServerMessage::ShardReset { ai }) => self.reset(ai, mail.sender, out),
             Err(error) => {
-                let request =
-                    Request { what: "control message", do_id: DoId(0), sender: mail.sender };
-                Refusal::from(error).note(&mut out.counts, &request);
+                // What says of no object that it is about it has come to all instances.
+                let about = Self::split(out.dialect(), mail.msgtype, mail.payload);
+                let shard = about.map_or(ShardId(0), |do_id| place(do_id, out.shards()));
+                if shard == out.me() {
+                    let do_id = about.unwrap_or_default();
+                    refuse(error.into(), "control message", do_id, mail.sender, out);
+                }
             }
         }
     }
@@ -245,8 +257,11 @@ impl StateServer {
     /// Counts requests of objects that do not exist. What an object's number alone brings here may
     /// be for somebody else: a client, an AI.
     fn nobody_there(do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
-        // With several placed roles it may be an object of another one.
-        if mail.own || out.placed_roles() > 1 {
+        // It may be an object of another State Server, here or elsewhere, or somebody's channel.
+        let is_elsewhere = out.placed_roles() > 1
+            || out.has_upstream()
+            || out.is_subscribed(Channel::object(do_id));
+        if mail.own || is_elsewhere {
             return;
         }
         if let Ok(message) = ObjectMessage::decode(out.dialect(), mail.msgtype, mail.payload)
@@ -350,6 +365,9 @@ impl StateServer {
             ObjectMessage::EnterZone(entry) => self.child_entered(do_id, entry.do_id, mail, out),
             ObjectMessage::NotifyManagingAi { parent, ai, .. }
             | ObjectMessage::ManagingAiResp { parent, ai, .. } => {
+                if !mail.own && !self.may_hear_ai(do_id, mail.sender, out) {
+                    return;
+                }
                 self.adopt_ai(at, parent, ai, mail.sender, 0, out);
             }
         }
@@ -451,6 +469,7 @@ impl StateServer {
             }
             Told::Trace { trace, at } => self.trace_on(trace, at, out),
             Told::Traced { origin, stamp, ring } => self.traced(origin, stamp, ring, out),
+            Told::GoOn => self.go_on(out),
         }
     }
 }

@@ -26,7 +26,7 @@ impl Default for Limits {
         Limits {
             objects_max: 16 << 20,
             field_bytes_max: 16 << 30,
-            queries_max: 16_384,
+            queries_max: 4096,
             foreign_children_max: 1 << 18,
             moves_max: 16_384,
             waiting_bytes_max: 64 << 20,

@@ -19,7 +19,7 @@ impl StateServer {
             return;
         }
         let parent = Channel::object(to.parent);
-        if out.dialect().is_reserved_do_id(to.parent) || self.controls.contains(&parent) {
+        if out.dialect().is_reserved_do_id(to.parent) || out.is_control(parent) {
             return refuse(Refusal::ReservedId(to.parent), "set zone", do_id, sender, out);
         }
         if to.parent == here.parent || to.parent == DoId(0) {

@@ -295,25 +295,49 @@ impl Objects {
         &self.places[place]
     }
 
-    /// How many objects a place has.
-    pub fn objects_of_place(&self, place: u32) -> u32 {
-        self.places[place].objects.len
+    /// The zones of a family that have objects, those left out that are as good as dead, in the
+    /// order in which they opened.
+    pub fn zones_of_family(
+        &self,
+        family: u32,
+        any_condemned: bool,
+    ) -> impl Iterator<Item = wire::ids::Zone> {
+        let places = self.places_of_family(family);
+        let places = places.filter(move |&place| self.count_of_place(place, any_condemned) > 0);
+        places.map(|place| self.places[place].location.zone)
     }
 
-    /// How many objects a family has.
-    pub fn objects_of_family(&self, family: u32) -> u32 {
-        self.families[family].objects
+    /// How many objects a family has, those left out that are as good as dead.
+    pub fn count_of_family(&self, family: u32, any_condemned: bool) -> u32 {
+        match any_condemned {
+            false => self.families[family].objects,
+            true => {
+                self.places_of_family(family).map(|place| self.count_of_place(place, true)).sum()
+            }
+        }
     }
 
-    /// The zones of a family that have objects, in the order in which they opened.
-    pub fn zones_of_family(&self, family: u32) -> impl Iterator<Item = wire::ids::Zone> {
-        let mut next = self.families[family].places.first;
-        let places = core::iter::from_fn(move || {
-            let place = (next != NONE).then(|| &self.places[next])?;
-            next = place.links.after;
-            Some(place)
+    /// How many objects a place has, those left out that are as good as dead.
+    pub fn count_of_place(&self, place: u32, any_condemned: bool) -> u32 {
+        if !any_condemned {
+            return self.places[place].objects.len;
+        }
+        let mut next = self.first_of_place(place);
+        let objects = core::iter::from_fn(|| {
+            let at = next?;
+            next = self.next_in_place(at);
+            Some(at)
         });
-        places.filter(|place| place.objects.len > 0).map(|place| place.location.zone)
+        objects.filter(|&at| self.condemned(at).is_none()).count() as u32
+    }
+
+    fn places_of_family(&self, family: u32) -> impl Iterator<Item = u32> {
+        let mut next = self.first_of_family(family);
+        core::iter::from_fn(move || {
+            let at = next?;
+            next = self.next_in_family(at);
+            Some(at)
+        })
     }
 
     /// The first object of a place.

@@ -6,6 +6,7 @@
 //! a shard lets enter goes out before its word that it is done (I2), so the order holds.
 
 use crate::StateServer;
+use crate::fields::FIELDS_BYTES_MAX;
 use crate::refusal::Refusal;
 use crate::told::{Below, Told, Wanted};
 use crate::voice::To;
@@ -19,12 +20,12 @@ use wire::ids::{Channel, DoId, Zone};
 use wire::state_server::{ObjectMessage, ObjectNotice, Zones};
 
 /// Wake-ups from this token on: a query is overdue.
-pub const DEADLINE_FROM: u64 = 1;
+pub const DEADLINE_FROM: u64 = 2;
 /// A child elsewhere that has not answered for so long is gone.
 const PATIENCE_MS: u64 = 1000;
 /// Recipients of one datagram.
 const RECIPIENTS_MAX: usize = 200;
-/// Zones that fit in an answer.
+/// Zones that fit in an answer, and that a query may be about.
 const ZONES_MAX: usize = 16_000;
 
 /// What the asker gets.
@@ -79,6 +80,10 @@ impl StateServer {
         out: &mut Outbox,
     ) {
         let (asker, max) = (mail.sender, self.limits.queries_max);
+        if zones.is_some_and(|zones| zones.0.len() > ZONES_MAX) {
+            let full = Refusal::Full { what: "zones of a query", max: ZONES_MAX };
+            return refuse(full, "query of children", parent, asker, out);
+        }
         if self.queries.open.len() >= max || self.jobs.walks() >= max {
             let full = Refusal::Full { what: "queries", max };
             return refuse(full, "query of children", parent, asker, out);
@@ -130,7 +135,9 @@ impl StateServer {
             }
             Wanted::Zones => {
                 let family = self.objects.family_of(below.parent);
-                let zones = family.into_iter().flat_map(|at| self.objects.zones_of_family(at));
+                let any_condemned = !self.jobs.is_empty();
+                let zones = family.into_iter();
+                let zones = zones.flat_map(|at| self.objects.zones_of_family(at, any_condemned));
                 let zones: BTreeSet<Zone> = zones.collect();
                 let zones = zones.iter().take(ZONES_MAX).map(|zone| zone.0.to_le_bytes());
                 let zones: Vec<[u8; 4]> = zones.collect();
@@ -234,9 +241,11 @@ impl StateServer {
     fn ask_foreign_children(&self, id: u64, query: &Query, out: &mut Outbox) {
         let (parent, zones) = (query.parent, Zones(&query.zones));
         let question = ObjectMessage::QueryZones { context: query.context, parent, zones };
+        let room = FIELDS_BYTES_MAX - query.zones.len() * size_of::<[u8; 4]>();
+        let at_once = (room / size_of::<Channel>()).clamp(1, RECIPIENTS_MAX);
         let mut children = query.foreign.iter();
         loop {
-            let some = children.by_ref().take(RECIPIENTS_MAX);
+            let some = children.by_ref().take(at_once);
             let to = some.fold(To::default(), |to, &child| to.and(Channel::object(child)));
             if to.is_empty() {
                 break;

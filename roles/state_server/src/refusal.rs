@@ -47,6 +47,9 @@ pub enum Refusal {
     /// No datagram could bring the object along.
     #[error("its fields would take {0} bytes")]
     TooBig(usize),
+    /// All fields of all objects would take more than they may.
+    #[error("the fields of all objects would take too many bytes")]
+    NoRoom,
     /// A limit is reached.
     #[error("{what}: there are {max} already")]
     Full {
@@ -71,7 +74,7 @@ impl Refusal {
             Refusal::NoObject => &mut counts.refused_no_object,
             Refusal::Ring(_) => &mut counts.refused_ring,
             Refusal::TooBig(_) => &mut counts.refused_too_big,
-            Refusal::Full { .. } => &mut counts.refused_full,
+            Refusal::NoRoom | Refusal::Full { .. } => &mut counts.refused_full,
         };
         *count += 1;
         *count

@@ -59,6 +59,8 @@ pub enum Told<'a> {
     Trace { trace: Trace, at: DoId },
     /// It is, or it is not.
     Traced { origin: DoId, stamp: u64, ring: bool },
+    /// To oneself: do the next thing that has waited.
+    GoOn,
 }
 
 const BEGIN: u8 = 0;
@@ -70,11 +72,12 @@ const NEW_AI: u8 = 5;
 const DELETE: u8 = 6;
 const TRACE: u8 = 7;
 const TRACED: u8 = 8;
+const GO_ON: u8 = 9;
 
 impl<'a> Told<'a> {
-    /// Whether a message is about a look at what is above an object.
-    pub fn is_about_traces(message: &[u8]) -> bool {
-        matches!(message.first(), Some(&(TRACE | TRACED)))
+    /// Whether a message is heard at once by an instance that waits.
+    pub fn never_waits(message: &[u8]) -> bool {
+        matches!(message.first(), Some(&(TRACE | TRACED | GO_ON)))
     }
 
     /// Its bytes.
@@ -131,6 +134,7 @@ impl<'a> Told<'a> {
                 out.extend_from_slice(&stamp.to_le_bytes());
                 out.push(u8::from(ring));
             }
+            Told::GoOn => out.push(GO_ON),
         }
         out
     }
@@ -170,6 +174,7 @@ impl<'a> Told<'a> {
                 stamp: reader.u64()?,
                 ring: reader.u8()? != 0,
             },
+            GO_ON => Told::GoOn,
             _ => return Err(DecodeError::Truncated),
         };
         reader.end()?;
@@ -237,6 +242,7 @@ mod tests {
             Told::Occupied { query: 5, zones: Zones(&zones) },
             Told::Go { query: 9 },
             Told::Done { query: 9 },
+            Told::GoOn,
             Told::NewAi { parent, ai: Channel(8), sender: Channel(9), generation: 63 },
             Told::Trace {
                 trace: Trace { origin: DoId(1), stamp: 9, generation: 3, yields: true },

@@ -44,7 +44,8 @@ impl StateServer {
 
     #[inline]
     fn keep_field(&mut self, at: u32, field: FieldId, value: &[u8]) -> Result<Traits, Refusal> {
-        let Self { classes, objects, scratch, .. } = self;
+        let Self { classes, objects, scratch, limits, .. } = self;
+        let room = limits.field_bytes_max.saturating_sub(objects.field_bytes());
         let class = classes.of(objects.get(at).dclass);
         let plan = class.field(field).ok_or(Refusal::UnknownField(field))?;
         let schema = &*classes.schema;
@@ -55,9 +56,11 @@ impl StateServer {
         if plan.traits.any(Traits::MOLECULAR) {
             let mut values = kept(classes, class, plan, value);
             last_of_each(&mut values);
-            keep_all(classes, objects, scratch, at, &values)?;
+            keep_all(classes, objects, (scratch, room), at, &values)?;
         } else if plan.traits.is_stored() {
-            objects.with_fields(at, |fields| fields.set(schema, class, plan, value, scratch))?;
+            objects.with_fields(at, |fields| {
+                fields.set(schema, class, plan, value, (scratch, room))
+            })?;
         }
         Ok(plan.traits)
     }
@@ -101,7 +104,8 @@ impl StateServer {
         if bytes.len() > FIELDS_BYTES_MAX {
             return Err(Refusal::TooBig(bytes.len()));
         }
-        let Self { classes, objects, scratch, .. } = self;
+        let Self { classes, objects, scratch, limits, .. } = self;
+        let room = limits.field_bytes_max.saturating_sub(objects.field_bytes());
         let class = classes.of(objects.get(at).dclass);
         let (mut updates, mut rest) = (Vec::new(), bytes);
         for _ in 0..count {
@@ -119,7 +123,7 @@ impl StateServer {
             values.extend(kept(classes, class, plan, value));
         }
         last_of_each(&mut values);
-        keep_all(classes, objects, scratch, at, &values)?;
+        keep_all(classes, objects, (scratch, room), at, &values)?;
         Ok(updates)
     }
 
@@ -148,7 +152,8 @@ impl StateServer {
 
     /// Returns the fields that had a value before, in the order asked.
     fn unset(&mut self, at: u32, fields: &[FieldId]) -> Result<SmallVec<[FieldPlan; 4]>, Refusal> {
-        let Self { classes, objects, scratch, .. } = self;
+        let Self { classes, objects, scratch, limits, .. } = self;
+        let room = limits.field_bytes_max.saturating_sub(objects.field_bytes());
         let class = classes.of(objects.get(at).dclass);
         let schema = &*classes.schema;
         let mut plans = SmallVec::<[FieldPlan; 4]>::new();
@@ -170,7 +175,7 @@ impl StateServer {
             }
         }
         objects.with_fields(at, |fields| {
-            fields.change(scratch, |draft| {
+            fields.change((scratch, room), |draft| {
                 for plan in &plans {
                     if plan.traits.any(Traits::REQUIRED) {
                         draft.set(schema, class, plan, &schema.field(plan.id).default);
@@ -187,17 +192,19 @@ impl StateServer {
     /// nor owner of what it has sent itself.
     #[inline]
     fn receivers(&self, at: u32, traits: Traits, sender: Channel) -> To {
+        let object = self.objects.get(at);
+        // One that manages or owns itself would take it for another update.
+        let other = |who: Channel| who != sender && who != Channel::object(object.do_id);
         let mut to = To::default();
         if traits.any(Traits::BROADCAST) {
             to = To::location(self.objects.location(at));
         }
         if traits.any(Traits::AIRECV) {
             let (ai, _) = self.objects.ai(at);
-            to = to.and_some((ai != sender).then_some(ai));
+            to = to.and_some(Some(ai).filter(|&ai| other(ai)));
         }
         if traits.any(Traits::OWNRECV) {
-            let owner = self.objects.get(at).owner;
-            to = to.and_some((owner != sender).then_some(owner));
+            to = to.and_some(Some(object.owner).filter(|&owner| other(owner)));
         }
         to
     }
@@ -234,14 +241,14 @@ impl StateServer {
 fn keep_all(
     classes: &Classes,
     objects: &mut Objects,
-    scratch: &mut Vec<u8>,
+    scratch_and_room: (&mut Vec<u8>, usize),
     at: u32,
     values: &[(FieldPlan, &[u8])],
 ) -> Result<(), Refusal> {
     let class = classes.of(objects.get(at).dclass);
     let schema = &*classes.schema;
     objects.with_fields(at, |fields| {
-        fields.change(scratch, |draft| {
+        fields.change(scratch_and_room, |draft| {
             values.iter().for_each(|(plan, value)| draft.set(schema, class, plan, value));
         })
     })

@@ -114,30 +114,12 @@ impl Walk {
 
     /// How many objects it will meet, of which those are left out that are as good as dead.
     pub fn count(&self, objects: &Objects, any_condemned: bool) -> u32 {
-        let count = |place: u32| {
-            if !any_condemned {
-                return objects.objects_of_place(place);
-            }
-            let mut object = objects.first_of_place(place);
-            let all = core::iter::from_fn(|| {
-                let at = object?;
-                object = objects.next_in_place(at);
-                Some(at)
-            });
-            all.filter(|&at| objects.condemned(at).is_none()).count() as u32
-        };
         match &self.over {
-            Over::Places { places, .. } => places.iter().map(|&place| count(place)).sum(),
-            Over::Family(None) => 0,
-            Over::Family(Some(family)) if !any_condemned => objects.objects_of_family(*family),
-            Over::Family(Some(family)) => {
-                let mut place = objects.first_of_family(*family);
-                let all = core::iter::from_fn(|| {
-                    let at = place?;
-                    place = objects.next_in_family(at);
-                    Some(at)
-                });
-                all.map(count).sum()
+            Over::Places { places, .. } => {
+                places.iter().map(|&place| objects.count_of_place(place, any_condemned)).sum()
+            }
+            Over::Family(family) => {
+                family.map_or(0, |family| objects.count_of_family(family, any_condemned))
             }
         }
     }
@@ -215,7 +197,11 @@ impl Walk {
     }
 
     /// Unpins what it was about. Says the parents that have no children here any more.
-    fn end(self, objects: &mut Objects) -> Vec<DoId> {
+    fn end(mut self, objects: &mut Objects) -> Vec<DoId> {
+        if let (Over::Family(_), Some(place)) = (&self.over, self.place.take()) {
+            let ended = objects.unpin_place(place);
+            debug_assert!(ended.is_none(), "the family is pinned");
+        }
         match self.over {
             Over::Places { places, .. } => {
                 places.into_iter().filter_map(|place| objects.unpin_place(place)).collect()
@@ -250,6 +236,11 @@ impl StateServer {
         if let Some((shard, query)) = walk.tell {
             self.tell(shard, &Told::Done { query }, out);
         }
+        self.drop_walk(walk, out);
+    }
+
+    /// Forgets a walk, wherever it is.
+    pub(crate) fn drop_walk(&mut self, walk: Walk, out: &mut Outbox) {
         let ended = walk.end(&mut self.objects);
         ended.into_iter().for_each(|parent| self.leave_children_channel(parent, out));
     }

@@ -71,7 +71,8 @@ impl Dialect {
     /// The parent whose children channel this is, if it is one.
     pub const fn parent_of_children_channel(self, channel: Channel) -> Option<DoId> {
         let parent = DoId(channel.0 as u32);
-        if self.children_channel(parent).0 == channel.0 { Some(parent) } else { None }
+        let is_one = parent.0 != 0 && self.children_channel(parent).0 == channel.0;
+        if is_one { Some(parent) } else { None }
     }
 
     /// The channel on which all State Servers are reached, beside their own.

@@ -25,6 +25,7 @@ fn classes() -> Classes {
     Classes::new(Arc::new(Schema::load(&sources, Options::default()).unwrap()))
 }
 
+const ROOM: usize = 1 << 20;
 const WIDTH: u16 = 0;
 const NAME: u16 = 1;
 const THREADS: u16 = 2;
@@ -124,19 +125,19 @@ proptest! {
             let plan = class.field(FieldId(field)).unwrap();
             if unset && (WEAVER..=SPEED).contains(&field) {
                 model.remove(&field);
-                fields.change(&mut scratch, |draft| draft.unset(schema, class, plan)).unwrap();
+                fields.change((&mut scratch, ROOM), |draft| draft.unset(schema, class, plan)).unwrap();
             } else {
                 put(&mut model, field, &seed);
                 let value = value_of(field, &seed);
                 let mut values = kept(&classes, class, plan, &value);
                 last_of_each(&mut values);
                 if let [(plan, value)] = values[..] {
-                    fields.set(schema, class, &plan, value, &mut scratch).unwrap();
+                    fields.set(schema, class, &plan, value, (&mut scratch, ROOM)).unwrap();
                 } else {
                     let set = |draft: &mut Draft<'_>| {
                         values.iter().for_each(|(plan, value)| draft.set(schema, class, plan, value));
                     };
-                    fields.change(&mut scratch, set).unwrap();
+                    fields.change((&mut scratch, ROOM), set).unwrap();
                 }
             }
             check(&fields, &model, &classes);
@@ -194,11 +195,15 @@ fn what_would_not_fit_in_a_datagram_changes_nothing() {
     let mut scratch = Vec::new();
     let [name, pattern] = [NAME, PATTERN].map(|field| class.field(FieldId(field)).unwrap());
     let half = text(&[7; 40_000]);
-    fields.set(&classes.schema, class, pattern, &half, &mut scratch).unwrap();
+    fields.set(&classes.schema, class, pattern, &half, (&mut scratch, ROOM)).unwrap();
     let before = fields.required_other().to_vec();
-    let refused = fields.set(&classes.schema, class, name, &half, &mut scratch);
+    let refused = fields.set(&classes.schema, class, name, &half, (&mut scratch, ROOM));
     assert!(matches!(refused, Err(Refusal::TooBig(_))));
     assert_eq!(fields.required_other(), before);
+    let room = fields.set(&classes.schema, class, name, &text(b"longer"), (&mut scratch, 5));
+    assert!(matches!(room, Err(Refusal::NoRoom)));
+    assert_eq!(fields.required_other(), before);
+    fields.set(&classes.schema, class, name, &text(b"longer"), (&mut scratch, 6)).unwrap();
     let huge = [&required[..], &[1, 0, PATTERN as u8, 0], &text(&[7; 65_000])].concat();
     assert!(matches!(begin(&classes, &huge, true), Err(Refusal::TooBig(_))));
 }

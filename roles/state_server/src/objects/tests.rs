@@ -78,7 +78,7 @@ fn check(objects: &Objects, model: &Model) {
         }
         let family = objects.family_of(parent);
         assert_eq!(family.is_some(), !zones.is_empty());
-        let found = family.into_iter().flat_map(|family| objects.zones_of_family(family));
+        let found = family.into_iter().flat_map(|family| objects.zones_of_family(family, false));
         assert_eq!(found.collect::<BTreeSet<Zone>>(), zones);
     }
     for (ai, explicit) in [(1, true), (1, false), (2, true), (2, false)] {

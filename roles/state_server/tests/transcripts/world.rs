@@ -1,0 +1,186 @@
+//! A daemon's shards, driven by hand: sockets that take everything, an inbox per shard, a clock
+//! that stands still, and shards that take turns in different orders.
+
+use park::{Config, assemble};
+use runtime::{
+    Block, CloseReason, ConnId, Counts, Effect, Now, Shard, ShardId, Sockets, Ticket, Write,
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// More turns than any transcript takes.
+const TURNS_MAX: usize = 200_000;
+
+/// How a transcript is played: on how many shards, who is where, and in which order they run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Setting {
+    /// How many shards.
+    pub shards: usize,
+    /// Connections are placed from this shard on; the order of turns hangs on it, too, and whether
+    /// many objects are taken one by one.
+    pub variant: usize,
+}
+
+#[derive(Default)]
+struct Net(BTreeMap<ConnId, Vec<u8>>);
+
+impl Sockets for Net {
+    fn write(&mut self, conn: ConnId, slices: &[&[u8]]) -> Write {
+        let all = slices.concat();
+        let taken = all.len();
+        self.0.entry(conn).or_default().extend(all);
+        Write::Written(taken)
+    }
+}
+
+struct Core {
+    shard: Shard,
+    net: Net,
+    /// What other shards have published, in order.
+    inbox: VecDeque<(ShardId, runtime::Batch)>,
+    /// What its connections have sent.
+    reads: VecDeque<(ConnId, Vec<u8>)>,
+}
+
+/// The daemon.
+pub struct World {
+    setting: Setting,
+    now: Now,
+    cores: Vec<Core>,
+    chance: u64,
+}
+
+impl World {
+    /// A daemon that has started, with `conns` connections.
+    pub fn new(config: &Config, setting: Setting, conns: usize) -> World {
+        let now = Now(1);
+        let make = |me| {
+            let mut shard = assemble(config, ShardId(me as u16), setting.shards, [1, 2, 3, 4]);
+            shard.start(now);
+            let (inbox, reads) = (VecDeque::new(), VecDeque::new());
+            Core { shard, net: Net::default(), inbox, reads }
+        };
+        let cores = (0..setting.shards).map(make).collect();
+        let mut world = World { setting, now, cores, chance: setting.variant as u64 };
+        let peer = "127.0.0.1:9".parse().expect("an address");
+        for conn in 0..conns {
+            let at = world.home(conn);
+            let listener = message_director::LISTENER;
+            world.cores[at].shard.accepted(now, ConnId(conn as u32), listener, peer);
+        }
+        world.settle();
+        world
+    }
+
+    fn home(&self, conn: usize) -> usize {
+        (conn + self.setting.variant) % self.setting.shards
+    }
+
+    /// A connection sends; nothing happens before [`World::settle`].
+    pub fn send(&mut self, conn: usize, bytes: &[u8]) {
+        let home = self.home(conn);
+        let reads = &mut self.cores[home].reads;
+        let conn = ConnId(conn as u32);
+        match reads.back_mut().filter(|(last, _)| *last == conn) {
+            Some((_, before)) => before.extend_from_slice(bytes),
+            None => reads.push_back((conn, bytes.to_vec())),
+        }
+    }
+
+    /// A connection ends.
+    pub fn close(&mut self, conn: usize) {
+        let home = self.home(conn);
+        let shard = &mut self.cores[home].shard;
+        shard.closed(self.now, ConnId(conn as u32), CloseReason::ClosedByPeer);
+        self.settle();
+    }
+
+    /// Takes turns until nobody has anything to do at this moment.
+    pub fn settle(&mut self) {
+        (0..self.cores.len()).for_each(|at| self.turn(at));
+        for _ in 0..TURNS_MAX {
+            let busy: Vec<usize> = (0..self.cores.len()).filter(|&at| self.is_busy(at)).collect();
+            if busy.is_empty() {
+                return;
+            }
+            let at = self.pick(busy.len());
+            self.turn(busy[at]);
+        }
+        panic!("it goes on for ever");
+    }
+
+    /// Which of the shards that have something to do is next.
+    fn pick(&mut self, of: usize) -> usize {
+        match self.setting.variant {
+            0 | 1 => self.setting.variant * (of - 1),
+            _ => {
+                self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(11);
+                (self.chance >> 33) as usize % of
+            }
+        }
+    }
+
+    fn is_busy(&self, at: usize) -> bool {
+        let Core { shard, inbox, reads, .. } = &self.cores[at];
+        let due = shard.next_wake().is_some_and(|wake| wake <= self.now);
+        !inbox.is_empty() || !reads.is_empty() || due || shard.wants_turn()
+    }
+
+    /// One turn, as [`Shard`] wants it.
+    fn turn(&mut self, at: usize) {
+        let now = self.now;
+        let Core { shard, inbox, reads, .. } = &mut self.cores[at];
+        shard.wake(now);
+        inbox.drain(..).for_each(|(from, batch)| shard.batch(now, from, batch));
+        for (conn, bytes) in reads.drain(..) {
+            shard.received(now, conn, Block::new(bytes, Ticket::NONE));
+        }
+        shard.finish(now);
+        for to in 0..self.cores.len() {
+            if let Some(batch) = self.cores[at].shard.take_batch(ShardId(to as u16)) {
+                self.cores[to].inbox.push_back((ShardId(at as u16), batch));
+            }
+        }
+        let Core { shard, net, .. } = &mut self.cores[at];
+        shard.flush(now, net);
+        for effect in shard.effects() {
+            assert!(!matches!(effect, Effect::Close(..)), "a connection was closed: {effect:?}");
+        }
+        shard.recycle().for_each(drop);
+    }
+
+    /// Lets time pass, with all that is to happen meanwhile.
+    pub fn wait(&mut self, ms: u64) {
+        let end = self.now.plus_ms(ms);
+        loop {
+            let next = self.cores.iter().filter_map(|core| core.shard.next_wake()).min();
+            match next.filter(|&next| next <= end) {
+                Some(next) => self.now = next.max(self.now),
+                None => break,
+            }
+            self.settle();
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    /// What has come for a connection since it was last asked.
+    pub fn got(&mut self, conn: usize) -> Vec<u8> {
+        let home = self.home(conn);
+        self.cores[home].net.0.remove(&ConnId(conn as u32)).unwrap_or_default()
+    }
+
+    /// What each shard has counted.
+    pub fn counts(&self) -> impl Iterator<Item = &Counts> {
+        self.cores.iter().map(|core| core.shard.counts())
+    }
+
+    /// Whether each of these objects lives on a shard of its own, as far as there are enough.
+    pub fn are_apart(&self, ids: &[u32]) -> bool {
+        let shards = self.setting.shards;
+        let mut places: Vec<ShardId> =
+            ids.iter().map(|&id| runtime::place(wire::ids::DoId(id), shards)).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.len() == ids.len() || shards < ids.len()
+    }
+}
