@@ -37,6 +37,8 @@ pub struct Plan {
     pub tempo: Tempo,
     /// The limits of every shard.
     pub limits: Limits,
+    /// Objects that one input of a State Server concerns at once.
+    pub objects_at_once: usize,
     /// Ids and channels.
     pub pools: Pools,
     /// Requests.
@@ -65,6 +67,7 @@ impl Plan {
         };
         let daemons = if mode == Mode::Sequential && chance.one_in(3) { 2 } else { 1 };
         let chosen = chance.pick(&[1, 2, 2, 3, 3, 8]).unwrap_or(1);
+        let ids = if chance.one_in(6) { 40 } else { chance.between(4, 16) as usize };
         Plan {
             mode,
             dialect,
@@ -73,7 +76,8 @@ impl Plan {
             carrier: plan::carrier(sabotage),
             tempo: plan::tempo(chance, Trouble::Calm),
             limits: plan::limits(Trouble::Calm),
-            pools: Pools::new(dialect, daemons, chance.between(4, 16) as usize, chance),
+            objects_at_once: chance.pick(&[1, 1, 2, 5, 4096]).unwrap_or(1),
+            pools: Pools::new(dialect, daemons, ids, chance),
             requests: chance.between(30, 90) as u32,
             action_ns_max: chance.pick(&[0, 5_000, 50_000, 1_000_000]).unwrap_or(0),
             omniscient: chance.one_in(3),

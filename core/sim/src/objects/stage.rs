@@ -70,7 +70,8 @@ impl Stage {
     pub fn new(plan: &Plan, mut chance: Chance, trace: Trace) -> Stage {
         let mut world = World::new(chance.fork(), plan.tempo, trace);
         for (nth, &control) in plan.pools.controls.iter().enumerate() {
-            let limits = state_server::Limits::default();
+            let objects_at_once = plan.objects_at_once;
+            let limits = state_server::Limits { objects_at_once, ..Default::default() };
             let server = park::StateServer { control: Channel(control), limits };
             let config = DaemonConfig {
                 address: address(nth),
