@@ -23,8 +23,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use runtime::{Input, Outbox, RoleId, ShardId, place};
 use tracing::warn;
-use wire::ids::{Channel, DoId};
-use wire::state_server::Location;
+use wire::ids::{Channel, ClassId, DoId};
+use wire::state_server::{Entry, Location};
 
 /// A look at what is above an object, on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,8 +63,17 @@ pub struct Stall {
     origin: DoId,
     to: Location,
     sender: Channel,
+    /// The object is yet to be created: what it brings along.
+    birth: Option<Birth>,
     /// Looks of others that wait for it to be decided.
     traces: Vec<Trace>,
+}
+
+/// An object that is created if it does not close a ring.
+pub struct Birth {
+    dclass: ClassId,
+    has_other: bool,
+    fields: Vec<u8>,
 }
 
 /// What came while the instance waited, in order.
@@ -119,14 +128,16 @@ impl StateServer {
             if place(at, out.shards()) != out.me() {
                 return Above::Elsewhere(at, generation);
             }
-            let Some(object) = self.objects.find(at) else { return Above::Clear };
             generation += 1;
             at = match &self.stall {
                 Some(stall) if stall.origin == at && origin > at => {
                     return Above::Waits(generation);
                 }
                 Some(stall) if stall.origin == at => stall.to.parent,
-                Some(_) | None => self.objects.location(object).parent,
+                Some(_) | None => match self.objects.find(at) {
+                    Some(object) => self.objects.location(object).parent,
+                    None => return Above::Clear,
+                },
             };
         }
     }
@@ -145,20 +156,45 @@ impl StateServer {
             self.relocate(at, to, sender, out);
             return self.prove(at, old, sender, (ancestor, generation), out);
         }
+        self.wait((origin, to), sender, None, (ancestor, generation), out);
+    }
+
+    /// Creates an object that has children already, if it is not below one of them.
+    pub(crate) fn create_if_proved(
+        &mut self,
+        entry: &Entry<'_>,
+        sender: Channel,
+        above: (DoId, u8),
+        out: &mut Outbox,
+    ) {
+        let Entry { do_id, location, dclass, has_other, fields } = *entry;
+        let birth = Birth { dclass, has_other, fields: fields.into() };
+        self.wait((do_id, location), sender, Some(birth), above, out);
+    }
+
+    /// The instance waits for a look at what is above `to`.
+    fn wait(
+        &mut self,
+        (origin, to): (DoId, Location),
+        sender: Channel,
+        birth: Option<Birth>,
+        (ancestor, generation): (DoId, u8),
+        out: &mut Outbox,
+    ) {
         if self.deferred.stalls >= STALLS_MAX {
-            let full =
-                Refusal::Full { what: "moves of parents in a row", max: STALLS_MAX as usize };
-            return refuse(full, "set zone", origin, sender, out);
+            let max = STALLS_MAX as usize;
+            let full = Refusal::Full { what: "moves of parents in a row", max };
+            return refuse(full, "move of a parent", origin, sender, out);
         }
         self.deferred.stalls += 1;
         self.deferred.stalls_ever += 1;
         let stamp = WAITS | self.deferred.stalls_ever;
-        self.stall = Some(Stall { stamp, origin, to, sender, traces: Vec::new() });
+        self.stall = Some(Stall { stamp, origin, to, sender, birth, traces: Vec::new() });
         self.trace(Trace { origin, stamp, generation, yields: false }, ancestor, out);
     }
 
     /// Lets a move that was made be looked at. With too many under way it is believed.
-    pub(crate) fn prove(
+    fn prove(
         &mut self,
         at: u32,
         old: Location,
@@ -274,13 +310,15 @@ impl StateServer {
 
     /// The move is decided: it is carried out or refused, and what waited goes on.
     fn end_stall(&mut self, ring: bool, out: &mut Outbox) {
-        let Some(Stall { origin, to, sender, traces, .. }) = self.stall.take() else { return };
-        if let Some(at) = self.objects.find(origin).filter(|&at| self.settled(at, out)) {
-            if ring {
-                refuse(Refusal::Ring(to.parent), "set zone", origin, sender, out);
-            } else {
-                self.relocate(at, to, sender, out);
-            }
+        let Some(stall) = self.stall.take() else { return };
+        let Stall { origin, to, sender, birth, traces, .. } = stall;
+        if ring {
+            refuse(Refusal::Ring(to.parent), "move of a parent", origin, sender, out);
+        } else if let Some(Birth { dclass, has_other, fields }) = birth {
+            let (do_id, location, fields) = (origin, to, &fields[..]);
+            self.bear(&Entry { do_id, location, dclass, has_other, fields }, sender, out);
+        } else if let Some(at) = self.objects.find(origin).filter(|&at| self.settled(at, out)) {
+            self.relocate(at, to, sender, out);
         }
         let parent = self.objects.find(origin).map(|at| self.objects.location(at).parent);
         for trace in traces {

@@ -15,8 +15,25 @@ use wire::state_server::{Entry, Location, ObjectMessage, ObjectNotice};
 pub const WAKE_CHILDREN: u32 = 1001;
 
 impl StateServer {
-    /// GENERATE: creates an object and lets its parent, its location and its children know.
+    /// GENERATE: creates an object, unless it would come to be its own ancestor. What has no children
+    /// yet is no one's.
     pub(crate) fn create(&mut self, entry: &Entry<'_>, sender: Channel, out: &mut Outbox) {
+        let Entry { do_id, location, .. } = *entry;
+        if !out.is_subscribed_singly(out.dialect().children_channel(do_id)) {
+            return self.bear(entry, sender, out);
+        }
+        match self.look_above(do_id, location.parent, 0, out) {
+            Above::Clear => self.bear(entry, sender, out),
+            Above::Ring => refuse(Refusal::Ring(location.parent), "generate", do_id, sender, out),
+            Above::Elsewhere(ancestor, generation) => {
+                self.create_if_proved(entry, sender, (ancestor, generation), out);
+            }
+            Above::Waits(_) => unreachable!("while an instance waits it creates nothing"),
+        }
+    }
+
+    /// Creates an object and lets its parent, its location and its children know.
+    pub(crate) fn bear(&mut self, entry: &Entry<'_>, sender: Channel, out: &mut Outbox) {
         let begun = match self.begin(entry, out) {
             Ok(begun) => begun,
             Err(refusal) => return refuse(refusal, "generate", entry.do_id, sender, out),
@@ -25,15 +42,6 @@ impl StateServer {
             refuse(Refusal::UnknownField(field), "a part of generate", entry.do_id, sender, out);
         }
         let Entry { do_id, location, dclass, .. } = *entry;
-        // What has no children yet is no one's ancestor.
-        let has_children = out.is_subscribed(out.dialect().children_channel(do_id));
-        let above = match has_children {
-            true => self.look_above(do_id, location.parent, 0, out),
-            false => Above::Clear,
-        };
-        if let Above::Ring = above {
-            return refuse(Refusal::Ring(location.parent), "generate", do_id, sender, out);
-        }
         let (at, first) = self.objects.insert(do_id, dclass, begun.packed, location);
         out.counts.objects_created += 1;
         out.attract(self.me, Channel::object(do_id));
@@ -41,9 +49,6 @@ impl StateServer {
             self.hear_children_channel(location.parent, out);
         }
         self.announce_birth(at, do_id, location, sender, out);
-        if let Above::Elsewhere(ancestor, generation) = above {
-            self.prove(at, Location::NOWHERE, sender, (ancestor, generation), out);
-        }
     }
 
     fn begin(&mut self, entry: &Entry<'_>, out: &mut Outbox) -> Result<Begun, Refusal> {

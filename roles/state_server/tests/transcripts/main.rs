@@ -4,7 +4,8 @@
 //! that are many at once taken one by one: nothing of that may be seen.
 //!
 //! `TRANSCRIPT=name cargo test -p state_server --test transcripts` plays those whose name has this
-//! in it, `TRANSCRIPT_WAYS=100` plays each in so many orders of turns. Those in `failing.txt` must fail. [`script`] says how they are written.
+//! in it, `TRANSCRIPT_WAYS=100` plays each in so many orders of turns. [`script`] says how they are
+//! written.
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
@@ -27,7 +28,6 @@ use world::Setting;
 
 const CLASSES: &str = include_str!("classes.dc");
 const NAMES: &str = include_str!("names.txt");
-const FAILING: &str = include_str!("failing.txt");
 /// The channel of the State Server; `names.txt` has it, too.
 const CONTROL: u64 = 400_000;
 
@@ -102,31 +102,12 @@ fn play_all(folder: &str, dialect: Dialect) {
         let text = fs::read_to_string(file).unwrap();
         let name = format!("{folder}/{}", file.file_stem().unwrap().to_string_lossy());
         let wrong = play(&text, &configs);
-        if is_known_to_fail(&name) {
-            let passes = || format!("{name} passes: take it off failing.txt");
-            failures.extend(wrong.is_none().then(passes));
-        } else if let Some(wrong) = wrong {
+        if let Some(wrong) = wrong {
             failures.push(format!("{name}.txt in {} {wrong}", dialect.name()));
         }
     }
     let (failed, played) = (failures.len(), files.len());
     assert!(failures.is_empty(), "{failed} of {played} failed\n{}", failures.join("\n"));
-}
-
-/// One that is asked for by name shows how it fails.
-fn is_known_to_fail(name: &str) -> bool {
-    let mut known = FAILING.lines().filter_map(|line| line.split_whitespace().next());
-    std::env::var("TRANSCRIPT").is_err() && known.any(|known| known == name)
-}
-
-#[test]
-fn those_that_are_known_to_fail_are_there() {
-    let known = FAILING.lines().filter(|line| !line.starts_with('#'));
-    for name in known.filter_map(|line| line.split_whitespace().next()) {
-        let (folder, name) = name.split_once('/').unwrap();
-        let is_there = |path: &PathBuf| path.file_stem().unwrap() == name;
-        assert!(transcripts(folder, "").iter().any(is_there), "there is no {name}");
-    }
 }
 
 #[test]

@@ -212,13 +212,14 @@ impl Play<'_> {
         let mut unsaid: Tally = more.clone();
         unsaid.retain(|name, count| refused(&name) && *count > 0 && name != "refused all");
         for Check { line, what, count } in &step.checks {
-            let (wanted, is) = (count.unwrap_or(self.sent), more.get(what));
+            let (low, high) = count.unwrap_or((self.sent, self.sent));
+            let is = more.get(what);
             unsaid.remove(what);
             if what == "refused all" {
                 unsaid.clear();
             }
-            if is != Some(&wanted) {
-                self.wrong.push(format!("{line}: {what} {wanted} expected, is {is:?}"));
+            if !is.is_some_and(|is| (low..=high).contains(is)) {
+                self.wrong.push(format!("{line}: {what} {low}-{high} expected, is {is:?}"));
             }
         }
         for (what, count) in unsaid {

@@ -11,7 +11,7 @@
 //! then                                    what is above comes before what is below
 //! or                                      what comes out may be all above, or all below
 //! wait 1000                               so many milliseconds pass
-//! = refused bad_value 1                   what is counted
+//! = refused bad_value 1                   what is counted; `1-2`: within bounds
 //! ```
 //! Messages and their parameters have the names of the dialect tables; a parameter that a dialect
 //! does not have is left out. A line that is indented belongs to the one before.
@@ -106,8 +106,8 @@ pub struct Check {
     pub line: usize,
     /// `refused REASON`, `refused all`, or a gauge.
     pub what: String,
-    /// How many; `None`: as many as messages went in.
-    pub count: Option<u64>,
+    /// How many, at least and at most; `None`: as many as messages went in.
+    pub count: Option<(u64, u64)>,
 }
 
 impl Script {
@@ -216,7 +216,7 @@ impl Script {
 
     fn check(&mut self, at: usize, rest: &str) -> Result<(), String> {
         let (what, count) = match rest.rsplit_once(' ') {
-            Some((what, count)) if count.parse::<u64>().is_ok() => (what, count.parse().ok()),
+            Some((what, count)) if bounds(count).is_some() => (what, bounds(count)),
             _ if rest == "refused all" => (rest, None),
             _ => return Err("expected = WHAT NUMBER".to_owned()),
         };
@@ -228,6 +228,12 @@ impl Script {
     fn last_step(&mut self) -> Result<&mut Step, String> {
         self.steps.last_mut().ok_or_else(|| "nothing has gone in before".to_owned())
     }
+}
+
+/// `N`, or `N-M`.
+fn bounds(text: &str) -> Option<(u64, u64)> {
+    let (low, high) = text.split_once('-').unwrap_or((text, text));
+    low.parse().ok().zip(high.parse().ok())
 }
 
 impl Message {
