@@ -224,7 +224,6 @@ fn the_ai_of_a_parent_hears_what_is_said_to_a_new_child() {
 }
 
 #[test]
-#[ignore = "on a shard, what an object attracts and what a connection subscribes are one"]
 fn who_subscribed_an_object_of_its_daemon_hears_on_when_that_is_gone() {
     always_in(vec![402_000, 402_001], Dialect::OpenOtp, 8, |play| {
         let wants: Vec<(u64, u64)> = CHILDREN.map(|id| (id.into(), id.into())).collect();
@@ -240,7 +239,6 @@ fn who_subscribed_an_object_of_its_daemon_hears_on_when_that_is_gone() {
 }
 
 #[test]
-#[ignore = "on a shard, what an object attracts and what a connection subscribes are one"]
 fn an_object_is_reached_from_above_though_a_neighbour_has_left_its_channel() {
     always_in(vec![402_000, 402_001], Dialect::OpenOtp, 8, |play| {
         let wants: Vec<(u64, u64)> = CHILDREN.map(|id| (id.into(), id.into())).collect();
@@ -255,7 +253,6 @@ fn an_object_is_reached_from_above_though_a_neighbour_has_left_its_channel() {
 }
 
 #[test]
-#[ignore = "a child elsewhere that answers that it is elsewhere is not forgotten"]
 fn a_child_elsewhere_that_says_it_is_not_below_is_no_longer_counted() {
     always(Dialect::Astron, 0, |play| {
         play.create("SimBare", PARENT, 0);

@@ -108,8 +108,7 @@ impl Run {
         self.stage.open("child", 72_000 << 32, &wants);
         let objects = self.plan.pools.parents().into_iter().map(|id| (id.into(), id.into()));
         let wants: Vec<(u64, u64)> = objects.filter(|_| self.chance.one_in(2)).collect();
-        // Below it may lose what it subscribed, with the object (tests/directed.rs).
-        self.stage.open_at(0, "snoop", 73_000 << 32, &wants);
+        self.stage.open("snoop", 73_000 << 32, &wants);
         if self.plan.omniscient || self.plan.mode == Mode::Chaos {
             self.stage.open("omniscient", 74_000 << 32, &[(1, u64::MAX)]);
         }
@@ -163,7 +162,7 @@ impl Run {
             ids: self.plan.pools.ids.clone(),
             parents: self.plan.pools.parents(),
             mistakes: true,
-            rings: false,
+            rings: self.plan.daemons == 1,
         };
         for _ in 0..self.plan.requests {
             let asker = self.chance.pick(&self.askers).unwrap_or(0);

@@ -14,9 +14,8 @@ const WAKE_CHILDREN: u32 = 1001;
 impl Model {
     pub(super) fn create(&mut self, dg: &Dg, entry: &Entry<'_>) -> Done {
         let (id, parent) = (entry.do_id.0, entry.location.parent.0);
-        let is_reserved = id == 0 || self.is_reserved(id) || u64::from(id) == self.control;
-        if is_reserved || self.is_reserved(parent) || parent == id || self.objects.contains_key(&id)
-        {
+        let is_reserved = id == 0 || self.is_reserved(id) || self.is_reserved(parent);
+        if is_reserved || self.is_above(id, parent) || self.objects.contains_key(&id) {
             return Done::Refused;
         }
         let schema = self.schema.clone();

@@ -173,7 +173,7 @@ impl Model {
             return match message {
                 Ok(StateServerMessage::Generate(entry)) => self.create(dg, &entry),
                 Ok(StateServerMessage::ShardReset { ai }) => self.reset(dg, ai.0),
-                Err(_) => self.unreadable_control(),
+                Err(_) => Done::Refused,
             };
         }
         let message = || ObjectMessage::decode(self.dialect, dg.msgtype, &dg.payload);
@@ -191,12 +191,6 @@ impl Model {
             (Some(parent), Ok(message)) => self.hear_at_children(parent, dg, message),
             (Some(_), Err(_)) | (None, _) => Done::Ignored,
         }
-    }
-
-    /// If it cannot be said which shard it is for, each of them counts it.
-    fn unreadable_control(&mut self) -> Done {
-        self.outcome.refused.1 += 63;
-        Done::Refused
     }
 
     fn hear_at_object(&mut self, id: u32, dg: &Dg, message: ObjectMessage<'_>) -> Done {

@@ -20,7 +20,7 @@ impl Draw<'_> {
         let (new, old) = if leaves { (away, here) } else { (here, away) };
         let do_id = DoId(child);
         self.sender = child.into();
-        let message = match leaves || self.chance.one_in(2) {
+        let message = match self.chance.one_in(2) {
             true => ObjectMessage::ChangeZone { do_id, new, old },
             false => ObjectMessage::LocateResp { context: 1001, do_id, location: new },
         };
