@@ -26,7 +26,7 @@ impl Outbox {
         &mut self,
         from: ConnId,
         frame: Frame<'_>,
-        recipients: impl Iterator<Item = Channel>,
+        recipients: impl Iterator<Item = Channel> + Clone,
     ) {
         self.route_from(from.into(), Reach::All, frame, recipients);
     }
@@ -37,7 +37,7 @@ impl Outbox {
         &mut self,
         from: ConnId,
         body: &[u8],
-        recipients: impl Iterator<Item = Channel>,
+        recipients: impl Iterator<Item = Channel> + Clone,
     ) -> Result<(), BodyTooLong> {
         let write = |own: &mut Vec<u8>| -> Result<(), BodyTooLong> {
             let start = framing::begin_frame(own);
@@ -117,7 +117,7 @@ impl Outbox {
         &mut self,
         from: Participant,
         frame: Frame<'_>,
-        recipients: impl Iterator<Item = Channel>,
+        recipients: impl Iterator<Item = Channel> + Clone,
     ) {
         self.counts.datagrams_crossed += 1;
         let (_, role) = conn_or_role(from);
@@ -131,7 +131,7 @@ impl Outbox {
         from: Participant,
         reach: Reach,
         frame: Frame<'_>,
-        recipients: impl Iterator<Item = Channel>,
+        recipients: impl Iterator<Item = Channel> + Clone,
     ) {
         self.counts.datagrams += 1;
         let (conn, role) = conn_or_role(from);
@@ -154,13 +154,12 @@ impl Outbox {
         from: Option<RoleId>,
         reach: Reach,
         frame: Frame<'_>,
-        recipients: impl Iterator<Item = Channel>,
+        recipients: impl Iterator<Item = Channel> + Clone,
     ) -> u64 {
         let Outbox { router, placement, outgoing, mailbox, counts, config, .. } = self;
-        let (mut shards, mut placed_shards, mut deliveries) = (0, 0, 0);
+        let (mut shards, mut deliveries) = (0, 0);
         outgoing.begin(except);
         mailbox.begin(from);
-        let but = from.filter(|_| reach == Reach::Others);
         let mut hand = |who: Participant| match who.kind() {
             Kind::Conn(conn) => deliveries += outgoing.push(conn, frame.span) as u64,
             Kind::Role(role) => deliveries += mailbox.datagram(role, frame.bytes()) as u64,
@@ -168,7 +167,7 @@ impl Outbox {
             // The placement below finds it.
             Kind::Attracted(_) => (),
         };
-        for channel in recipients {
+        for channel in recipients.clone() {
             match router.channels.subscribers(channel.0) {
                 Subscribers::None => (),
                 Subscribers::One(who) => hand(who),
@@ -179,15 +178,15 @@ impl Outbox {
             if !router.ranges.is_empty() {
                 router.ranges.at(channel.0).iter().for_each(|&who| hand(who));
             }
-            if placement.covers(channel, but) {
-                let places = placement.of(channel, config.dialect, frame.bytes());
-                let roles = places.roles.iter().filter(|role| Some(**role) != but);
-                roles.for_each(|&role| hand(role.into()));
-                placed_shards |= places.shards;
-            }
+        }
+        if !placement.is_empty() {
+            let but = from.filter(|_| reach == Reach::Others);
+            let places = placement.of_all(recipients, but, config.dialect, frame.bytes());
+            places.roles.iter().for_each(|&role| hand(role.into()));
+            shards |= places.shards;
         }
         counts.deliveries += deliveries;
-        shards | placed_shards
+        shards
     }
 
     /// Whether a datagram to `recipients` would reach anybody.

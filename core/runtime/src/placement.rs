@@ -60,6 +60,12 @@ impl Placement {
         self.roles.iter().any(|placed| placed.controls.contains(&channel))
     }
 
+    /// Whether there is no placed role.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.roles.is_empty()
+    }
+
     /// How many placed roles there are.
     pub(crate) fn len(&self) -> usize {
         self.roles.len()
@@ -74,9 +80,25 @@ impl Placement {
         })
     }
 
-    /// The places of a datagram because of its recipient `channel`, all of them.
-    pub(crate) fn of(&self, channel: Channel, dialect: Dialect, frame: &[u8]) -> Places {
-        let mut places = Places::default();
+    /// The places of a datagram, beside those of `except`.
+    #[inline(never)]
+    pub(crate) fn of_all(
+        &self,
+        recipients: impl Iterator<Item = Channel>,
+        except: Option<RoleId>,
+        dialect: Dialect,
+        frame: &[u8],
+    ) -> Places {
+        let mut all = Places::default();
+        for channel in recipients.filter(|&channel| self.covers(channel, except)) {
+            self.of(channel, dialect, frame, &mut all);
+        }
+        all.roles.retain(|role| Some(*role) != except);
+        all
+    }
+
+    /// Adds the places of a datagram because of its recipient `channel`.
+    fn of(&self, channel: Channel, dialect: Dialect, frame: &[u8], places: &mut Places) {
         let mut is_control = false;
         for placed in self.roles.iter().filter(|placed| placed.controls.contains(&channel)) {
             is_control = true;
@@ -95,7 +117,6 @@ impl Placement {
             let owner = place(DoId(channel.0 as u32), self.shards);
             self.roles.iter().for_each(|placed| places.add(self.me, owner, placed.role));
         }
-        places
     }
 }
 
@@ -143,10 +164,16 @@ mod tests {
             wire::datagram::write_datagram(&mut out, &to, Channel(5), MsgType(6), write).unwrap();
             out
         };
-        let all = placement.of(Channel(4002), Dialect::OpenOtp, &frame(&[]));
+        let all =
+            placement.of_all([Channel(4002)].into_iter(), None, Dialect::OpenOtp, &frame(&[]));
         assert_eq!((all.shards, &all.roles[..]), (0b101, &[RoleId(4)][..]));
         for id in 0..=255 {
-            let one = placement.of(Channel(4002), Dialect::OpenOtp, &frame(&[id]));
+            let one = placement.of_all(
+                [Channel(4002)].into_iter(),
+                None,
+                Dialect::OpenOtp,
+                &frame(&[id]),
+            );
             let owner = place(DoId(id as u32), 3);
             let here = owner == ShardId(1);
             assert_eq!(one.shards, if here { 0 } else { owner.bit() });
