@@ -8,9 +8,10 @@ use sim::objects::schema;
 use sim::objects::stage::Stage;
 use sim::plan::Sabotage;
 use sim::trace::{Show, Trace};
+use std::collections::BTreeMap;
 use wire::dialect::Dialect;
 use wire::ids::{Channel, ClassId, DoId, FieldId, Zone};
-use wire::state_server::{Entry, Location, ObjectMessage, StateServerMessage, Zones};
+use wire::state_server::{Entry, Location, ObjectMessage, ObjectNotice, StateServerMessage, Zones};
 
 const SEEDS: u64 = 40;
 /// The AI, which is also who asks for everything.
@@ -278,5 +279,52 @@ fn changing_ai_is_for_the_channel_of_the_children() {
         let (parent, old) = (DoId(900_001), Channel(0));
         play.ask(PARENT, ObjectMessage::NotifyManagingAi { parent, ai: Channel(AI), old });
         play.heard() as u64
+    });
+}
+
+/// Whether two objects are each above the other.
+fn is_ring(play: &mut Play, a: u32, b: u32) -> u64 {
+    play.settle();
+    for id in [a, b] {
+        play.ask(id, ObjectMessage::Locate { context: id });
+    }
+    play.stage.settle().expect("all comes to rest");
+    let heard = play.stage.take_heard().swap_remove(play.ear);
+    let parents: BTreeMap<u32, u32> = heard
+        .iter()
+        .filter_map(|dg| {
+            let notice = ObjectNotice::decode(play.dialect, dg.msgtype, &dg.payload).ok()?;
+            let ObjectNotice::LocateResp { do_id, location, .. } = notice else { return None };
+            Some((do_id.0, location.parent.0))
+        })
+        .collect();
+    u64::from(parents[&a] == b && parents[&b] == a)
+}
+
+#[test]
+#[ignore = "a move on within the same parent ends the look for a ring"]
+fn of_crosswise_moves_one_stays() {
+    always(Dialect::OpenOtp, 0, |play| {
+        let other = play.stage.open("other", 51_000 << 32, &[]);
+        CHILDREN.for_each(|id| play.create("SimBare", id, 0));
+        play.settle();
+        let pairs = CHILDREN.flat_map(|a| CHILDREN.map(move |b| (a, b))).filter(|(a, b)| a < b);
+        let mut rings = 0;
+        for (a, b) in pairs {
+            for zone in 1..4 {
+                for (ear, id, parent) in [(play.ear, a, b), (other, b, a)] {
+                    let location = Location { parent: DoId(parent), zone: Zone(zone) };
+                    let message = ObjectMessage::SetZone { location };
+                    let dg = Dg::object(play.dialect, &[id.into()], AI, &message);
+                    play.stage.send(ear, &dg);
+                }
+            }
+            rings += is_ring(play, a, b);
+            for id in [a, b] {
+                play.set_zone(id, 0);
+            }
+            play.settle();
+        }
+        rings
     });
 }
