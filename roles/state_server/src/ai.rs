@@ -4,12 +4,13 @@
 //! An inherited AI is handed on from generation to generation, so far and no further: with parents
 //! in a ring over several State Servers, two values would chase each other for ever.
 
+use crate::deletion::Death;
 use crate::refusal::Refusal;
-use crate::told::{Below, Told};
+use crate::told::{Below, KnownAi, Told};
 use crate::voice::{Showing, To};
 use crate::walk::Act;
 use crate::{StateServer, refuse};
-use runtime::Outbox;
+use runtime::{Outbox, place};
 use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId};
 use wire::state_server::{ObjectMessage, ObjectNotice};
@@ -34,18 +35,87 @@ impl StateServer {
         }
     }
 
-    /// What a parent says its AI is. Not for objects that have one of their own.
+    /// Asks the parent of an object which AI it has: its instance, and by the wire whoever else may be
+    /// that parent.
+    pub(crate) fn ask_for_ai(&self, do_id: DoId, parent: DoId, out: &mut Outbox) {
+        let context = match out.dialect() {
+            Dialect::OpenOtp => 0,
+            Dialect::Astron => do_id.0,
+        };
+        let question = ObjectMessage::QueryManagingAi { context };
+        self.request_others(&To::object(parent), Channel::object(do_id), &question, out);
+        self.tell(place(parent, out.shards()), &Told::AskAi { child: do_id, parent }, out);
+    }
+
+    /// A child of this State Server asks. Its instance is told, and whoever listens to it.
+    pub(crate) fn child_asks_for_ai(&mut self, child: DoId, parent: DoId, out: &mut Outbox) {
+        let Some(at) = self.objects.find(parent).filter(|&at| self.settled(at, out)) else {
+            // It may have gone with its AI before its child's question came.
+            if let Some(known) = self.resets.of_late(parent) {
+                let shard = place(child, out.shards());
+                self.tell(shard, &Told::AiIs { child, parent, known }, out);
+            }
+            return;
+        };
+        let ((ai, _), to) = (self.objects.ai(at), To::object(child));
+        let sender = Channel::object(parent);
+        match out.dialect() {
+            Dialect::OpenOtp => {
+                let answer = ObjectMessage::NotifyManagingAi { parent, ai, old: NONE };
+                self.request_others(&to, sender, &answer, out);
+            }
+            Dialect::Astron => {
+                let (context, do_id) = (child.0, parent);
+                self.notify(&to, sender, &ObjectNotice::ManagingAiResp { context, do_id, ai }, out);
+            }
+        }
+        let known = self.resets.known(ai);
+        self.tell(place(child, out.shards()), &Told::AiIs { child, parent, known }, out);
+    }
+
+    /// The parent of an object of this shard has answered.
+    pub(crate) fn parent_has_ai(
+        &mut self,
+        child: DoId,
+        (parent, known): (DoId, KnownAi),
+        out: &mut Outbox,
+    ) {
+        if let Some(at) = self.objects.find(child).filter(|&at| self.settled(at, out)) {
+            self.adopt_ai(at, (parent, known), Channel::object(parent), 0, out);
+        }
+    }
+
+    /// What a parent says its AI is. Not for objects that have one of their own. In the seed an object
+    /// that was there when the AI was reset goes with it, and one that came later has nothing to do
+    /// with it.
     pub(crate) fn adopt_ai(
         &mut self,
         at: u32,
-        parent: DoId,
-        ai: Channel,
+        (parent, known): (DoId, KnownAi),
         sender: Channel,
         generation: u8,
         out: &mut Outbox,
     ) {
-        if self.objects.location(at).parent == parent && !self.objects.ai(at).1 {
-            self.change_ai(at, ai, false, sender, generation, out);
+        if self.objects.location(at).parent != parent || self.objects.ai(at).1 {
+            return;
+        }
+        if out.dialect() == Dialect::OpenOtp
+            && let Some(reset) = self.resets.missed_by(known)
+        {
+            if self.objects.get(at).came > reset {
+                return;
+            }
+            self.late.push(self.objects.get(at).do_id);
+        }
+        self.change_ai(at, known.ai, false, sender, generation, out);
+    }
+
+    /// Deletes the objects that came too late to an AI.
+    pub(crate) fn delete_late(&mut self, out: &mut Outbox) {
+        for do_id in core::mem::take(&mut self.late) {
+            if let Some(at) = self.objects.find(do_id).filter(|&at| self.settled(at, out)) {
+                self.delete(at, Death::asked_by(Channel::object(do_id)), out);
+            }
         }
     }
 
@@ -83,11 +153,12 @@ impl StateServer {
         // A child subscribes before it asks for the AI, so one that is not known yet will ask.
         if generation < GENERATIONS_MAX && out.is_subscribed(children) {
             let generation = generation + 1;
-            self.tell_all(&Told::NewAi { parent: do_id, ai: new, sender, generation }, out);
+            let (parent, known) = (do_id, self.resets.known(new));
+            self.tell_all(&Told::NewAi { parent, known, sender, generation }, out);
         }
     }
 
-    /// A child, or anybody, asks for the AI.
+    /// Somebody asks for the AI: a child in another State Server, say.
     pub(crate) fn query_ai(&self, at: u32, context: u32, asker: Channel, out: &mut Outbox) {
         let ((ai, _), do_id) = (self.objects.ai(at), self.objects.get(at).do_id);
         let (to, sender) = (To::one(asker), Channel::object(do_id));
@@ -118,14 +189,13 @@ impl StateServer {
     /// before it never will.
     pub(crate) fn parent_has_new_ai(
         &mut self,
-        parent: DoId,
-        ai: Channel,
+        (parent, known): (DoId, KnownAi),
         sender: Channel,
         generation: u8,
         out: &mut Outbox,
     ) {
         self.drop_adoptions(parent, out);
-        let act = Act::Adopt { parent, ai, sender, generation };
+        let act = Act::Adopt { parent, known, sender, generation };
         self.walk(Below { parent, zones: None }, act, out);
     }
 }

@@ -211,6 +211,14 @@ impl StateServer {
         }
     }
 
+    /// An object has another parent again, or is gone: what looks find for earlier moves is of no
+    /// interest any more.
+    pub(crate) fn forget_unproved(&mut self, do_id: DoId) {
+        while let Some((&move_of, _)) = self.unproved.range((do_id, 0)..=(do_id, u64::MAX)).next() {
+            self.unproved.remove(&move_of);
+        }
+    }
+
     fn trace(&self, trace: Trace, at: DoId, out: &mut Outbox) {
         self.tell(place(at, out.shards()), &Told::Trace { trace, at }, out);
     }
@@ -243,11 +251,11 @@ impl StateServer {
             }
             let Some(at) = self.objects.find(next) else { break };
             let is_own = next == trace.origin;
-            if let Some(unproved) = self.unproved.get_mut(&(next, self.objects.get(at).came))
-                && next > trace.origin
-            {
-                unproved.is_contested = true;
-                found = true;
+            if next > trace.origin {
+                for (_, unproved) in self.unproved.range_mut((next, 0)..=(next, u64::MAX)) {
+                    unproved.is_contested = true;
+                    found = true;
+                }
             }
             if is_own {
                 break;
@@ -267,7 +275,7 @@ impl StateServer {
         }
         let Some(unproved) = self.unproved.remove(&(origin, stamp)) else { return };
         let Unproved { old, sender, is_contested } = unproved;
-        let moved = self.objects.find(origin).filter(|&at| self.objects.get(at).came == stamp);
+        let moved = self.objects.find(origin);
         let Some(at) = moved.filter(|&at| self.settled(at, out)) else { return };
         let parent = self.objects.location(at).parent;
         if ring {

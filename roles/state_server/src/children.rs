@@ -2,7 +2,7 @@
 
 use crate::deletion::Death;
 use crate::refusal::Refusal;
-use crate::told::Below;
+use crate::told::{Below, KnownAi};
 use crate::walk::Act;
 use crate::{Mail, StateServer, addressee, refuse};
 use runtime::Outbox;
@@ -56,7 +56,8 @@ impl StateServer {
                 if !self.may_hear_ai(parent, mail.sender, out) {
                     return;
                 }
-                self.parent_has_new_ai(parent, ai, mail.sender, 0, out);
+                let known = KnownAi { ai, resets: u32::MAX };
+                self.parent_has_new_ai((parent, known), mail.sender, 0, out);
             }
             // What is for the parent itself, or for one object.
             ObjectMessage::UpdateField { .. }

@@ -7,7 +7,6 @@ use crate::refusal::Refusal;
 use crate::refuse;
 use crate::voice::{Showing, To};
 use runtime::Outbox;
-use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId};
 use wire::state_server::{Entry, Location, ObjectMessage, ObjectNotice};
 
@@ -43,6 +42,7 @@ impl StateServer {
         }
         let Entry { do_id, location, dclass, .. } = *entry;
         let (at, first) = self.objects.insert(do_id, dclass, begun.packed, location);
+        self.resets.came_back(do_id);
         out.counts.objects_created += 1;
         out.attract(self.me, Channel::object(do_id));
         if first {
@@ -99,15 +99,5 @@ impl StateServer {
         let children = To::one(dialect.children_channel(do_id));
         let locate = ObjectMessage::Locate { context: WAKE_CHILDREN };
         self.request(&children, Channel::object(do_id), &locate, out);
-    }
-
-    /// Asks the parent of an object which AI it has.
-    pub(crate) fn ask_for_ai(&self, do_id: DoId, parent: DoId, out: &mut Outbox) {
-        let context = match out.dialect() {
-            Dialect::OpenOtp => 0,
-            Dialect::Astron => do_id.0,
-        };
-        let question = ObjectMessage::QueryManagingAi { context };
-        self.request(&To::object(parent), Channel::object(do_id), &question, out);
     }
 }

@@ -17,17 +17,24 @@ pub struct Death {
     sender: Channel,
     /// Its parent is not told: it has said so itself, or is gone.
     with_parent: bool,
+    /// Its AI was reset.
+    with_ai: bool,
 }
 
 impl Death {
     /// Somebody asked for it.
     pub fn asked_by(sender: Channel) -> Death {
-        Death { sender, with_parent: false }
+        Death { sender, with_parent: false, with_ai: false }
     }
 
     /// Its parent wants it so, as `sender` has asked the parent.
     pub fn with_parent(sender: Channel) -> Death {
-        Death { sender, with_parent: true }
+        Death { sender, with_parent: true, with_ai: false }
+    }
+
+    /// `sender` has reset its AI.
+    pub fn with_ai(sender: Channel) -> Death {
+        Death { sender, with_parent: false, with_ai: true }
     }
 }
 
@@ -40,6 +47,9 @@ impl StateServer {
             self.settle_walks(at, u64::MAX, Touch::Leaves, out);
         }
         let do_id = self.objects.get(at).do_id;
+        if let (true, (ai, true)) = (death.with_ai, self.objects.ai(at)) {
+            self.resets.went(do_id, ai);
+        }
         match out.dialect() {
             Dialect::OpenOtp => self.announce_death(at, out),
             Dialect::Astron => self.announce_death_of_family(at, death, out),
@@ -50,6 +60,7 @@ impl StateServer {
         out.counts.objects_deleted += 1;
         out.release(self.me, Channel::object(do_id));
         self.foreign.forget_parent(do_id);
+        self.forget_unproved(do_id);
     }
 
     fn announce_death(&self, at: u32, out: &mut Outbox) {
@@ -65,7 +76,7 @@ impl StateServer {
     fn announce_death_of_family(&self, at: u32, death: Death, out: &mut Outbox) {
         let (object, location) = (self.objects.get(at), self.objects.location(at));
         let ((ai, _), do_id) = (self.objects.ai(at), object.do_id);
-        let Death { sender, with_parent } = death;
+        let Death { sender, with_parent, .. } = death;
         let to = To::location(location).and(ai).and(object.owner);
         self.notify(&to, sender, &ObjectNotice::DeleteRam { do_id }, out);
         let parent = Channel::object(location.parent);
@@ -79,6 +90,7 @@ impl StateServer {
     /// SHARD_RESET: the objects of an AI go with it. In `astron` those of which it was said
     /// explicitly, with all below them.
     pub(crate) fn reset(&mut self, ai: Channel, sender: Channel, out: &mut Outbox) {
+        self.resets.note(ai, self.objects.clock());
         self.finish_adoptions(ai, out);
         let inherited = match out.dialect() {
             Dialect::OpenOtp => self.objects.flock(ai, false),
@@ -86,7 +98,7 @@ impl StateServer {
         };
         let explicit = self.objects.flock(ai, true);
         for flock in [explicit, inherited].into_iter().flatten() {
-            self.doom(Condemned::Flock(flock), Death::asked_by(sender), out);
+            self.doom(Condemned::Flock(flock), Death::with_ai(sender), out);
         }
     }
 

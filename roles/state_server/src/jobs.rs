@@ -145,7 +145,7 @@ impl StateServer {
 
     /// Children that are to hear that their AI is `ai` hear it now, however many they are.
     pub(crate) fn finish_adoptions(&mut self, ai: Channel, out: &mut Outbox) {
-        let adopts = |walk: &Walk| matches!(walk.act, Act::Adopt { ai: new, .. } if new == ai);
+        let adopts = |walk: &Walk| matches!(walk.act, Act::Adopt { known, .. } if known.ai == ai);
         let walks = self.jobs.walks.iter();
         let jobs: Vec<u64> = walks.filter(|(_, walk)| adopts(walk)).map(|(&job, _)| job).collect();
         for job in jobs {

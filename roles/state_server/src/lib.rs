@@ -31,6 +31,7 @@ mod objects;
 mod owner;
 mod queries;
 mod refusal;
+mod resets;
 mod slots;
 mod told;
 mod update;
@@ -51,9 +52,10 @@ use jobs::Jobs;
 use objects::Objects;
 use queries::{Queries, Reply};
 use refusal::{Refusal, Request};
+use resets::Resets;
 use runtime::{Input, Now, Outbox, Role, RoleId, ShardId, place};
 use smallvec::SmallVec;
-use told::{Below, Told};
+use told::{Below, KnownAi, Told};
 use wire::datagram::Datagram;
 use wire::dialect::Dialect;
 use wire::framing;
@@ -96,6 +98,10 @@ pub struct StateServer {
     deferred: Deferred,
     /// AIs that were heard of from outside, by object, at the time of the present input.
     heard_ais: BTreeMap<DoId, u8>,
+    resets: Resets,
+    /// Objects that have come to an AI after it was reset, to be deleted when the present input has
+    /// been dealt with.
+    late: Vec<DoId>,
     /// Moves that were made and may turn out to close a ring, by object and time.
     unproved: BTreeMap<(DoId, u64), Unproved>,
     /// The time of the present input.
@@ -131,6 +137,8 @@ impl StateServer {
             stall: None,
             deferred: Deferred::default(),
             heard_ais: BTreeMap::new(),
+            resets: Resets::default(),
+            late: Vec::new(),
             unproved: BTreeMap::new(),
             now: Now(0),
             scratch: Vec::new(),
@@ -179,6 +187,9 @@ impl StateServer {
             | Input::ConnectFailed { .. }
             | Input::Frame { .. }
             | Input::Closed { .. } => unreachable!("a State Server has no connections"),
+        }
+        if !self.late.is_empty() {
+            self.delete_late(out);
         }
     }
 
@@ -345,6 +356,8 @@ impl StateServer {
                 self.delete_all_below(Below { parent, zones: None }, mail.sender, out);
             }
             ObjectMessage::SetAi { ai, .. } => self.set_ai(at, ai, mail.sender, out),
+            // Instances ask each other by themselves.
+            ObjectMessage::QueryManagingAi { .. } if mail.own => {}
             ObjectMessage::QueryManagingAi { context } => {
                 self.query_ai(at, context, mail.sender, out);
             }
@@ -363,12 +376,15 @@ impl StateServer {
                 self.child_located(do_id, child, location, out);
             }
             ObjectMessage::EnterZone(entry) => self.child_entered(do_id, entry.do_id, mail, out),
+            // Astron's parents say that on their children channel only.
+            ObjectMessage::NotifyManagingAi { .. } if out.dialect() == Dialect::Astron => {}
             ObjectMessage::NotifyManagingAi { parent, ai, .. }
             | ObjectMessage::ManagingAiResp { parent, ai, .. } => {
                 if !mail.own && !self.may_hear_ai(do_id, mail.sender, out) {
                     return;
                 }
-                self.adopt_ai(at, parent, ai, mail.sender, 0, out);
+                let known = KnownAi { ai, resets: u32::MAX };
+                self.adopt_ai(at, (parent, known), mail.sender, 0, out);
             }
         }
     }
@@ -461,9 +477,11 @@ impl StateServer {
             Told::Occupied { query, zones } => self.part_occupied(query, zones, out),
             Told::Go { query } => self.go(from, query, out),
             Told::Done { query } => self.part_done(query, out),
-            Told::NewAi { parent, ai, sender, generation } => {
-                self.parent_has_new_ai(parent, ai, sender, generation, out);
+            Told::NewAi { parent, known, sender, generation } => {
+                self.parent_has_new_ai((parent, known), sender, generation, out);
             }
+            Told::AskAi { child, parent } => self.child_asks_for_ai(child, parent, out),
+            Told::AiIs { child, parent, known } => self.parent_has_ai(child, (parent, known), out),
             Told::Delete { sender, below } => {
                 self.condemn_below(below, Death::with_parent(sender), out);
             }

@@ -48,6 +48,9 @@ impl StateServer {
         }
         left.into_iter().for_each(|parent| self.leave_children_channel(parent, out));
         out.counts.object_moves += 1;
+        if new.parent != old.parent && !self.unproved.is_empty() {
+            self.forget_unproved(self.objects.get(at).do_id);
+        }
         let object = self.objects.get_mut(at);
         object.acknowledged = false;
         let (do_id, owner) = (object.do_id, object.owner);

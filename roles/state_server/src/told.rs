@@ -38,6 +38,16 @@ pub enum Wanted {
     },
 }
 
+/// An AI as an instance knows of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KnownAi {
+    /// Its channel; 0: none.
+    pub ai: Channel,
+    /// How many times it had been reset, as far as the instance had heard. Who has heard of more knows
+    /// that it is gone.
+    pub resets: u32,
+}
+
 /// A message from one instance to another, or to itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Told<'a> {
@@ -52,7 +62,11 @@ pub enum Told<'a> {
     /// All of this shard have entered.
     Done { query: u64 },
     /// A parent has another AI; this is how many parents before it had it from theirs.
-    NewAi { parent: DoId, ai: Channel, sender: Channel, generation: u8 },
+    NewAi { parent: DoId, known: KnownAi, sender: Channel, generation: u8 },
+    /// A child asks which AI its parent has.
+    AskAi { child: DoId, parent: DoId },
+    /// It has this one.
+    AiIs { child: DoId, parent: DoId, known: KnownAi },
     /// Delete objects below a parent.
     Delete { sender: Channel, below: Below<'a> },
     /// Is the origin of the look above `at`, or itself `at`?
@@ -73,6 +87,8 @@ const DELETE: u8 = 6;
 const TRACE: u8 = 7;
 const TRACED: u8 = 8;
 const GO_ON: u8 = 9;
+const ASK_AI: u8 = 10;
+const AI_IS: u8 = 11;
 
 impl<'a> Told<'a> {
     /// Whether a message is heard at once by an instance that waits.
@@ -108,10 +124,21 @@ impl<'a> Told<'a> {
                 out.push(DONE);
                 out.extend_from_slice(&query.to_le_bytes());
             }
-            Told::NewAi { parent, ai, sender, generation } => {
+            Told::AskAi { child, parent } => {
+                out.push(ASK_AI);
+                out.extend_from_slice(&child.0.to_le_bytes());
+                out.extend_from_slice(&parent.0.to_le_bytes());
+            }
+            Told::AiIs { child, parent, known } => {
+                out.push(AI_IS);
+                out.extend_from_slice(&child.0.to_le_bytes());
+                out.extend_from_slice(&parent.0.to_le_bytes());
+                known.write(&mut out);
+            }
+            Told::NewAi { parent, known, sender, generation } => {
                 out.push(NEW_AI);
                 out.extend_from_slice(&parent.0.to_le_bytes());
-                out.extend_from_slice(&ai.0.to_le_bytes());
+                known.write(&mut out);
                 out.extend_from_slice(&sender.0.to_le_bytes());
                 out.push(generation);
             }
@@ -153,9 +180,15 @@ impl<'a> Told<'a> {
             OCCUPIED => Told::Occupied { query: reader.u64()?, zones: Zones::of(reader.rest()) },
             GO => Told::Go { query: reader.u64()? },
             DONE => Told::Done { query: reader.u64()? },
+            ASK_AI => Told::AskAi { child: DoId(reader.u32()?), parent: DoId(reader.u32()?) },
+            AI_IS => Told::AiIs {
+                child: DoId(reader.u32()?),
+                parent: DoId(reader.u32()?),
+                known: KnownAi::read(&mut reader)?,
+            },
             NEW_AI => Told::NewAi {
                 parent: DoId(reader.u32()?),
-                ai: reader.channel()?,
+                known: KnownAi::read(&mut reader)?,
                 sender: reader.channel()?,
                 generation: reader.u8()?,
             },
@@ -179,6 +212,17 @@ impl<'a> Told<'a> {
         };
         reader.end()?;
         Ok(told)
+    }
+}
+
+impl KnownAi {
+    fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.ai.0.to_le_bytes());
+        out.extend_from_slice(&self.resets.to_le_bytes());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<KnownAi, DecodeError> {
+        Ok(KnownAi { ai: reader.channel()?, resets: reader.u32()? })
     }
 }
 
@@ -237,13 +281,16 @@ mod tests {
         ];
         let entries =
             |wait| Wanted::Entries { asker: Channel(u64::MAX), context: 0xabcd_ef01, wait };
+        let known = KnownAi { ai: Channel(8), resets: 7 };
         let mut all = alloc::vec![
             Told::Counted { query: 5, count: 6 },
             Told::Occupied { query: 5, zones: Zones(&zones) },
             Told::Go { query: 9 },
             Told::Done { query: 9 },
             Told::GoOn,
-            Told::NewAi { parent, ai: Channel(8), sender: Channel(9), generation: 63 },
+            Told::NewAi { parent, known, sender: Channel(9), generation: 63 },
+            Told::AskAi { child: DoId(4), parent },
+            Told::AiIs { child: DoId(4), parent, known },
             Told::Trace {
                 trace: Trace { origin: DoId(1), stamp: 9, generation: 3, yields: true },
                 at: DoId(2),

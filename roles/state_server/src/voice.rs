@@ -155,6 +155,21 @@ impl StateServer {
         }
     }
 
+    /// Asks or tells objects elsewhere: those of this State Server are told by their instances.
+    pub(crate) fn request_others(
+        &self,
+        to: &To,
+        sender: Channel,
+        message: &ObjectMessage<'_>,
+        out: &mut Outbox,
+    ) {
+        let dialect = out.dialect();
+        if let (false, Some(msgtype)) = (to.is_empty(), message.msgtype(dialect)) {
+            let write = |out: &mut Vec<u8>| message.write(dialect, out);
+            out.notify(self.me, &to.0, sender, msgtype, write).expect("requests are short");
+        }
+    }
+
     /// In whose name an object announces what `sender` asked it to do.
     pub(crate) fn announcer(&self, do_id: DoId, sender: Channel, dialect: Dialect) -> Channel {
         match dialect {

@@ -3,7 +3,7 @@
 
 use crate::StateServer;
 use crate::objects::Objects;
-use crate::told::{Below, Told};
+use crate::told::{Below, KnownAi, Told};
 use crate::voice::{Showing, To};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -41,7 +41,7 @@ pub enum Act {
         /// The parent.
         parent: DoId,
         /// Its AI.
-        ai: Channel,
+        known: KnownAi,
         /// Who has caused it.
         sender: Channel,
         /// How many parents before it had it from theirs.
@@ -255,8 +255,8 @@ impl StateServer {
                 self.enter_for_relay(at, asker, context, out);
             }
             Act::Locate { asker, context } => self.locate(at, context, asker, out),
-            Act::Adopt { parent, ai, sender, generation } => {
-                self.adopt_ai(at, parent, ai, sender, generation, out);
+            Act::Adopt { parent, known, sender, generation } => {
+                self.adopt_ai(at, (parent, known), sender, generation, out);
             }
         }
     }

@@ -1,0 +1,77 @@
+//! Which AIs have been reset, so that what is on the way between shards is understood by those who
+//! have heard of a reset before it.
+//!
+//! A reset comes to every shard by itself. What an instance says of an AI to one that has heard of
+//! more of its resets is of a time before.
+
+use crate::told::KnownAi;
+use alloc::collections::{BTreeMap, VecDeque};
+use wire::ids::{Channel, DoId};
+
+/// AIs of which it is known how often they were reset. Of one more, children that have just come to it
+/// by a parent on another shard may be missed.
+const AIS_MAX: usize = 1 << 16;
+/// Objects that have gone with their AI of which that is remembered, the last ones: long enough for
+/// questions that are under way.
+const LATE_MAX: usize = 1 << 12;
+
+#[derive(Default)]
+struct Reset {
+    times: u32,
+    /// The time of the last one, on the clock of the objects.
+    at: u64,
+}
+
+/// The resets that an instance has heard of.
+#[derive(Default)]
+pub struct Resets {
+    ais: BTreeMap<Channel, Reset>,
+    late: BTreeMap<DoId, Channel>,
+    order: VecDeque<DoId>,
+}
+
+impl Resets {
+    /// `ai` is reset, at `now` on the clock of the objects.
+    pub fn note(&mut self, ai: Channel, now: u64) {
+        if self.ais.len() < AIS_MAX || self.ais.contains_key(&ai) {
+            let reset = self.ais.entry(ai).or_default();
+            (reset.times, reset.at) = (reset.times + 1, now);
+        }
+    }
+
+    /// An object that had this AI, explicitly, goes with it.
+    pub fn went(&mut self, do_id: DoId, ai: Channel) {
+        if self.late.insert(do_id, ai).is_none() {
+            self.order.push_back(do_id);
+        }
+        while self.order.len() > LATE_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.late.remove(&oldest);
+        }
+    }
+
+    /// There is such an object again.
+    pub fn came_back(&mut self, do_id: DoId) {
+        if self.late.remove(&do_id).is_some() {
+            self.order.retain(|&other| other != do_id);
+        }
+    }
+
+    /// An AI, as it is known here.
+    pub fn known(&self, ai: Channel) -> KnownAi {
+        KnownAi { ai, resets: self.ais.get(&ai).map_or(0, |reset| reset.times) }
+    }
+
+    /// The AI with which an object has gone, as it was known before.
+    pub fn of_late(&self, do_id: DoId) -> Option<KnownAi> {
+        let KnownAi { ai, resets } = self.known(*self.late.get(&do_id)?);
+        Some(KnownAi { ai, resets: resets.checked_sub(1)? })
+    }
+
+    /// When the AI was reset last, if whoever said so has not heard of it.
+    pub fn missed_by(&self, known: KnownAi) -> Option<u64> {
+        let reset = self.ais.get(&known.ai)?;
+        (reset.times > known.resets).then_some(reset.at)
+    }
+}
