@@ -6,7 +6,7 @@
 
 use crate::deletion::Death;
 use crate::refusal::Refusal;
-use crate::told::{Below, KnownAi, Told};
+use crate::told::{Below, KnownAi, Question, Told};
 use crate::voice::{Showing, To};
 use crate::walk::Act;
 use crate::{StateServer, refuse};
@@ -18,6 +18,17 @@ use wire::state_server::{ObjectMessage, ObjectNotice};
 /// How many parents an object can have above each other.
 pub const GENERATIONS_MAX: u8 = 64;
 const NONE: Channel = Channel(0);
+
+/// What a parent has said of its AI.
+#[derive(Clone, Copy)]
+pub struct Said {
+    /// The parent.
+    pub parent: DoId,
+    /// Its AI.
+    pub known: KnownAi,
+    /// Since when it is meant, on the clock of the child's instance.
+    pub since: u64,
+}
 
 impl StateServer {
     /// SET_AI: from now on explicit; 0: inherited again.
@@ -44,16 +55,18 @@ impl StateServer {
         };
         let question = ObjectMessage::QueryManagingAi { context };
         self.request_others(&To::object(parent), Channel::object(do_id), &question, out);
-        self.tell(place(parent, out.shards()), &Told::AskAi { child: do_id, parent }, out);
+        let question = Question { child: do_id, parent, asked: self.objects.clock() };
+        self.tell(place(parent, out.shards()), &Told::AskAi { question }, out);
     }
 
     /// A child of this State Server asks. Its instance is told, and whoever listens to it.
-    pub(crate) fn child_asks_for_ai(&mut self, child: DoId, parent: DoId, out: &mut Outbox) {
+    pub(crate) fn child_asks_for_ai(&mut self, question: Question, out: &mut Outbox) {
+        let Question { child, parent, .. } = question;
         let Some(at) = self.objects.find(parent).filter(|&at| self.settled(at, out)) else {
             // It may have gone with its AI before its child's question came.
             if let Some(known) = self.resets.of_late(parent) {
                 let shard = place(child, out.shards());
-                self.tell(shard, &Told::AiIs { child, parent, known }, out);
+                self.tell(shard, &Told::AiIs { question, known }, out);
             }
             return;
         };
@@ -70,39 +83,37 @@ impl StateServer {
             }
         }
         let known = self.resets.known(ai);
-        self.tell(place(child, out.shards()), &Told::AiIs { child, parent, known }, out);
+        self.tell(place(child, out.shards()), &Told::AiIs { question, known }, out);
     }
 
     /// The parent of an object of this shard has answered.
-    pub(crate) fn parent_has_ai(
-        &mut self,
-        child: DoId,
-        (parent, known): (DoId, KnownAi),
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn parent_has_ai(&mut self, question: Question, known: KnownAi, out: &mut Outbox) {
+        let Question { child, parent, asked } = question;
         if let Some(at) = self.objects.find(child).filter(|&at| self.settled(at, out)) {
-            self.adopt_ai(at, (parent, known), Channel::object(parent), 0, out);
+            let said = Said { parent, known, since: asked };
+            self.adopt_ai(at, said, Channel::object(parent), 0, out);
         }
     }
 
     /// What a parent says its AI is. Not for objects that have one of their own. In the seed an object
-    /// that was there when the AI was reset goes with it, and one that came later has nothing to do
-    /// with it.
+    /// that was to have the AI before that was reset goes with it; one that has asked later has
+    /// nothing to do with it.
     pub(crate) fn adopt_ai(
         &mut self,
         at: u32,
-        (parent, known): (DoId, KnownAi),
+        said: Said,
         sender: Channel,
         generation: u8,
         out: &mut Outbox,
     ) {
+        let Said { parent, known, since } = said;
         if self.objects.location(at).parent != parent || self.objects.ai(at).1 {
             return;
         }
         if out.dialect() == Dialect::OpenOtp
             && let Some(reset) = self.resets.missed_by(known)
         {
-            if self.objects.get(at).came > reset {
+            if since > reset {
                 return;
             }
             self.late.push(self.objects.get(at).do_id);
@@ -165,10 +176,10 @@ impl StateServer {
         match out.dialect() {
             Dialect::OpenOtp => {
                 let answer = ObjectMessage::NotifyManagingAi { parent: do_id, ai, old: NONE };
-                self.request(&to, sender, &answer, out);
+                self.request_others(&to, sender, &answer, out);
             }
             Dialect::Astron => {
-                self.send(&to, sender, &ObjectNotice::ManagingAiResp { context, do_id, ai }, out);
+                self.notify(&to, sender, &ObjectNotice::ManagingAiResp { context, do_id, ai }, out);
             }
         }
     }

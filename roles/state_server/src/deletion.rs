@@ -47,11 +47,13 @@ impl StateServer {
             self.settle_walks(at, u64::MAX, Touch::Leaves, out);
         }
         let do_id = self.objects.get(at).do_id;
-        if let (true, (ai, true)) = (death.with_ai, self.objects.ai(at)) {
-            self.resets.went(do_id, ai);
-        }
         match out.dialect() {
-            Dialect::OpenOtp => self.announce_death(at, out),
+            Dialect::OpenOtp => {
+                if let (true, (ai, true)) = (death.with_ai, self.objects.ai(at)) {
+                    self.resets.went(do_id, ai);
+                }
+                self.announce_death(at, out);
+            }
             Dialect::Astron => self.announce_death_of_family(at, death, out),
         }
         self.jobs.leaving(at, &self.objects);
@@ -90,7 +92,7 @@ impl StateServer {
     /// SHARD_RESET: the objects of an AI go with it. In `astron` those of which it was said
     /// explicitly, with all below them.
     pub(crate) fn reset(&mut self, ai: Channel, sender: Channel, out: &mut Outbox) {
-        self.resets.note(ai, self.objects.clock());
+        self.resets.note(ai, self.objects.tick());
         self.finish_adoptions(ai, out);
         let inherited = match out.dialect() {
             Dialect::OpenOtp => self.objects.flock(ai, false),

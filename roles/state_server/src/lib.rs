@@ -40,6 +40,7 @@ mod walk;
 
 pub use limits::Limits;
 
+use ai::Said;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -380,11 +381,13 @@ impl StateServer {
             ObjectMessage::NotifyManagingAi { .. } if out.dialect() == Dialect::Astron => {}
             ObjectMessage::NotifyManagingAi { parent, ai, .. }
             | ObjectMessage::ManagingAiResp { parent, ai, .. } => {
-                if !mail.own && !self.may_hear_ai(do_id, mail.sender, out) {
+                // Instances tell each other by themselves.
+                if mail.own || !self.may_hear_ai(do_id, mail.sender, out) {
                     return;
                 }
                 let known = KnownAi { ai, resets: u32::MAX };
-                self.adopt_ai(at, (parent, known), mail.sender, 0, out);
+                let said = Said { parent, known, since: self.objects.clock() };
+                self.adopt_ai(at, said, mail.sender, 0, out);
             }
         }
     }
@@ -480,8 +483,8 @@ impl StateServer {
             Told::NewAi { parent, known, sender, generation } => {
                 self.parent_has_new_ai((parent, known), sender, generation, out);
             }
-            Told::AskAi { child, parent } => self.child_asks_for_ai(child, parent, out),
-            Told::AiIs { child, parent, known } => self.parent_has_ai(child, (parent, known), out),
+            Told::AskAi { question } => self.child_asks_for_ai(question, out),
+            Told::AiIs { question, known } => self.parent_has_ai(question, known, out),
             Told::Delete { sender, below } => {
                 self.condemn_below(below, Death::with_parent(sender), out);
             }

@@ -168,6 +168,12 @@ impl Objects {
         self.clock
     }
 
+    /// The time, after which it is later.
+    pub fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock - 1
+    }
+
     /// The object of this id.
     #[inline]
     pub fn find(&self, do_id: DoId) -> Option<u32> {

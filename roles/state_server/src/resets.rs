@@ -33,7 +33,8 @@ pub struct Resets {
 impl Resets {
     /// `ai` is reset, at `now` on the clock of the objects.
     pub fn note(&mut self, ai: Channel, now: u64) {
-        if self.ais.len() < AIS_MAX || self.ais.contains_key(&ai) {
+        let is_ai = ai != Channel(0);
+        if is_ai && (self.ais.len() < AIS_MAX || self.ais.contains_key(&ai)) {
             let reset = self.ais.entry(ai).or_default();
             (reset.times, reset.at) = (reset.times + 1, now);
         }

@@ -38,6 +38,17 @@ pub enum Wanted {
     },
 }
 
+/// A child's question to its parent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Question {
+    /// Who asks.
+    pub child: DoId,
+    /// Who is asked.
+    pub parent: DoId,
+    /// When, on the clock of the child's instance.
+    pub asked: u64,
+}
+
 /// An AI as an instance knows of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KnownAi {
@@ -64,9 +75,9 @@ pub enum Told<'a> {
     /// A parent has another AI; this is how many parents before it had it from theirs.
     NewAi { parent: DoId, known: KnownAi, sender: Channel, generation: u8 },
     /// A child asks which AI its parent has.
-    AskAi { child: DoId, parent: DoId },
+    AskAi { question: Question },
     /// It has this one.
-    AiIs { child: DoId, parent: DoId, known: KnownAi },
+    AiIs { question: Question, known: KnownAi },
     /// Delete objects below a parent.
     Delete { sender: Channel, below: Below<'a> },
     /// Is the origin of the look above `at`, or itself `at`?
@@ -124,15 +135,13 @@ impl<'a> Told<'a> {
                 out.push(DONE);
                 out.extend_from_slice(&query.to_le_bytes());
             }
-            Told::AskAi { child, parent } => {
+            Told::AskAi { question } => {
                 out.push(ASK_AI);
-                out.extend_from_slice(&child.0.to_le_bytes());
-                out.extend_from_slice(&parent.0.to_le_bytes());
+                question.write(&mut out);
             }
-            Told::AiIs { child, parent, known } => {
+            Told::AiIs { question, known } => {
                 out.push(AI_IS);
-                out.extend_from_slice(&child.0.to_le_bytes());
-                out.extend_from_slice(&parent.0.to_le_bytes());
+                question.write(&mut out);
                 known.write(&mut out);
             }
             Told::NewAi { parent, known, sender, generation } => {
@@ -180,10 +189,9 @@ impl<'a> Told<'a> {
             OCCUPIED => Told::Occupied { query: reader.u64()?, zones: Zones::of(reader.rest()) },
             GO => Told::Go { query: reader.u64()? },
             DONE => Told::Done { query: reader.u64()? },
-            ASK_AI => Told::AskAi { child: DoId(reader.u32()?), parent: DoId(reader.u32()?) },
+            ASK_AI => Told::AskAi { question: Question::read(&mut reader)? },
             AI_IS => Told::AiIs {
-                child: DoId(reader.u32()?),
-                parent: DoId(reader.u32()?),
+                question: Question::read(&mut reader)?,
                 known: KnownAi::read(&mut reader)?,
             },
             NEW_AI => Told::NewAi {
@@ -212,6 +220,19 @@ impl<'a> Told<'a> {
         };
         reader.end()?;
         Ok(told)
+    }
+}
+
+impl Question {
+    fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.child.0.to_le_bytes());
+        out.extend_from_slice(&self.parent.0.to_le_bytes());
+        out.extend_from_slice(&self.asked.to_le_bytes());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Question, DecodeError> {
+        let (child, parent) = (DoId(reader.u32()?), DoId(reader.u32()?));
+        Ok(Question { child, parent, asked: reader.u64()? })
     }
 }
 
@@ -282,6 +303,7 @@ mod tests {
         let entries =
             |wait| Wanted::Entries { asker: Channel(u64::MAX), context: 0xabcd_ef01, wait };
         let known = KnownAi { ai: Channel(8), resets: 7 };
+        let question = Question { child: DoId(4), parent, asked: 1 << 40 };
         let mut all = alloc::vec![
             Told::Counted { query: 5, count: 6 },
             Told::Occupied { query: 5, zones: Zones(&zones) },
@@ -289,8 +311,8 @@ mod tests {
             Told::Done { query: 9 },
             Told::GoOn,
             Told::NewAi { parent, known, sender: Channel(9), generation: 63 },
-            Told::AskAi { child: DoId(4), parent },
-            Told::AiIs { child: DoId(4), parent, known },
+            Told::AskAi { question },
+            Told::AiIs { question, known },
             Told::Trace {
                 trace: Trace { origin: DoId(1), stamp: 9, generation: 3, yields: true },
                 at: DoId(2),

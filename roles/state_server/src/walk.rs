@@ -2,6 +2,7 @@
 //! there when it began.
 
 use crate::StateServer;
+use crate::ai::Said;
 use crate::objects::Objects;
 use crate::told::{Below, KnownAi, Told};
 use crate::voice::{Showing, To};
@@ -256,7 +257,8 @@ impl StateServer {
             }
             Act::Locate { asker, context } => self.locate(at, context, asker, out),
             Act::Adopt { parent, known, sender, generation } => {
-                self.adopt_ai(at, (parent, known), sender, generation, out);
+                let said = Said { parent, known, since: self.objects.get(at).came };
+                self.adopt_ai(at, said, sender, generation, out);
             }
         }
     }

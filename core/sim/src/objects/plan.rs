@@ -51,6 +51,9 @@ pub struct Plan {
     pub sabotage: Sabotage,
 }
 
+/// Bytes that a connection takes at once, at least, where daemons answer each other.
+const BUFFER_BETWEEN_DAEMONS: usize = 70_000;
+
 impl Plan {
     /// The plan of the run of `seed`.
     pub fn of(seed: u64, shards: Option<usize>, sabotage: Sabotage) -> Plan {
@@ -68,13 +71,19 @@ impl Plan {
         let daemons = if mode == Mode::Sequential && chance.one_in(3) { 2 } else { 1 };
         let chosen = chance.pick(&[1, 2, 2, 3, 3, 8]).unwrap_or(1);
         let ids = if chance.one_in(6) { 40 } else { chance.between(4, 16) as usize };
+        let mut tempo = plan::tempo(chance, Trouble::Calm);
+        if daemons > 1 {
+            // A child that takes longer than a second to answer its parent elsewhere is gone for it.
+            let buffer = &mut tempo.weather.buffer_bytes;
+            *buffer = (*buffer).max(BUFFER_BETWEEN_DAEMONS);
+        }
         Plan {
             mode,
             dialect,
             shards: shards.unwrap_or(chosen),
             daemons,
             carrier: plan::carrier(sabotage),
-            tempo: plan::tempo(chance, Trouble::Calm),
+            tempo,
             limits: plan::limits(Trouble::Calm),
             objects_at_once: chance.pick(&[1, 1, 2, 5, 4096]).unwrap_or(1),
             pools: Pools::new(dialect, daemons, ids, chance),
