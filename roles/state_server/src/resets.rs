@@ -14,19 +14,21 @@ const AIS_MAX: usize = 1 << 16;
 /// Objects that have gone with their AI of which that is remembered, the last ones: long enough for
 /// questions that are under way.
 const LATE_MAX: usize = 1 << 12;
+/// Resets of an AI of which the time is remembered, the last ones.
+const TIMES_MAX: usize = 4;
 
 #[derive(Default)]
 struct Reset {
     times: u32,
-    /// The time of the last one, on the clock of the objects.
-    at: u64,
+    /// The times of the last ones, on the clock of the objects.
+    at: VecDeque<u64>,
 }
 
 /// The resets that an instance has heard of.
 #[derive(Default)]
 pub struct Resets {
     ais: BTreeMap<Channel, Reset>,
-    late: BTreeMap<DoId, Channel>,
+    late: BTreeMap<DoId, KnownAi>,
     order: VecDeque<DoId>,
 }
 
@@ -36,13 +38,19 @@ impl Resets {
         let is_ai = ai != Channel(0);
         if is_ai && (self.ais.len() < AIS_MAX || self.ais.contains_key(&ai)) {
             let reset = self.ais.entry(ai).or_default();
-            (reset.times, reset.at) = (reset.times + 1, now);
+            reset.times += 1;
+            reset.at.push_back(now);
+            if reset.at.len() > TIMES_MAX {
+                reset.at.pop_front();
+            }
         }
     }
 
     /// An object that had this AI, explicitly, goes with it.
     pub fn went(&mut self, do_id: DoId, ai: Channel) {
-        if self.late.insert(do_id, ai).is_none() {
+        let KnownAi { ai, resets } = self.known(ai);
+        let before = KnownAi { ai, resets: resets.saturating_sub(1) };
+        if self.late.insert(do_id, before).is_none() {
             self.order.push_back(do_id);
         }
         while self.order.len() > LATE_MAX
@@ -66,13 +74,13 @@ impl Resets {
 
     /// The AI with which an object has gone, as it was known before.
     pub fn of_late(&self, do_id: DoId) -> Option<KnownAi> {
-        let KnownAi { ai, resets } = self.known(*self.late.get(&do_id)?);
-        Some(KnownAi { ai, resets: resets.checked_sub(1)? })
+        self.late.get(&do_id).copied()
     }
 
-    /// When the AI was reset last, if whoever said so has not heard of it.
+    /// When the AI was reset for the first time of which whoever said so has not heard.
     pub fn missed_by(&self, known: KnownAi) -> Option<u64> {
-        let reset = self.ais.get(&known.ai)?;
-        (reset.times > known.resets).then_some(reset.at)
+        let Reset { times, at } = self.ais.get(&known.ai)?;
+        let missed = times.checked_sub(known.resets).filter(|&missed| missed > 0)?;
+        Some(at.len().checked_sub(missed as usize).map_or(0, |first| at[first]))
     }
 }
