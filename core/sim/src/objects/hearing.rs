@@ -66,7 +66,8 @@ impl Hearing {
     /// An object elsewhere answers, on the connection `by`; returns its number.
     pub fn answered(&mut self, by: usize, dg: &Dg, child: u32, cause: usize) -> usize {
         let nth = self.sent(by, dg, Some(cause));
-        self.expected[nth].order = Order::Said(child);
+        // Questions of several requests may reach it in any order.
+        self.expected[nth].order = Order::Caused(child, cause as u32);
         nth
     }
 
