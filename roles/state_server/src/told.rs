@@ -88,6 +88,9 @@ pub enum Told<'a> {
     GoOn,
 }
 
+/// Most messages are no longer.
+const USUAL_BYTES: usize = 32;
+
 const BEGIN: u8 = 0;
 const COUNTED: u8 = 1;
 const OCCUPIED: u8 = 2;
@@ -109,7 +112,7 @@ impl<'a> Told<'a> {
 
     /// Its bytes.
     pub fn write(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(USUAL_BYTES);
         match *self {
             Told::Begin { query, wanted, below } => {
                 out.push(BEGIN);
