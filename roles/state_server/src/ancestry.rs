@@ -281,6 +281,10 @@ impl StateServer {
         if ring {
             refuse(Refusal::Ring(parent), "set zone", origin, sender, out);
             self.relocate(at, old, sender, out);
+            // Where it was may be below it by now: then it is nowhere.
+            if old.parent != DoId(0) {
+                self.prove(at, Location::NOWHERE, sender, (old.parent, 0), out);
+            }
         } else if is_contested {
             self.prove(at, old, sender, (parent, 0), out);
         }
