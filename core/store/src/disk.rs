@@ -1,0 +1,69 @@
+//! The disk below a store: segments as files, and what can be relied on.
+//!
+//! Calls block. What was written is durable only after [`Disk::sync`] of the same segment; until
+//! then a crash keeps any part of it, in any order. A segment that has been mapped is never written
+//! to and never truncated.
+
+use crate::ids::SegmentId;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+/// Where segments lie.
+pub trait Disk: Send + Sync {
+    /// All segments, ascending.
+    fn list(&self) -> Result<Vec<SegmentId>, DiskError>;
+    /// Makes a segment of `bytes` bytes that begins with `head`, the rest zero, with its space
+    /// reserved. It is there, durable and whole, or not at all.
+    fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError>;
+    /// How long it is now.
+    fn len(&self, segment: SegmentId) -> Result<u32, DiskError>;
+    /// Fills `into` from `offset` on; how many bytes there were.
+    fn read(&self, segment: SegmentId, offset: u32, into: &mut [u8]) -> Result<usize, DiskError>;
+    /// Writes within the segment, or behind its end.
+    fn write(&self, segment: SegmentId, offset: u32, bytes: &[u8]) -> Result<(), DiskError>;
+    /// Makes durable what was written to it. If it fails, what was written since the last time may
+    /// be lost though a second call would succeed: it is never tried again.
+    fn sync(&self, segment: SegmentId) -> Result<(), DiskError>;
+    /// Cuts it off; to be followed by [`Disk::sync`].
+    fn truncate(&self, segment: SegmentId, bytes: u32) -> Result<(), DiskError>;
+    /// Removes it, durably. Maps of it stay readable.
+    fn remove(&self, segment: SegmentId) -> Result<(), DiskError>;
+    /// Its bytes, which do not change any more.
+    fn map(&self, segment: SegmentId) -> Result<Arc<dyn SegmentBytes>, DiskError>;
+}
+
+/// The bytes of a sealed segment, read in place.
+pub trait SegmentBytes: Send + Sync {
+    /// All of them.
+    fn bytes(&self) -> &[u8];
+    /// Whether these are in memory, so that reading them does not wait for the disk.
+    fn is_resident(&self, range: Range<usize>) -> bool;
+}
+
+impl fmt::Debug for dyn SegmentBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} mapped bytes", self.bytes().len())
+    }
+}
+
+/// What a disk refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum DiskError {
+    /// There is no space left.
+    #[error("{what}: no space left on the disk")]
+    Full {
+        /// What was tried, with the name of the file.
+        what: String,
+    },
+    /// Anything else.
+    #[error("{what}: {why}")]
+    Failed {
+        /// What was tried, with the name of the file.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
+}
