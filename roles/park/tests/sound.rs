@@ -58,7 +58,10 @@ fn everything_is_read() {
     let schema = config.general.classes.schema.as_ref().unwrap();
     assert!(schema.class_by_name("DistributedBench").is_some());
     assert_eq!(config.shards, Shards::Cpus(vec![3, 1]));
-    assert_eq!(config.web.unwrap().bind.address, "[::1]:7190".parse().unwrap());
+    assert_eq!(
+        config.web.unwrap().bind.address,
+        "[::1]:7190".parse::<std::net::SocketAddr>().unwrap()
+    );
     assert_eq!((&*config.daemon.name, &*config.daemon.url), ("7", "http://a"));
     let director = config.message_director;
     let bind = director.bind.unwrap();
