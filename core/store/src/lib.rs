@@ -8,11 +8,13 @@
 
 extern crate alloc;
 
+mod committer;
 mod disk;
 mod ids;
 mod record;
 mod request;
 
+pub use committer::{Chore, Chored, Committer, Stats};
 pub use disk::{Disk, DiskError, SegmentBytes};
 pub use ids::{ClassKey, FieldKey, PartId, Place, SegmentId, Ticket};
 pub use record::Record;
