@@ -32,6 +32,7 @@ mod parser;
 mod schema;
 mod shape;
 pub mod source;
+mod storage;
 mod syntax;
 mod text;
 mod value;
