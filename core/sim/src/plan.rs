@@ -34,6 +34,16 @@ pub enum Sabotage {
     Garble,
     /// An object answers now and then although it was deleted.
     Undead,
+    /// A store answers before what it was asked for is durable.
+    EarlyAnswers,
+    /// The last write before a sync may be lost in a crash.
+    LostWrites,
+    /// Queries now and then do not find an object that they should.
+    Forgetful,
+    /// An id is now and then given twice.
+    TwiceGiven,
+    /// What a full disk did not take is taken for stored.
+    NoRollback,
 }
 
 /// What goes wrong in a run.
@@ -123,7 +133,12 @@ pub(crate) fn carrier(sabotage: Sabotage) -> CarrierKind {
         | Sabotage::Swap
         | Sabotage::Ghost
         | Sabotage::Garble
-        | Sabotage::Undead => CarrierKind::Gated,
+        | Sabotage::Undead
+        | Sabotage::EarlyAnswers
+        | Sabotage::LostWrites
+        | Sabotage::Forgetful
+        | Sabotage::TwiceGiven
+        | Sabotage::NoRollback => CarrierKind::Gated,
     }
 }
 

@@ -353,7 +353,12 @@ impl Scenario {
             | Sabotage::Swap
             | Sabotage::Ghost
             | Sabotage::Garble
-            | Sabotage::Undead => (),
+            | Sabotage::Undead
+            | Sabotage::EarlyAnswers
+            | Sabotage::LostWrites
+            | Sabotage::Forgetful
+            | Sabotage::TwiceGiven
+            | Sabotage::NoRollback => (),
         }
         frames.push(frame);
         frames.extend(self.held.remove(&at));

@@ -1,5 +1,6 @@
 //! Many seeds: each is played for itself, on any thread, and a failure is one line.
 
+use crate::database;
 use crate::objects;
 use crate::plan::Sabotage;
 use crate::scenario::{self, Outcome};
@@ -22,7 +23,11 @@ pub enum Kind {
     Routing,
     /// A State Server and its objects.
     Objects,
+    /// A Database and its store.
+    Database,
 }
+
+const KINDS: [Kind; 3] = [Kind::Routing, Kind::Objects, Kind::Database];
 
 impl Kind {
     /// Its name on the command line and in lists of seeds.
@@ -30,17 +35,18 @@ impl Kind {
         match self {
             Kind::Routing => "routing",
             Kind::Objects => "objects",
+            Kind::Database => "database",
         }
     }
 
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Kind> {
-        [Kind::Routing, Kind::Objects].into_iter().find(|kind| kind.name() == name)
+        KINDS.into_iter().find(|kind| kind.name() == name)
     }
 
     /// What a seed is about where nobody says it.
     pub const fn of(seed: u64) -> Kind {
-        if seed.is_multiple_of(2) { Kind::Routing } else { Kind::Objects }
+        KINDS[(seed % KINDS.len() as u64) as usize]
     }
 }
 
@@ -85,6 +91,7 @@ pub fn play(kind: Kind, seed: u64, shards: Option<usize>, show: Show) -> Result<
     let played = caught(|| match kind {
         Kind::Routing => scenario::play(seed, shards, Sabotage::None, show),
         Kind::Objects => objects::play(seed, shards, Sabotage::None, show),
+        Kind::Database => database::play(seed, shards, Sabotage::None, show),
     });
     let failure = |rule: &str, what| Failure { kind, seed, shards, rule: rule.into(), what };
     let mut outcome = played.map_err(|what| failure("no panic", what))?;
@@ -97,7 +104,7 @@ pub fn play(kind: Kind, seed: u64, shards: Option<usize>, show: Show) -> Result<
 /// Plays a seed, now and then twice: the trace must be the same.
 pub fn check(kind: Kind, seed: u64, shards: Option<usize>) -> Result<Outcome, Failure> {
     let outcome = play(kind, seed, shards, Show::Nothing)?;
-    if (seed / 2).is_multiple_of(TWICE_ONE_IN)
+    if (seed / KINDS.len() as u64).is_multiple_of(TWICE_ONE_IN)
         && play(kind, seed, shards, Show::Nothing)?.hash != outcome.hash
     {
         let what = "two runs have two traces".into();
@@ -109,7 +116,7 @@ pub fn check(kind: Kind, seed: u64, shards: Option<usize>) -> Result<Outcome, Fa
 /// What many seeds are to be played.
 #[derive(Clone, Copy, Debug)]
 pub struct Many {
-    /// What they are about; `None`: both kinds in turn.
+    /// What they are about; `None`: all kinds in turn.
     pub kind: Option<Kind>,
     /// The first one.
     pub from: u64,

@@ -3,8 +3,8 @@
 //! Commits and chores happen at moments of chance after they were asked for; so do a crash before
 //! them, or after them and before anybody has heard of it.
 
-use std::collections::BTreeMap;
-use store::{Chore, Committer, PartId, Reply, Request};
+use std::collections::{BTreeMap, BTreeSet};
+use store::{Chore, Committer, PartId, Place, Reply, Request, SegmentId};
 
 /// A store while its daemon lives.
 pub struct Store {
@@ -16,18 +16,35 @@ pub struct Store {
     pub scheduled: bool,
     /// When its last answers arrive.
     pub answered_at: u64,
+    /// Broken on purpose: what is refused is answered as if it had been done.
+    pub keeps_refused: bool,
+    /// Where that is said to stand.
+    nowhere: BTreeSet<Place>,
 }
+
+/// Where nothing stands: behind the end of any segment.
+const NOWHERE: u32 = 1 << 30;
 
 impl Store {
     /// Of a log that was opened.
     pub fn new(committer: Box<dyn Committer>) -> Store {
-        let (asked, chores) = (Vec::new(), BTreeMap::new());
-        Store { committer, asked, chores, handed_out: 0, scheduled: false, answered_at: 0 }
+        Store {
+            committer,
+            asked: Vec::new(),
+            chores: BTreeMap::new(),
+            handed_out: 0,
+            scheduled: false,
+            answered_at: 0,
+            keeps_refused: false,
+            nowhere: BTreeSet::new(),
+        }
     }
 
     /// A shard asks for something.
     pub fn ask(&mut self, part: PartId, request: Request) {
-        self.asked.push((part, request));
+        if !matches!(&request, Request::Dead(place) if self.nowhere.contains(place)) {
+            self.asked.push((part, request));
+        }
     }
 
     /// Commits what has gathered.
@@ -35,16 +52,29 @@ impl Store {
         self.scheduled = false;
         let mut answers = Vec::new();
         self.committer.commit(&mut self.asked, &mut answers);
+        if self.keeps_refused {
+            answers.iter_mut().for_each(|(_, reply)| self.keep_refused(reply));
+        }
         answers
     }
 
-    /// The chores that there are now, by number, for the world to run some time.
-    pub fn take_chores(&mut self) -> Vec<u64> {
+    fn keep_refused(&mut self, reply: &mut Reply) {
+        if matches!(reply, Reply::Refused) {
+            let offset = NOWHERE + 8 * self.nowhere.len() as u32;
+            let place = Place { segment: SegmentId(1), offset, bytes: 8 };
+            self.nowhere.insert(place);
+            *reply = Reply::Durable(vec![place]);
+        }
+    }
+
+    /// The chores that there are now, by number, and whether they are patient, for the world to run
+    /// some time.
+    pub fn take_chores(&mut self) -> Vec<(u64, bool)> {
         let mut numbers = Vec::new();
         while let Some(chore) = self.committer.next_chore() {
             self.handed_out += 1;
+            numbers.push((self.handed_out, chore.is_patient()));
             self.chores.insert(self.handed_out, chore);
-            numbers.push(self.handed_out);
         }
         numbers
     }

@@ -9,6 +9,7 @@ use crate::chance::Chance;
 use crate::core::{News, Pace, Post, Surroundings};
 use crate::daemon::{Daemon, DaemonConfig};
 use crate::net::{EndId, Ending, Net, Weather};
+use crate::plan::Sabotage;
 use crate::store::Store;
 use crate::trace::Trace;
 use runtime::{CloseReason, LinkId, ShardId, StoreId};
@@ -69,6 +70,9 @@ impl Tempo {
     };
 }
 
+/// Between two chores that are run at leisure, as the engine has it.
+const LEISURE_NS: u64 = 100_000_000;
+
 enum Event {
     Step { daemon: usize, shard: usize, life: u32 },
     Wake { daemon: usize, shard: usize, life: u32 },
@@ -77,7 +81,7 @@ enum Event {
     Dial { daemon: usize, shard: usize, life: u32, link: LinkId, address: String },
     Alarm(u64),
     Commit { daemon: usize, store: StoreId, life: u32 },
-    Chore { daemon: usize, store: StoreId, life: u32, number: u64 },
+    Chore { daemon: usize, store: StoreId, life: u32, number: u64, is_patient: bool },
     Stored { daemon: usize, store: StoreId, life: u32, answers: Vec<(PartId, Reply)> },
 }
 
@@ -104,8 +108,12 @@ pub struct World {
     pub daemons: Vec<Daemon>,
     /// Whether a daemon may connect again while its last link is still known above.
     pub links_overlap: bool,
+    /// Something broken on purpose in the stores.
+    pub sabotage: Sabotage,
     now: u64,
     events: BTreeMap<(u64, u64), Event>,
+    /// How many of them are chores that are run at leisure.
+    leisurely: usize,
     scheduled: u64,
     steps: u64,
     net: Net,
@@ -128,8 +136,10 @@ impl World {
             trace,
             daemons: Vec::new(),
             links_overlap: false,
+            sabotage: Sabotage::None,
             now: 1,
             events: BTreeMap::new(),
+            leisurely: 0,
             scheduled: 0,
             steps: 0,
             net: Net::new(tempo.weather, chance.fork()),
@@ -171,6 +181,8 @@ impl World {
         (0..self.daemons[daemon].cores.len()).for_each(|shard| self.wake(daemon, shard));
         let life = self.daemons[daemon].life().unwrap_or_default();
         for store in (0..self.daemons[daemon].stores.len()).map(|at| StoreId(at as u16)) {
+            let keeps_refused = self.sabotage == Sabotage::NoRollback;
+            self.daemons[daemon].stores[usize::from(store.0)].keeps_refused = keeps_refused;
             self.hand_out(daemon, store, life);
         }
     }
@@ -282,9 +294,22 @@ impl World {
     /// Lets things happen until an observer sees something; `None` when nothing is left before
     /// `until`.
     pub fn next(&mut self, until: u64) -> Option<Happening> {
+        self.next_while(until, |_| true)
+    }
+
+    /// The same without an end, but where only chores are left that are run at leisure, they wait: a
+    /// store whose disk is full tries for ever.
+    pub fn next_pressing(&mut self) -> Option<Happening> {
+        self.next_while(u64::MAX, |world| world.events.len() > world.leisurely)
+    }
+
+    fn next_while(&mut self, until: u64, goes_on: impl Fn(&World) -> bool) -> Option<Happening> {
         loop {
             if let Some(happening) = self.happenings.pop_front() {
                 return Some(happening);
+            }
+            if !goes_on(self) {
+                return None;
             }
             let entry = self.events.first_entry().filter(|entry| entry.key().0 <= until)?;
             self.now = entry.key().0;
@@ -316,7 +341,8 @@ impl World {
                 let commit = |at: &mut Store| at.commit();
                 self.use_store(daemon, store, life, "commit", commit);
             }
-            Event::Chore { daemon, store, life, number } => {
+            Event::Chore { daemon, store, life, number, is_patient } => {
+                self.leisurely -= usize::from(is_patient);
                 let run = |at: &mut Store| at.run(number);
                 self.use_store(daemon, store, life, "chore", run);
             }
@@ -359,10 +385,12 @@ impl World {
 
     /// Puts the chores of a store on the list.
     fn hand_out(&mut self, daemon: usize, store: StoreId, life: u32) {
-        let numbers = self.daemons[daemon].stores[usize::from(store.0)].take_chores();
-        for number in numbers {
-            let delay = self.disk_delay();
-            self.schedule(delay, Event::Chore { daemon, store, life, number });
+        let chores = self.daemons[daemon].stores[usize::from(store.0)].take_chores();
+        for (number, is_patient) in chores {
+            self.leisurely += usize::from(is_patient);
+            let leisure = if is_patient { LEISURE_NS } else { 0 };
+            let delay = leisure + self.disk_delay();
+            self.schedule(delay, Event::Chore { daemon, store, life, number, is_patient });
         }
     }
 

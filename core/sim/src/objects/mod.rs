@@ -16,7 +16,7 @@ pub mod requests;
 mod run;
 pub mod schema;
 pub mod stage;
-mod values;
+pub(crate) mod values;
 mod views;
 
 use crate::chance::Chance;

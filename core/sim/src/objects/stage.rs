@@ -283,7 +283,12 @@ impl Stage {
             | Sabotage::Swap
             | Sabotage::Ghost
             | Sabotage::Garble
-            | Sabotage::Undead => (),
+            | Sabotage::Undead
+            | Sabotage::EarlyAnswers
+            | Sabotage::LostWrites
+            | Sabotage::Forgetful
+            | Sabotage::TwiceGiven
+            | Sabotage::NoRollback => (),
         }
         all.push(dg);
         all.extend(self.ears[at].held.take());
