@@ -18,7 +18,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use runtime::{Outbox, place};
-use store::{ClassKey, FieldKey, Found, Object, Ticket};
+use store::{ClassKey, FieldKey, Found, Object, Place, Ticket};
 use wire::database::{DatabaseMessage, is_kill};
 use wire::ids::{Channel, ClassId, DoId};
 use wire::lists::DoIds;
@@ -178,11 +178,21 @@ impl Database {
         fewest.map_or(Source::Class(matching.class), |(entry, _)| Source::Entry(entry))
     }
 
-    /// A search looks at an object that is in memory, or gone.
-    pub(crate) fn select_one(&mut self, selection: &mut Selection, do_id: DoId) {
+    /// A search looks at an object, unless it is away.
+    pub(crate) fn select_one(
+        &mut self,
+        selection: &mut Selection,
+        do_id: DoId,
+        out: &mut Outbox,
+    ) -> Result<(), Place> {
         let meets = match self.part.find(do_id) {
             Found::Here(object) => selection.matching.meets(&object),
-            Found::Absent | Found::Damaged(_) | Found::Away(_) => false,
+            Found::Away(at) => return Err(at),
+            Found::Absent => false,
+            Found::Damaged(at) => {
+                note_damage(do_id, at, out);
+                false
+            }
         };
         if meets {
             selection.found.insert(do_id);
@@ -192,13 +202,28 @@ impl Database {
         if let Some(rests_on) = &mut selection.rests_on {
             *rests_on = (*rests_on).max(self.part.exposed(do_id).unwrap_or(*rests_on));
         }
+        Ok(())
     }
 
-    /// A change gets to an object that is in memory, or gone.
-    pub(crate) fn change_one(&mut self, change: &Change, do_id: DoId, out: &mut Outbox) {
-        let Found::Here(object) = self.part.find(do_id) else { return };
-        if !change.matching.meets(&object) {
-            return;
+    /// A change gets to an object, unless it is away.
+    pub(crate) fn change_one(
+        &mut self,
+        change: &Change,
+        do_id: DoId,
+        out: &mut Outbox,
+    ) -> Result<(), Place> {
+        let object = match self.part.find(do_id) {
+            Found::Here(object) => object,
+            Found::Away(at) => return Err(at),
+            Found::Absent => return Ok(()),
+            Found::Damaged(at) => {
+                note_damage(do_id, at, out);
+                return Ok(());
+            }
+        };
+        let changes_nothing = change.values.as_ref().is_some_and(Vec::is_empty);
+        if changes_nothing || !change.matching.meets(&object) {
+            return Ok(());
         }
         let dialect = out.dialect();
         let (written, said) = match &change.values {
@@ -227,6 +252,7 @@ impl Database {
             }
             Err(refusal) => refusal.note(&mut out.counts, &request),
         }
+        Ok(())
     }
 
     /// Tells what has been found to the instance that answers.
@@ -277,6 +303,11 @@ impl Database {
     pub(crate) fn source_of(&self, selection: &Selection) -> Source {
         self.source(&selection.matching)
     }
+}
+
+fn note_damage(do_id: DoId, at: Place, out: &mut Outbox) {
+    let request = Request { what: "a query", do_id, sender: Channel(0) };
+    Refusal::Damaged(at).note(&mut out.counts, &request);
 }
 
 /// Takes a class and comparisons off the front of `rest`, or, if they are `all`, reads them to its

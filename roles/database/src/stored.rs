@@ -3,7 +3,7 @@
 use crate::pending::{Held, Mail, Otherwise, Says};
 use crate::refusal::{Refusal, Request};
 use crate::told::Told;
-use crate::{Counted, Database, Undone, object};
+use crate::{Counted, Database, Undone};
 use alloc::string::String;
 use alloc::sync::Arc;
 use runtime::{Outbox, ShardId, place};
@@ -170,25 +170,31 @@ impl Database {
             warn!("object {do_id} cannot be read: {at}: {why}");
         }
         while let Some(mail) = self.waiting.pop(do_id) {
-            if let Err(Undone::Away(at)) = object(&self.part, &self.classes, do_id) {
+            // What has just come may be gone again.
+            if let Err(at) = self.request_now(do_id, &mail.mail(), out) {
                 self.fetch(do_id, at);
                 self.waiting.push_front(do_id, mail);
                 break;
             }
-            self.request_now(do_id, &mail.mail(), out);
         }
         self.came(do_id, out);
     }
 
-    /// Does a request that has waited, though others wait behind it.
-    fn request_now(&mut self, do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
+    /// Does a request that has waited, though others wait behind it; unless its object is away.
+    fn request_now(
+        &mut self,
+        do_id: DoId,
+        mail: &Mail<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), Place> {
         let message = DatabaseMessage::decode(out.dialect(), mail.msgtype, mail.payload);
         let message = message.expect("it was a message when it came");
         match self.serve(do_id, &message, mail, out) {
             Ok(()) => (),
             Err(Undone::Refused(refusal)) => self.refuse(refusal, &message, do_id, mail, out),
-            Err(Undone::Away(_)) => unreachable!("it has just been looked at"),
+            Err(Undone::Away(at)) => return Err(at),
         }
+        Ok(())
     }
 
     fn sweep_later(&mut self, out: &mut Outbox) {
