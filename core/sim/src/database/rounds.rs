@@ -312,7 +312,9 @@ impl Run {
             }
         }
         let used = self.given.len() + created.len() + self.open_creates;
-        let is_used_up = used + history.open_creates(rules).len() >= self.ids.len();
+        // After a restart the last of all ids is not given any more.
+        let last = usize::from(self.ids.last() == Some(&u32::MAX));
+        let is_used_up = used + history.open_creates(rules).len() + last >= self.ids.len();
         let done: BTreeSet<usize> = created.values().copied().collect();
         let failed = history.asked.iter().enumerate().find(|(nth, asked)| {
             let is_create = asked.about == About::Create && asked.answer.is_some();
@@ -368,7 +370,7 @@ impl Run {
         (0..self.plan.daemons).for_each(|daemon| self.stage.crash(daemon));
         let mut rotten = BTreeSet::new();
         for _ in 0..self.chance.between(1, 3) {
-            rotten.extend(self.flip(found));
+            rotten.extend(self.flip(found).into_iter().flatten());
         }
         (0..self.plan.daemons).for_each(|daemon| self.stage.start(daemon));
         self.stage.settle_for_good()?;
@@ -391,8 +393,8 @@ impl Run {
         self.is_found(conn, after)
     }
 
-    /// Turns a bit over in some version of an object.
-    fn flip(&mut self, found: &Found) -> Option<u32> {
+    /// Turns a bit over in some version of an object; the objects that it may have been.
+    fn flip(&mut self, found: &Found) -> Option<Vec<u32>> {
         let ids: Vec<u32> = found.keys().copied().collect();
         let id = self.chance.pick(&ids)?;
         let value = found[&id].fields.values().max_by_key(|value| value.len())?;
@@ -408,8 +410,15 @@ impl Run {
         }
         let (segment, at) = self.chance.pick(&places)?;
         let offset = (at + self.chance.index(value.len())) as u32;
-        self.stage.disk.flip(segment, offset, self.chance.below(8) as u8).then_some(id)
+        let is_flipped = self.stage.disk.flip(segment, offset, self.chance.below(8) as u8);
+        let holds = |object: &Object| object.fields.values().any(|other| contains(other, value));
+        let like = found.iter().filter(|(_, object)| holds(object)).map(|(id, _)| *id);
+        is_flipped.then(|| like.collect())
     }
+}
+
+fn contains(long: &[u8], short: &[u8]) -> bool {
+    long.windows(short.len()).any(|part| part == short)
 }
 
 /// Shorter values may stand elsewhere than in a record.

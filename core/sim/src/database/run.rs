@@ -127,6 +127,11 @@ impl Run {
 
     /// All daemons die when nothing is under way, and start again.
     pub(super) fn restart(&mut self) -> Result<(), Violation> {
+        // There is no id behind the last one: it is not given to the first after the one before.
+        let is_next = self.ids.iter().rev().nth(1).is_some_and(|id| !self.model.ids.contains(id));
+        if is_next {
+            self.model.ids.retain(|&id| id != u32::MAX);
+        }
         self.stage.cut_all();
         (0..self.plan.daemons).for_each(|daemon| self.stage.crash(daemon));
         (0..self.plan.daemons).for_each(|daemon| self.stage.start(daemon));
