@@ -297,11 +297,11 @@ fn databases() {
     let store = "{type: store, directory: db}";
     check(
         &file(&(database(4003, 1000, store) + &database(4003, 2000, "{type: yaml}"))),
-        "park.yml:4:28: roles[1].control: another Database has channel 4003 already",
+        "park.yml:4:29: roles[1].control: another Database has channel 4003 already",
     );
     check(
         &file(&(database(4003, 1000, store) + &database(4004, 2000, store))),
-        "park.yml:4:76: roles[1].backend: another Database has db already",
+        "park.yml:4:78: roles[1].backend: another Database has db already",
     );
     check(
         &file(&database(4003, 1000, "{type: store, indexes: [Nobody.name, username]}")),
