@@ -305,9 +305,9 @@ fn databases() {
     );
     check(
         &file(&database(4003, 1000, "{type: store, indexes: [Nobody.name, username]}")),
-        "park.yml:3:76: roles[0].backend: `directory` is missing\n\
-         park.yml:3:100: roles[0].backend.indexes[0]: there is no class Nobody\n\
-         park.yml:3:113: roles[0].backend.indexes[1]: expected Class.field, found `username`",
+        "park.yml:3:78: roles[0].backend: `directory` is missing\n\
+         park.yml:3:102: roles[0].backend.indexes[0]: there is no class Nobody\n\
+         park.yml:3:115: roles[0].backend.indexes[1]: expected Class.field, found `username`",
     );
     check(
         &file(&database(4003, 1000, "{type: store, directory: db, segment_bytes: 5}")),
