@@ -156,8 +156,8 @@ impl Log {
             }
         }
         let Some(next) = self.ready.pop_front() else { return false };
-        let filled = core::mem::replace(&mut self.active, Active::new(next));
-        self.unsealed.push_back(Sealing::of(filled, self.next_do_id));
+        let mut filled = core::mem::replace(&mut self.active, Active::new(next));
+        self.unsealed.push_back(Sealing::of(&mut filled, self.next_do_id));
         true
     }
 
