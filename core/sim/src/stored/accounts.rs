@@ -102,9 +102,8 @@ fn count(segments: &[Segment], last: &BTreeMap<u32, (&Segment, &Record)>) -> Cou
                     counted.objects += 1;
                     counted.live_bytes += bytes;
                 }
-                1 => counted.dead_bytes += bytes,
                 2 => counted.tombstone_bytes += bytes,
-                _ => {}
+                _ => counted.dead_bytes += bytes,
             }
         }
     }

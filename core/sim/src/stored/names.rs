@@ -13,6 +13,14 @@ const RULE: &str = "a key never changes its meaning";
 pub struct Names {
     classes: BTreeMap<ClassKey, usize>,
     fields: BTreeMap<FieldKey, usize>,
+    /// Those that some object was written with: a store may forget the others.
+    used: Used,
+}
+
+#[derive(Clone, Default, Debug)]
+struct Used {
+    classes: BTreeMap<ClassKey, usize>,
+    fields: BTreeMap<FieldKey, usize>,
 }
 
 /// A catalog of some of the names of a run.
@@ -42,7 +50,7 @@ impl Names {
     /// before, or be gone.
     pub fn learn(&mut self, catalog: &Catalog) -> Result<(), Violation> {
         let unknown = |name: &str| Violation::new(RULE, format!("nobody asked for {name:?}"));
-        let mut now = Names::default();
+        let mut now = Names { used: self.used.clone(), ..Names::default() };
         for (key, name) in catalog.classes() {
             let class = CLASSES.iter().position(|class| *class == name);
             now.classes.insert(key, class.ok_or_else(|| unknown(name))?);
@@ -51,13 +59,22 @@ impl Names {
             let field = FIELDS.iter().position(|field| *field == (name, of));
             now.fields.insert(key, field.ok_or_else(|| unknown(name))?);
         }
-        let keeps = self.classes.iter().all(|(key, class)| now.classes.get(key) == Some(class))
-            && self.fields.iter().all(|(key, field)| now.fields.get(key) == Some(field));
+        let Used { classes, fields } = &self.used;
+        let keeps = classes.iter().all(|(key, class)| now.classes.get(key) == Some(class))
+            && fields.iter().all(|(key, field)| now.fields.get(key) == Some(field));
         if !keeps {
             return Err(Violation::new(RULE, format!("{self:?} became {now:?}")));
         }
         *self = now;
         Ok(())
+    }
+
+    /// An object like this is durable.
+    pub fn note_used(&mut self, body: &Body) {
+        self.used.classes.insert(self.class(body.class), body.class);
+        for &field in body.fields.keys() {
+            self.used.fields.insert(self.field(field), field);
+        }
     }
 
     /// Whether a class has a key.

@@ -96,7 +96,9 @@ impl Session {
     }
 
     /// The run goes on without it.
-    pub fn end(self) -> (Promises, Names) {
+    pub fn end(mut self) -> (Promises, Names) {
+        let durable = self.promises.all().filter_map(|(_, content)| content.as_ref());
+        durable.for_each(|body| self.names.note_used(body));
         (self.promises, self.names)
     }
 
