@@ -31,7 +31,7 @@ use tally::Tallies;
 use wire::ids::DoId;
 
 /// A commit is not longer than this, so that nobody waits long.
-const COMMIT_BYTES_MAX: usize = 4 << 20;
+pub(crate) const COMMIT_BYTES_MAX: usize = 4 << 20;
 
 /// The log of a store. One thread owns it.
 pub struct Log {
@@ -156,8 +156,8 @@ impl Log {
             }
         }
         let Some(next) = self.ready.pop_front() else { return false };
-        let mut filled = core::mem::replace(&mut self.active, Active::new(next));
-        self.unsealed.push_back(Sealing::of(&mut filled, self.next_do_id));
+        let filled = core::mem::replace(&mut self.active, Active::new(next));
+        self.unsealed.push_back(Sealing::of(filled, self.next_do_id));
         true
     }
 
