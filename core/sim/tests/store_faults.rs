@@ -34,7 +34,8 @@ fn plan(trouble: Trouble, strike: Option<(u64, Fault)>) -> Plan {
 /// Plays the workload of `seed` once for every call that it makes, with `fault` at that call; how
 /// many calls there were.
 fn at_every_call(trouble: Trouble, seed: u64, fault: Fault) -> u64 {
-    let (outcome, calls) = play_plan(plan(trouble, Some((u64::MAX, fault))), Chance::new(seed), Show::Nothing);
+    let (outcome, calls) =
+        play_plan(plan(trouble, Some((u64::MAX, fault))), Chance::new(seed), Show::Nothing);
     assert_eq!(outcome.violation, None, "seed {seed}, nothing strikes");
     for call in 0..calls {
         let struck = plan(trouble, Some((call, fault)));
@@ -89,11 +90,7 @@ fn options() -> Options {
     }
 }
 
-fn opened(
-    disk: &Arc<FaultyDisk>,
-    promises: Promises,
-    names: &Names,
-) -> Result<Session, OpenError> {
+fn opened(disk: &Arc<FaultyDisk>, promises: Promises, names: &Names) -> Result<Session, OpenError> {
     let Opened { log, parts, .. } = Log::open(disk.clone(), &options())?;
     Ok(Session::new(Box::new(log), parts, promises, names.clone()).expect("what was promised"))
 }
@@ -108,12 +105,13 @@ fn small() -> Small {
     for commit in 0..8 {
         for _ in 0..=commit % 3 {
             let do_id = 100 + chance.below(6) as u32;
-            let body = (now.get(&do_id).cloned().flatten().is_none() || !chance.one_in(3)).then(|| {
-                let mut body = Body::new(60, &mut chance);
-                body.class = 0;
-                body.fields.retain(|&field, _| session.names().has_field(field));
-                body
-            });
+            let body =
+                (now.get(&do_id).cloned().flatten().is_none() || !chance.one_in(3)).then(|| {
+                    let mut body = Body::new(60, &mut chance);
+                    body.class = 0;
+                    body.fields.retain(|&field, _| session.names().has_field(field));
+                    body
+                });
             session.ask(do_id, body.clone()).unwrap();
             now.insert(do_id, body.map(Rc::new));
         }
@@ -177,8 +175,11 @@ fn every_bit(small: &Small, is_sealed: bool) -> BTreeMap<&'static str, u32> {
                 "the last commit is cut off"
             }
             Ok(seen) => {
-                let differ: Vec<u32> =
-                    seen.iter().filter(|(id, is)| whole(all)[id] != **is).map(|(id, _)| *id).collect();
+                let differ: Vec<u32> = seen
+                    .iter()
+                    .filter(|(id, is)| whole(all)[id] != **is)
+                    .map(|(id, _)| *id)
+                    .collect();
                 let record = records.iter().rfind(|record| record.offset <= offset).unwrap();
                 assert!(is_sealed, "bit {bit} of {offset}: {seen:?}");
                 assert_eq!(differ, [record.do_id], "bit {bit} of {offset}");

@@ -52,7 +52,8 @@ fn check_commits(segments: &[Segment]) -> Result<(), Violation> {
         for record in &segment.records {
             let follows = if is_ended { record.commit > commit } else { record.commit == commit };
             if !follows {
-                let what = format!("commit {} follows {commit} in {}", record.commit, segment.number);
+                let what =
+                    format!("commit {} follows {commit} in {}", record.commit, segment.number);
                 return Err(Violation::new(LAYOUT, what));
             }
             (commit, is_ended) = (record.commit, record.is_last);
@@ -83,9 +84,11 @@ fn check_values(
         };
         read.insert(do_id, content);
     }
-    session.views.ids().chain(read.keys().copied()).try_for_each(|do_id| {
-        session.views.check(do_id, &get(&read, do_id))
-    })
+    session
+        .views
+        .ids()
+        .chain(read.keys().copied())
+        .try_for_each(|do_id| session.views.check(do_id, &get(&read, do_id)))
 }
 
 fn count(segments: &[Segment], last: &BTreeMap<u32, (&Segment, &Record)>) -> Counted {

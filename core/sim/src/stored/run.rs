@@ -117,7 +117,7 @@ impl Run {
             match Log::open(self.disk.clone(), &options) {
                 Ok(_) if self.disk.is_off() => {}
                 Ok(opened) => return self.opened(opened).map(Some),
-                Err(OpenError::Damaged { .. }) if self.flipped.is_some() => {
+                Err(OpenError::Damaged { .. } | OpenError::Format { .. }) if self.flipped.is_some() => {
                     self.note("damaged", &[]);
                     self.flip_back();
                     return Ok(None);
@@ -264,7 +264,8 @@ impl Run {
             self.note("create", &[("do_id", do_id.into())]);
             return session.ask(do_id, Some(body));
         }
-        let from = if self.chance.one_in(3) { 0 } else { living.len().saturating_sub(self.plan.hot) };
+        let from =
+            if self.chance.one_in(3) { 0 } else { living.len().saturating_sub(self.plan.hot) };
         let do_id = living[from + self.chance.index(living.len() - from)];
         if self.chance.one_in(self.plan.delete_one_in) {
             self.note("delete", &[("do_id", do_id.into())]);

@@ -259,7 +259,13 @@ impl Session {
                 self.requests[part].clear();
                 Some(Heard::Failed(why.clone()))
             }
-            Reply::Fetched(place, result) => Some(Heard::Fetched(*place, result.clone())),
+            Reply::Fetched(place, result) => {
+                if result.is_err() && self.may_fail {
+                    let stands_there = |id: &DoId| self.parts[part].place_of(*id) == Some(*place);
+                    self.damaged.extend(self.parts[part].ids().filter(stands_there).map(|id| id.0));
+                }
+                Some(Heard::Fetched(*place, result.clone()))
+            }
             Reply::Damaged(do_id, place) => {
                 self.damaged.insert(do_id.0);
                 Some(Heard::Damaged(*do_id, *place))
