@@ -181,6 +181,7 @@ impl StateServer {
 
     /// The seed: the queries that have waited for an object that there is not have failed.
     fn disappoint(&mut self, do_id: DoId, waiting: VecDeque<Waiting>, out: &mut Outbox) {
+        self.foreign.forget_parent(do_id);
         for letter in waiting {
             let mail = letter.mail();
             let message = ObjectMessage::decode(out.dialect(), mail.msgtype, mail.payload);

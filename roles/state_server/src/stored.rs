@@ -76,7 +76,11 @@ impl StateServer {
         let dialect = out.dialect();
         match ObjectMessage::decode(dialect, mail.msgtype, mail.payload) {
             Ok(_) if mail.sender == self.dbss.database => (),
-            Ok(message) if addressee(&message).is_some_and(|other| other != do_id) => (),
+            Ok(ref message) if addressee(message).is_some_and(|other| other != do_id) => {
+                if dialect == Dialect::OpenOtp && !mail.own {
+                    self.note_child(do_id, message, out);
+                }
+            }
             Ok(message) if !concerns(&message) => (),
             Ok(_) if self.dbss.loads.has(do_id) => self.wait_for_load(do_id, mail, out),
             Ok(message) => match dialect {
@@ -84,6 +88,16 @@ impl StateServer {
                 Dialect::Astron => self.inactive_message(do_id, &message, mail, out),
             },
             Err(error) => self.other_mail(None, do_id, error, mail, out),
+        }
+    }
+
+    /// The seed: a child that lives elsewhere says where it is, also to a parent that is not active.
+    /// When that has been loaded for a query of its zones, there would be no time to ask.
+    fn note_child(&mut self, parent: DoId, message: &ObjectMessage<'_>, out: &mut Outbox) {
+        if let ObjectMessage::ChangeZone { do_id: child, new: location, .. }
+        | ObjectMessage::LocateResp { do_id: child, location, .. } = *message
+        {
+            self.child_moved(parent, child, location, out);
         }
     }
 
