@@ -1,104 +1,69 @@
-//! Who carries out what parts ask for: the log, or, in a crate of its own, a folder of YAML files.
-//!
-//! One thread calls [`Committer::commit`] with all that has gathered meanwhile; chores, which take
-//! long, are run by another one, so that no commit waits for them.
+//! What the engine's committer thread drives: the log, or another way to keep objects.
 
+use crate::disk::DiskError;
 use crate::ids::PartId;
 use crate::request::{Reply, Request};
+use crate::stats::Stats;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::fmt;
 
-/// Writes what parts ask for, and answers them.
+/// One owner of all that is written: it makes batches durable, one after the other.
 pub trait Committer: Send {
-    /// Carries out `asked`, in order, and takes it all out. What is durable is said in `answers`;
-    /// blocks until it is.
-    fn commit(&mut self, asked: &mut Vec<(PartId, Request)>, answers: &mut Vec<(PartId, Reply)>);
+    /// Makes the appends of a batch durable, then answers. Requests of a part are in its order, and
+    /// so are the replies. Takes all of the batch.
+    fn commit(&mut self, batch: &mut Vec<(PartId, Request)>, out: &mut Vec<(PartId, Reply)>);
 
-    /// Something to be done beside the commits, if there is anything. Several may be out at once.
-    /// `again`: about a second has passed since it was last said so: what could not be done, as the
-    /// disk was full, is tried again, and the scrub goes on.
-    fn next_chore(&mut self, again: bool) -> Option<Chore>;
+    /// Work that would delay a commit, to be run elsewhere; None: nothing now. To be asked after
+    /// every commit and after every chore, until there is none. Several may be run at once.
+    fn next_chore(&mut self) -> Option<Chore>;
 
-    /// A chore has been run.
-    fn chored(&mut self, done: Chored, answers: &mut Vec<(PartId, Reply)>);
+    /// A chore is done.
+    fn chored(&mut self, done: Chored, out: &mut Vec<(PartId, Reply)>);
 
-    /// What it holds and has done.
+    /// What the store holds.
     fn stats(&self) -> Stats;
 
-    /// The server stops in order: what makes the next start fast may be written. All chores that
-    /// were handed out have been run.
-    fn close(&mut self);
+    /// Puts everything in order, so that the next open is quick. Nothing is asked of it afterwards;
+    /// all chores have been handed back before. Without it nothing is lost either.
+    fn close(&mut self) -> Result<(), DiskError>;
 }
 
-/// Something to be done on another thread than the commits; see [`Committer::next_chore`].
-pub struct Chore(Box<dyn FnOnce() -> Chored + Send>);
+/// Work on the disk, to be run on a thread that may wait.
+pub struct Chore {
+    patient: bool,
+    run: Box<dyn FnOnce() -> Chored + Send>,
+}
 
-/// What a chore came to; to be given to [`Committer::chored`] of the one it came from.
+/// What became of a chore; goes back to the committer that handed it out.
 pub struct Chored(Box<dyn Any + Send>);
 
 impl Chore {
-    /// Something to be done, with its result.
-    pub fn new<T: Any + Send>(work: impl FnOnce() -> T + Send + 'static) -> Chore {
-        Chore(Box::new(move || Chored(Box::new(work()))))
+    /// A chore; the committer that made it gets `T` back.
+    pub fn new<T: Any + Send>(patient: bool, run: impl FnOnce() -> T + Send + 'static) -> Chore {
+        Chore { patient, run: Box::new(move || Chored(Box::new(run()))) }
     }
 
-    /// Does it. Blocks on the disk.
+    /// Whether it is to be run at leisure: no more than some ten per second, and never in a row.
+    pub fn is_patient(&self) -> bool {
+        self.patient
+    }
+
+    /// Does it. Blocks.
     pub fn run(self) -> Chored {
-        (self.0)()
+        (self.run)()
     }
 }
 
 impl Chored {
-    /// The result, as the one that made the chore has it; panics if it is another's.
-    pub fn into_result<T: Any>(self) -> T {
-        let result = self.0.downcast::<T>();
-        *result.expect("a chore comes back to the committer that made it")
+    /// What the chore returned. Panics if another kind of committer made it.
+    pub fn result<T: Any>(self) -> T {
+        *self.0.downcast().expect("a chore is handed back to the committer that made it")
     }
 }
 
-impl fmt::Debug for Chore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Chore")
+impl core::fmt::Debug for Chore {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Chore").field("patient", &self.patient).finish_non_exhaustive()
     }
-}
-
-impl fmt::Debug for Chored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Chored")
-    }
-}
-
-/// What a store holds and has done since it was opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Stats {
-    /// Files on the disk that hold records.
-    pub segments: u64,
-    /// Bytes that they take on the disk.
-    pub disk_bytes: u64,
-    /// Bytes of records that are the newest of their object.
-    pub live_bytes: u64,
-    /// Bytes of records that others have taken the place of.
-    pub dead_bytes: u64,
-    /// Bytes of records which say that an object is gone.
-    pub tombstone_bytes: u64,
-    /// Groups of writes that were made durable together.
-    pub commits: u64,
-    /// Records written.
-    pub appends: u64,
-    /// Bytes written, those that compaction moved included.
-    pub written_bytes: u64,
-    /// Records moved by compaction.
-    pub moves: u64,
-    /// Segments emptied and removed.
-    pub sweeps: u64,
-    /// Writes that were refused as the disk was full.
-    pub refused: u64,
-    /// Records known to be unreadable.
-    pub damaged: u64,
-    /// Whether it takes no more writes because the disk failed.
-    pub is_read_only: bool,
-    /// Whether writes are refused now because the disk is full.
-    pub is_full: bool,
 }
