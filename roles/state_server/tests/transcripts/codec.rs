@@ -156,7 +156,6 @@ impl Codec<'_> {
                 put(self.class(class)?.into(), 2, out)?;
                 self.counted(&fields("fields")?, out)
             }
-            "other" => self.counted(&fields("other")?, out),
             "fields" if astron_answer => self.counted(&fields("fields")?, out),
             "fields" => self.fields(&fields("fields")?, true, out),
             "required" => self.fields(&fields("required")?, false, out),
