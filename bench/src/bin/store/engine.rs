@@ -4,10 +4,13 @@
 mod fjall;
 #[cfg(feature = "peers")]
 mod lmdb;
+mod ours;
 #[cfg(feature = "peers")]
 mod redb;
 #[cfg(feature = "peers")]
 mod sqlite;
+
+pub use ours::Alone;
 
 use crate::objects::{Check, Object};
 use crate::scale::Scale;
@@ -75,7 +78,7 @@ impl Kind {
     /// Opens the store in this folder, or makes it.
     pub fn open(self, folder: &Path, scale: Scale) -> Result<Box<dyn Engine>> {
         Ok(match self {
-            Kind::Ours => anyhow::bail!("ours does not exist yet ({scale:?})"),
+            Kind::Ours => Box::new(ours::Ours::open(folder, scale)?),
             #[cfg(feature = "peers")]
             Kind::Redb => Box::new(redb::Redb::open(folder)?),
             #[cfg(feature = "peers")]

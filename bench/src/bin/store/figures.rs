@@ -15,6 +15,7 @@ pub enum Row {
     DiskFresh,
     Reads,
     Single,
+    SingleAlone,
     Open,
     OpenKilled,
     Updates,
@@ -53,6 +54,7 @@ impl Row {
             Row::DiskFresh => "disk, fresh",
             Row::Reads => "random reads by id, one core",
             Row::Single => "durable commit of one object",
+            Row::SingleAlone => "... without the log's thread",
             Row::Open => "open, after it was closed",
             Row::OpenKilled => "open, after a kill",
             Row::Updates => "random updates, 64 per commit",
@@ -74,6 +76,7 @@ impl Row {
             Row::CommitMedian
             | Row::Commit99
             | Row::Single
+            | Row::SingleAlone
             | Row::UpdateMedian
             | Row::Update99
             | Row::UpdateMost => "us",
@@ -87,7 +90,7 @@ impl Row {
             Row::Creates | Row::CreatesAmongUpdates | Row::Reads => {
                 Some(Target::TimesBestPeer(1.5))
             }
-            Row::Single => Some(Target::ShareOfFloor(0.9)),
+            Row::Single | Row::SingleAlone => Some(Target::ShareOfFloor(0.9)),
             Row::Open | Row::OpenKilled => Some(Target::AtMost(300.0)),
             Row::DiskFresh => Some(Target::AtMost(360.0)),
             Row::DiskAfter => Some(Target::TimesFresh(2.0)),

@@ -3,7 +3,7 @@
 //! Load, read, commit single objects, open; then three updates per object, creates among updates,
 //! and the same questions again. Whoever is not measured rests meanwhile.
 
-use crate::engine::{Engine, Kind};
+use crate::engine::{Alone, Engine, Kind};
 use crate::figures::{Figures, Row};
 use crate::floor::Floor;
 use crate::objects::{Model, Object};
@@ -145,6 +145,24 @@ impl Turn<'_> {
             times.floor(self.floor.write(&object[0].value)?);
         }
         self.note_latency(Row::Single, &times, 0.5);
+        if self.run.kind == Kind::Ours { self.single_alone() } else { Ok(()) }
+    }
+
+    /// In a store of its own, by the thread that has the part.
+    fn single_alone(&mut self) -> Result<()> {
+        let beside = self.run.folder.parent().context("a store lies in the folder of the run")?;
+        let folder = tempfile::tempdir_in(beside)?;
+        let mut alone = Alone::open(folder.path(), self.scale)?;
+        let (mut model, mut times) = (Model::new(), Times::new());
+        alone.settle();
+        for _ in 0..SINGLES {
+            let object = model.create(1);
+            let began = Instant::now();
+            alone.commit(&object)?;
+            times.engine(began.elapsed());
+            times.floor(self.floor.write(&object[0].value)?);
+        }
+        self.note_latency(Row::SingleAlone, &times, 0.5);
         Ok(())
     }
 
