@@ -54,7 +54,7 @@ class Park:
 
     def __init__(self, kit, dialect, shards, roles=None, folder=None):
         self.kit, self.d, self.shards = kit, DIALECTS[dialect], shards
-        self.channels, self.contexts = itertools.count(1_500_000_001), itertools.count(7_000_001)
+        self.channels, self.contexts = itertools.count(1_600_000_001), itertools.count(8_000_001)
         roles = database_role(indexes=INDEXES) if roles is None else roles
         config = configuration(dialect, shards, roles)
         self.daemon = Daemon(kit.binary, config, kit.dc_files, folder)

@@ -26,12 +26,14 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 import base  # noqa: E402
 import depot  # noqa: E402
 import world  # noqa: E402
+import yard  # noqa: E402
 from dialect import DIALECTS  # noqa: E402
 from runner import Tally, run_one, tests  # noqa: E402
 
 DC_FILES = [FOLDER.parent / "world.dc", FOLDER / "depot.dc"]
 # Scripts, and the park and view of it that their tests get.
-SUITES = [("test_db_*.py", base.Park, base.Base)]
+SUITES = [("test_db_*.py", base.Park, base.Base), ("test_dbss_*.py", yard.YardPark, yard.Yard),
+          ("test_shed*.py", yard.ShedPark, yard.Shed)]
 
 
 def run_suite(kit, dialect, shards, suite, chosen, tally):
