@@ -118,13 +118,17 @@ class Base:
 
     def restart(self, kill=False):
         """Ends the daemon, starts it again on the same directory, and connects anew."""
-        for connection in self.connections:
-            connection.close()
-        self.connections.clear()
         if kill:
             self.park.daemon.kill()
         else:
             self.park.stop()
+        self.start_again()
+
+    def start_again(self):
+        """Starts a daemon that has ended, and connects anew."""
+        for connection in self.connections:
+            connection.close()
+        self.connections.clear()
         self.park.daemon.start()
         self.me = self.connect()
 
