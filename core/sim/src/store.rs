@@ -3,9 +3,7 @@
 //! Commits and chores happen at moments of chance after they were asked for; so do a crash before
 //! them, or after them and before anybody has heard of it.
 
-use crate::disk::FaultyDisk;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use store::{Chore, Committer, PartId, Reply, Request};
 
 /// A store while its daemon lives.
@@ -16,13 +14,15 @@ pub struct Store {
     handed_out: u64,
     /// Whether a commit is on the world's list.
     pub scheduled: bool,
+    /// When its last answers arrive.
+    pub answered_at: u64,
 }
 
 impl Store {
     /// Of a log that was opened.
     pub fn new(committer: Box<dyn Committer>) -> Store {
         let (asked, chores) = (Vec::new(), BTreeMap::new());
-        Store { committer, asked, chores, handed_out: 0, scheduled: false }
+        Store { committer, asked, chores, handed_out: 0, scheduled: false, answered_at: 0 }
     }
 
     /// A shard asks for something.
@@ -39,11 +39,9 @@ impl Store {
     }
 
     /// The chores that there are now, by number, for the world to run some time.
-    pub fn take_chores(&mut self, again: bool) -> Vec<u64> {
-        let mut again = again;
+    pub fn take_chores(&mut self) -> Vec<u64> {
         let mut numbers = Vec::new();
-        while let Some(chore) = self.committer.next_chore(again) {
-            again = false;
+        while let Some(chore) = self.committer.next_chore() {
             self.handed_out += 1;
             self.chores.insert(self.handed_out, chore);
             numbers.push(self.handed_out);
@@ -60,6 +58,3 @@ impl Store {
         answers
     }
 }
-
-/// What a daemon keeps when it dies.
-pub type Disks = Vec<Arc<FaultyDisk>>;
