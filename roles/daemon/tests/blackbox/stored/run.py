@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True
 FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 
+import apart  # noqa: E402
 import base  # noqa: E402
 import depot  # noqa: E402
 import world  # noqa: E402
@@ -31,17 +32,21 @@ from dialect import DIALECTS  # noqa: E402
 from runner import Tally, run_one, tests  # noqa: E402
 
 DC_FILES = [FOLDER.parent / "world.dc", FOLDER / "depot.dc"]
-# Scripts, and the park and view of it that their tests get.
-SUITES = [("test_db_*.py", base.Park, base.Base), ("test_dbss_*.py", yard.YardPark, yard.Yard),
-          ("test_shed*.py", yard.ShedPark, yard.Shed)]
+# The daemons, their scripts, and the park and view of it that these get.
+SUITES = [
+    ("a database", ["test_db_*.py"], base.Park, base.Base),
+    ("a DBSS and a database", ["test_dbss_*.py"], yard.YardPark, yard.Yard),
+    ("a DBSS alone", ["test_shed.py"], yard.ShedPark, yard.Shed),
+    ("a DBSS and a database apart", ["test_dbss_*.py", "test_apart.py"], apart.ApartPark, yard.Yard),
+]
 
 
 def run_suite(kit, dialect, shards, suite, chosen, tally):
     """All tests of a suite, on one daemon."""
-    _, make_park, view = suite
-    began, place = time.monotonic(), f"{dialect}/{shards}"
-    park = make_park(kit, dialect, shards)
+    daemons, _, make_park, view = suite
+    began, place, park = time.monotonic(), f"{dialect}/{shards}", None
     try:
+        park = make_park(kit, dialect, shards)
         park.daemon.port()
         for script, name, function in chosen:
             if getattr(function, "only", dialect) != dialect:
@@ -50,18 +55,18 @@ def run_suite(kit, dialect, shards, suite, chosen, tally):
             trouble = run_one(view(park), function)
             if trouble:
                 trouble += "\nthe daemon's log ends with\n" + park.daemon.log_tail()
-            tally.say(f"{place} {script}: {name}", since, trouble)
+            tally.say(f"{place} {daemons}: {script}: {name}", since, trouble)
             if park.daemon.process.poll() is not None:
                 break
         wrong = park.daemon.stop()
         if wrong:
             wrong.append("its log ends with\n" + park.daemon.log_tail())
-        tally.say(f"{place} the daemon of {suite[0]} stops in order", began, "\n".join(wrong))
+        tally.say(f"{place} {daemons}: stops in order", began, "\n".join(wrong))
     except Exception:
-        trouble = traceback.format_exc() + "\nthe daemon's log ends with\n" + park.daemon.log_tail()
-        tally.say(f"{place} the daemon of {suite[0]} serves", began, trouble)
+        tally.say(f"{place} {daemons}: serves", began, traceback.format_exc())
     finally:
-        park.remove()
+        if park:
+            park.remove()
 
 
 def check_numbers(binary, tally):
@@ -91,14 +96,15 @@ def combinations(chosen):
 
 def main():
     parser = options(__doc__)
+    parser.add_argument("--daemons", help="only suites with this in their name, as `apart`")
     parser.add_argument("names", nargs="*")
     chosen = parser.parse_args()
     kit, tally = base.Kit(os.path.abspath(chosen.binary), DC_FILES), Tally()
     check_numbers(kit.binary, tally)
     for dialect, shards in combinations(chosen):
         for suite in SUITES:
-            functions = tests(FOLDER, suite[0], chosen.names)
-            if functions:
+            functions = [f for pattern in suite[1] for f in tests(FOLDER, pattern, chosen.names)]
+            if functions and (not chosen.daemons or chosen.daemons in suite[0]):
                 run_suite(kit, dialect, shards, suite, functions, tally)
     return tally.end()
 

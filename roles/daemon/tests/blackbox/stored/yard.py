@@ -42,6 +42,10 @@ class YardPark(Park):
         else:
             self.stop()
         self.daemon.start()
+        self.renew()
+
+    def renew(self):
+        """The numbers go on; the bystanders are new ones."""
         numbers = self.stage_park
         self.stage_park = stage.Park(self.daemon.port(), self.d, self.shards)
         for name in ("do_ids", "zones", "channels", "contexts"):
