@@ -321,6 +321,14 @@ impl Log {
         if self.failed.is_some() {
             return Ok(());
         }
+        let trailer = self.active.trailer(self.next_do_id);
+        let entries = core::mem::take(&mut self.active.entries);
+        let segment = self.active.segment;
+        if entries.is_empty() {
+            self.disk.remove(segment)?;
+        } else {
+            self.unsealed.push_back(Sealing { segment, trailer, entries });
+        }
         for sealing in self.unsealed.drain(..) {
             sealing.run(&*self.disk)?;
         }
