@@ -6,7 +6,7 @@ mod bare;
 use bare::{DIALECT, World};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dc::{Options, Schema, Source};
-use runtime::Shard;
+use runtime::{Objects, Placing, Shard, Split};
 use rustix::time::{ClockId, clock_gettime};
 use state_server::{Config, Limits, StateServer};
 use std::sync::Arc;
@@ -31,14 +31,16 @@ fn with_objects(shard: &mut Shard) {
     let sources = [Source { name: "bench.dc".into(), text: CLASS.into() }];
     let schema = Schema::load(&sources, Options::default()).expect("the class is in order");
     let config = Config {
-        control: CONTROL,
+        control: Some(CONTROL),
+        database: None,
         schema: Arc::new(schema),
         limits: Limits::default(),
         hash_seeds: [1, 2, 3, 4],
     };
     let controls = config.controls(DIALECT);
     let make = |id| -> Box<dyn runtime::Role> { Box::new(StateServer::new(id, config)) };
-    shard.add_placed_role(&controls, StateServer::split, make);
+    let (split, objects) = (StateServer::split as Split, Objects::All);
+    shard.add_placed_role(Placing { controls, split, objects, store: None }, make);
 }
 
 fn frame(to: Channel, msgtype: MsgType, payload: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {

@@ -13,6 +13,7 @@ use crate::chance::Chance;
 use file::{Change, Drawn, File};
 pub use lies::Lie;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,6 +87,12 @@ struct State {
 
 /// Calls that are remembered, for those who read what led to a failure.
 const LAST_CALLS: usize = 12;
+
+impl fmt::Debug for FaultyDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a disk of {} bytes", self.bytes_used())
+    }
+}
 
 impl FaultyDisk {
     /// An empty disk.
