@@ -54,7 +54,8 @@ impl World {
     pub fn new(config: &Config, setting: Setting, conns: usize) -> World {
         let now = Now(1);
         let make = |me| {
-            let mut shard = assemble(config, ShardId(me as u16), setting.shards, [1, 2, 3, 4]);
+            let mut shard =
+                assemble(config, ShardId(me as u16), setting.shards, [1, 2, 3, 4], Vec::new());
             shard.start(now);
             let (inbox, reads) = (VecDeque::new(), VecDeque::new());
             Core { shard, net: Net::default(), inbox, reads }
