@@ -2,7 +2,7 @@
 
 use crate::cli::LogFormat;
 use engine::Running;
-use park::{Config, Dbss, StateServer};
+use park::{Backend, Config, Database, Dbss, StateServer};
 use std::fmt::Write;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -47,7 +47,8 @@ fn text(
     rows.extend(
         config.state_servers.iter().map(|server| ("state server", objects(config, server))),
     );
-    rows.extend(config.dbss.iter().map(|dbss| ("dbss", stored(dbss))));
+    rows.extend(config.databases.iter().map(|database| ("database", stored(database))));
+    rows.extend(config.dbss.iter().map(|dbss| ("dbss", loaded(dbss))));
     rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
     rows.extend(config.general.eventlogger.map(|to| ("event logger", to.to_string())));
     rows.push(("shards", shards(&running.cpus)));
@@ -96,7 +97,17 @@ fn objects(config: &Config, server: &StateServer) -> String {
     format!("control channel {}, {classes} classes", server.control)
 }
 
-fn stored(dbss: &Dbss) -> String {
+fn stored(database: &Database) -> String {
+    let (low, high) = (database.generate.start(), database.generate.end());
+    let how = match database.backend {
+        Backend::Store { .. } => "store in",
+        Backend::Yaml => "YAML files in",
+    };
+    let directory = database.directory.display();
+    format!("control channel {}, ids {low} to {high}, {how} {directory}", database.control)
+}
+
+fn loaded(dbss: &Dbss) -> String {
     let ranges = dbss.stored.ranges.iter();
     let ranges: Vec<String> =
         ranges.map(|range| format!("{} to {}", range.start(), range.end())).collect();
