@@ -48,7 +48,7 @@ fn text(
         config.state_servers.iter().map(|server| ("state server", objects(config, server))),
     );
     rows.extend(config.databases.iter().map(|database| ("database", stored(database))));
-    rows.extend(config.dbss.iter().map(|dbss| ("dbss", loaded(dbss))));
+    rows.extend(config.dbss.iter().map(|dbss| ("dbss", activated(dbss))));
     rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
     rows.extend(config.general.eventlogger.map(|to| ("event logger", to.to_string())));
     rows.push(("shards", shards(&running.cpus)));
@@ -107,7 +107,7 @@ fn stored(database: &Database) -> String {
     format!("control channel {}, ids {low} to {high}, {how} {directory}", database.control)
 }
 
-fn loaded(dbss: &Dbss) -> String {
+fn activated(dbss: &Dbss) -> String {
     let ranges = dbss.stored.ranges.iter();
     let ranges: Vec<String> =
         ranges.map(|range| format!("{} to {}", range.start(), range.end())).collect();

@@ -311,7 +311,7 @@ fn databases() {
     );
     check(
         &file(&database(4003, 1000, "{type: store, directory: db, segment_bytes: 5}")),
-        "park.yml:3:120: roles[0].backend.segment_bytes: expected a whole number from 1048576 to 1073741824, found `5`",
+        "park.yml:3:122: roles[0].backend.segment_bytes: expected a whole number from 1048576 to 1073741824, found `5`",
     );
 }
 

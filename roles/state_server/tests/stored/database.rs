@@ -27,9 +27,9 @@ impl Database {
         Database { dialect, schema, objects: BTreeMap::new(), inbox: VecDeque::new() }
     }
 
-    /// An object of which nothing is set.
-    pub fn create(&mut self, do_id: DoId) {
-        self.objects.insert(do_id, Stored::new());
+    /// An object.
+    pub fn create(&mut self, do_id: DoId, stored: Stored) {
+        self.objects.insert(do_id, stored);
     }
 
     /// What is stored of an object.
@@ -81,7 +81,7 @@ impl Database {
                 return Some(Vec::new());
             }
             DatabaseMessage::DeleteField { field, .. } => {
-                self.objects.get_mut(&object).map(|stored| stored.remove(&field));
+                self.reset(object, field);
                 return Some(Vec::new());
             }
             DatabaseMessage::Delete { .. } => return Some(self.delete(object)),
@@ -128,6 +128,15 @@ impl Database {
             self.set(do_id, field, &behind[..behind.len() - rest.len()]);
         }
         assert!(rest.is_empty(), "so many fields and no more");
+    }
+
+    fn reset(&mut self, do_id: DoId, field: FieldId) {
+        let of = self.schema.field(dc::FieldId(field.0));
+        if of.has_default {
+            self.set(do_id, field, &of.default.clone());
+        } else if let Some(stored) = self.objects.get_mut(&do_id) {
+            stored.remove(&field);
+        }
     }
 
     /// The seed's database announces it to the object.

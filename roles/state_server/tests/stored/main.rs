@@ -1,7 +1,7 @@
-//! Stored objects, at random: requests of several kinds go to a DBSS, whose database is played by a
-//! map that answers late and little by little. Whatever the delays, the number of shards and the
-//! order of their turns, each object answers as one that was always there would ([`model`]), and in
-//! the end the database has what the objects have.
+//! Stored objects, at random: requests of several kinds go to a DBSS, whose database is a Database
+//! role of the same daemon, or is played by a map that answers late and little by little. Whatever
+//! the delays, the number of shards and the order of their turns, each object answers as one that was
+//! always there would ([`model`]), and in the end the database has what the objects have.
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
@@ -20,6 +20,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use wire::control::ControlMessage;
+use wire::database::{DatabaseMessage, DatabaseNotice};
 use wire::datagram::{Datagram, write_datagram};
 use wire::dialect::Dialect;
 use wire::framing;
@@ -57,13 +58,20 @@ impl Outside for Machine {
     }
 }
 
-fn config(dialect: Dialect) -> Config {
+fn config(dialect: Dialect, has_database: bool) -> Config {
+    let database = match has_database {
+        true => format!(
+            "- {{type: database, control: {DATABASE}, generate: {{min: 31001, max: 31099}}, \
+             backend: {{type: store, directory: db, segment_bytes: 1048576}}}}\n"
+        ),
+        false => String::new(),
+    };
     let text = format!(
         "general: {{dialect: {}, dc_files: [classes.dc]}}\n\
          messagedirector: {{bind: localhost}}\n\
          roles:\n\
          - {{type: stateserver, control: {CONTROL}}}\n\
-         - {{type: dbss, database: {DATABASE}, ranges: [{{min: 31000, max: 31099}}]}}\n",
+         - {{type: dbss, database: {DATABASE}, ranges: [{{min: 31000, max: 31099}}]}}\n{database}",
         dialect.name()
     );
     park::read(&text, Path::new("park.yml"), &Machine).unwrap().config
@@ -74,7 +82,8 @@ struct Play {
     dialect: Dialect,
     class: Class,
     world: World,
-    database: Database,
+    /// The one that is played.
+    database: Option<Database>,
     models: BTreeMap<DoId, Model>,
     next_context: u32,
     expected: BTreeMap<u32, Answer>,
@@ -82,26 +91,54 @@ struct Play {
 }
 
 impl Play {
-    fn new(dialect: Dialect, setting: Setting, stored: [bool; OBJECTS.len()]) -> Play {
-        let config = config(dialect);
+    /// A daemon with a Database role, or one that plays it. The first `stored` objects are stored.
+    fn new(dialect: Dialect, setting: Setting, has_database: bool, stored: usize) -> Play {
+        let config = config(dialect, has_database);
         let schema = config.general.classes.schema.clone().unwrap();
         let mut world = World::new(&config, setting, 2);
-        for (conn, channel) in [(ASKING, ASKER), (STORING, DATABASE)] {
+        let played = (!has_database).then_some((STORING, DATABASE));
+        for (conn, channel) in [(ASKING, ASKER)].into_iter().chain(played) {
             let mut bytes = Vec::new();
             ControlMessage::AddChannel(channel).encode(dialect, &mut bytes).unwrap();
             world.send(conn, &bytes);
         }
         world.settle();
-        let mut database = Database::new(dialect, schema.clone());
-        let (class, mut models) = (Class::new(dialect, schema), BTreeMap::new());
-        for (do_id, is_stored) in OBJECTS.into_iter().zip(stored) {
-            if is_stored {
-                database.create(do_id);
-            }
-            models.insert(do_id, Model::new(class.clone(), is_stored));
+        let class = Class::new(dialect, schema.clone());
+        let mut models = BTreeMap::new();
+        for (at, do_id) in OBJECTS.into_iter().enumerate() {
+            models.insert(do_id, Model::new(class.clone(), at < stored));
         }
+        let database = (!has_database).then(|| Database::new(dialect, schema));
         let (expected, got) = (BTreeMap::new(), BTreeMap::new());
-        Play { dialect, class, world, database, models, next_context: 1, expected, got }
+        let mut play =
+            Play { dialect, class, world, database, models, next_context: 1, expected, got };
+        OBJECTS[..stored].iter().for_each(|&do_id| play.create(do_id));
+        play
+    }
+
+    /// A database gives ids ascending.
+    fn create(&mut self, do_id: DoId) {
+        if let Some(database) = &mut self.database {
+            return database.create(do_id, self.class.begins_with());
+        }
+        let (count, fields) = self.class.created_with();
+        let create = DatabaseMessage::Create {
+            context: 0,
+            dclass: self.class.dclass,
+            count,
+            fields: &fields,
+        };
+        let (msgtype, mut payload) = (create.msgtype(self.dialect).unwrap(), Vec::new());
+        create.write(self.dialect, &mut payload);
+        self.world.send(ASKING, &frame(DATABASE, ASKER, msgtype, &payload));
+        self.world.settle();
+        let (dialect, mut created) = (self.dialect, 0);
+        each_datagram(&self.world.got(ASKING), |dg| {
+            let answer = DatabaseNotice::decode(dialect, dg.msgtype(), dg.payload());
+            assert_eq!(answer, Ok(DatabaseNotice::CreateResp { context: 0, do_id }));
+            created += 1;
+        });
+        assert_eq!(created, 1, "answers to a create");
     }
 
     fn step(&mut self, step: &Step) {
@@ -139,7 +176,10 @@ impl Play {
 
     /// Takes what has come out.
     fn collect(&mut self) {
-        each_datagram(&self.world.got(STORING), |dg| self.database.take(dg));
+        let stored = self.world.got(STORING);
+        if let Some(database) = &mut self.database {
+            each_datagram(&stored, |dg| database.take(dg));
+        }
         let (dialect, got) = (self.dialect, &mut self.got);
         each_datagram(&self.world.got(ASKING), |dg| {
             let notice = ObjectNotice::decode(dialect, dg.msgtype(), dg.payload()).unwrap();
@@ -151,7 +191,7 @@ impl Play {
     /// The database deals with messages.
     fn store(&mut self, messages: usize) {
         for _ in 0..messages {
-            let Some(answers) = self.database.deal() else { break };
+            let Some(answers) = self.database.as_mut().and_then(Database::deal) else { break };
             for (to, msgtype, payload) in answers {
                 self.world.send(STORING, &frame(to, DATABASE, msgtype, &payload));
             }
@@ -163,7 +203,7 @@ impl Play {
     fn drain(&mut self) {
         self.world.settle();
         self.collect();
-        while self.database.is_behind() {
+        while self.database.as_ref().is_some_and(Database::is_behind) {
             self.store(1);
         }
     }
@@ -177,16 +217,20 @@ impl Play {
         let objects: u64 = self.world.counts().map(|counts| counts.objects).sum();
         let active = self.models.values().filter(|model| model.is_active()).count();
         assert_eq!(objects, active as u64, "active objects");
-        for do_id in OBJECTS {
-            self.ask(do_id, &Ask::QueryAll);
+        // As they are, and as they are loaded once more.
+        for asks in [&[Ask::QueryAll][..], &[Ask::DeleteRam, Ask::QueryAll]] {
+            for do_id in OBJECTS {
+                asks.iter().for_each(|ask| self.ask(do_id, ask));
+            }
+            self.drain();
         }
-        self.drain();
         assert_eq!(self.got, self.expected, "answers by context");
         for (do_id, model) in &self.models {
+            let stored = self.database.as_ref().map(|database| database.object(*do_id).cloned());
             assert_eq!(
-                self.database.object(*do_id).cloned(),
+                stored.unwrap_or_else(|| model.stored()),
                 model.stored(),
-                "object {do_id} as stored"
+                "{do_id} as stored"
             );
         }
     }
@@ -208,7 +252,7 @@ fn each_datagram(bytes: &[u8], mut each: impl FnMut(&Datagram<'_>)) {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let send = prop::collection::vec((0..OBJECTS.len(), model::asks()), 1..5).prop_map(Step::Send);
+    let send = prop::collection::vec((0..OBJECTS.len(), model::asks()), 1..9).prop_map(Step::Send);
     let step = prop_oneof![2 => send, 1 => (0usize..4).prop_map(Step::Store)];
     prop::collection::vec(step, 1..40)
 }
@@ -216,10 +260,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn play(
     dialect: Dialect,
     (shards, variant): (usize, usize),
-    stored: [bool; OBJECTS.len()],
+    has_database: bool,
+    stored: usize,
     steps: &[Step],
 ) {
-    let mut play = Play::new(dialect, Setting { shards, variant }, stored);
+    let mut play = Play::new(dialect, Setting { shards, variant }, has_database, stored);
     steps.iter().for_each(|step| play.step(step));
     play.end();
 }
@@ -228,18 +273,20 @@ proptest! {
     #[test]
     fn a_stored_object_is_as_if_it_were_always_there_in_openotp(
         setting in (1usize..4, 0usize..64),
-        stored in any::<[bool; OBJECTS.len()]>(),
+        has_database in any::<bool>(),
+        stored in 0..=OBJECTS.len(),
         steps in steps(),
     ) {
-        play(Dialect::OpenOtp, setting, stored, &steps);
+        play(Dialect::OpenOtp, setting, has_database, stored, &steps);
     }
 
     #[test]
     fn a_stored_object_answers_whether_it_is_active_or_not_in_astron(
         setting in (1usize..4, 0usize..64),
-        stored in any::<[bool; OBJECTS.len()]>(),
+        has_database in any::<bool>(),
+        stored in 0..=OBJECTS.len(),
         steps in steps(),
     ) {
-        play(Dialect::Astron, setting, stored, &steps);
+        play(Dialect::Astron, setting, has_database, stored, &steps);
     }
 }

@@ -12,6 +12,8 @@ use wire::state_server::{Fields, Location, ObjectMessage, ObjectNotice};
 
 /// The class of all objects.
 pub const CLASS: &str = "DistributedSafe";
+/// Stays as it is.
+const BALANCE: &str = "setBalance";
 const PARENT: DoId = DoId(20_001);
 
 /// Values by field.
@@ -148,7 +150,8 @@ fn location(zone: u32) -> Location {
 #[derive(Clone)]
 pub struct Class {
     dialect: Dialect,
-    dclass: ClassId,
+    /// Its number.
+    pub dclass: ClassId,
     schema: Arc<Schema>,
 }
 
@@ -157,6 +160,18 @@ impl Class {
     pub fn new(dialect: Dialect, schema: Arc<Schema>) -> Class {
         let dclass = ClassId(schema.class_by_name(CLASS).unwrap().id.0);
         Class { dialect, dclass, schema }
+    }
+
+    /// What a created object has, of the fields that are used here: that which has a default.
+    pub fn begins_with(&self) -> Stored {
+        [(self.id(Name::Lock.text()), self.default(Name::Lock.text()))].into()
+    }
+
+    /// The fields of a create: how many, and those that have no default.
+    pub fn created_with(&self) -> (u16, Vec<u8>) {
+        let mut fields = self.id(BALANCE).0.to_le_bytes().to_vec();
+        fields.extend(self.default(BALANCE));
+        (1, fields)
     }
 
     fn id(&self, name: &str) -> FieldId {
@@ -255,9 +270,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// One of which nothing is set, or that is not stored.
+    /// One that has just been created, or that is not stored.
     pub fn new(class: Class, is_stored: bool) -> Model {
-        Model { class, stored: is_stored.then(BTreeMap::new), active: None }
+        let lock = class.default(Name::Lock.text());
+        let stored = is_stored.then(|| [(Name::Lock, lock)].into());
+        Model { class, stored, active: None }
     }
 
     /// Whether it is in memory.
@@ -301,7 +318,12 @@ impl Model {
             }
             Ask::Activate(zone, door) => self.activate(location(*zone), *door),
             Ask::DeleteFieldDisk(name) => {
-                self.stored.as_mut().map(|stored| stored.remove(name));
+                let lock = self.class.default(Name::Lock.text());
+                match (&mut self.stored, name) {
+                    (Some(stored), Name::Lock) => drop(stored.insert(*name, lock)),
+                    (Some(stored), _) => drop(stored.remove(name)),
+                    (None, _) => (),
+                }
             }
         }
         None
@@ -372,7 +394,7 @@ impl Model {
             fields.get(&name).cloned().unwrap_or_else(|| self.class.default(name.text()))
         };
         let mut out = value(Name::Lock);
-        out.extend(self.class.default("setBalance"));
+        out.extend(self.class.default(BALANCE));
         out.extend(value(Name::Door));
         let others: Vec<_> = fields.iter().filter(|(name, _)| !name.is_required()).collect();
         out.extend((others.len() as u16).to_le_bytes());
