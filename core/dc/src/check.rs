@@ -137,7 +137,12 @@ fn check_array(array: &Array, bytes: &mut &[u8], policy: TextPolicy) -> Result<(
 /// Appends the text form of the value that `bytes` begin with; they begin behind it then.
 ///
 /// The text reads back as the same bytes, but for fractions of more than 53 bits.
-pub fn text(of: &Type, bytes: &mut &[u8], out: &mut String) -> Result<(), ValueError> {
+pub fn text(
+    of: &Type,
+    bytes: &mut &[u8],
+    with_names: bool,
+    out: &mut String,
+) -> Result<(), ValueError> {
     match &of.shape {
         Shape::Integer(integer) => {
             let wire = take(bytes, integer.bytes as usize)?;
@@ -177,7 +182,7 @@ pub fn text(of: &Type, bytes: &mut &[u8], out: &mut String) -> Result<(), ValueE
                 if count > 0 {
                     out.push_str(", ");
                 }
-                text(&array.element, &mut content, out)?;
+                text(&array.element, &mut content, with_names, out)?;
                 count += 1;
             }
             out.push(']');
@@ -188,7 +193,7 @@ pub fn text(of: &Type, bytes: &mut &[u8], out: &mut String) -> Result<(), ValueE
         }
         Shape::Struct(of) => {
             out.push('{');
-            text_members(&of.fields, bytes, out)?;
+            text_members(&of.fields, bytes, with_names, out)?;
             out.push('}');
             Ok(())
         }
@@ -196,10 +201,10 @@ pub fn text(of: &Type, bytes: &mut &[u8], out: &mut String) -> Result<(), ValueE
             let mut key = *bytes;
             let fields = case(switch, bytes, TextPolicy::Bytes)?;
             out.push('(');
-            text_members(std::slice::from_ref(&switch.key), &mut key, out)?;
+            text_members(std::slice::from_ref(&switch.key), &mut key, with_names, out)?;
             if !fields.is_empty() {
                 out.push_str(", ");
-                text_members(fields, bytes, out)?;
+                text_members(fields, bytes, with_names, out)?;
             }
             out.push(')');
             Ok(())
@@ -207,20 +212,21 @@ pub fn text(of: &Type, bytes: &mut &[u8], out: &mut String) -> Result<(), ValueE
     }
 }
 
-/// Appends `name = value, ...` for fields of a struct or parameters of a method.
+/// Appends `name = value, ...`, or `value, ...`, for fields of a struct or parameters of a method.
 pub fn text_members(
     members: &[Member],
     bytes: &mut &[u8],
+    with_names: bool,
     out: &mut String,
 ) -> Result<(), ValueError> {
     for (at, member) in members.iter().enumerate() {
         if at > 0 {
             out.push_str(", ");
         }
-        if !member.name.is_empty() {
+        if with_names && !member.name.is_empty() {
             say(out, format_args!("{} = ", member.name));
         }
-        text(&member.of, bytes, out)?;
+        text(&member.of, bytes, with_names, out)?;
     }
     Ok(())
 }

@@ -270,16 +270,32 @@ impl Schema {
 
     /// The text form of a value of the field.
     pub fn text(&self, id: FieldId, bytes: &[u8]) -> Result<String, ValueError> {
+        self.value_text(id, bytes, true)
+    }
+
+    /// The same without the names of parameters: as a DC file has its defaults.
+    pub fn plain_text(&self, id: FieldId, bytes: &[u8]) -> Result<String, ValueError> {
+        self.value_text(id, bytes, false)
+    }
+
+    fn value_text(
+        &self,
+        id: FieldId,
+        bytes: &[u8],
+        with_names: bool,
+    ) -> Result<String, ValueError> {
         let (mut text, mut rest) = (String::new(), bytes);
         match &self.field(id).kind {
-            FieldKind::Parameter(member) => crate::check::text(&member.of, &mut rest, &mut text)?,
+            FieldKind::Parameter(member) => {
+                crate::check::text(&member.of, &mut rest, with_names, &mut text)?;
+            }
             FieldKind::Atomic(_) | FieldKind::Molecular(_) => {
                 text.push('(');
                 for atom in self.atoms(id).filter(|atom| !atom.members().is_empty()) {
                     if text.len() > 1 {
                         text.push_str(", ");
                     }
-                    text_members(atom.members(), &mut rest, &mut text)?;
+                    text_members(atom.members(), &mut rest, with_names, &mut text)?;
                 }
                 text.push(')');
             }
