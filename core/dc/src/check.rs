@@ -238,6 +238,8 @@ fn quote(bytes: &[u8], out: &mut String) {
             match character {
                 '"' | '\\' => say(out, format_args!("\\{character}")),
                 '\n' => out.push_str("\\n"),
+                // Read as itself it would mean that a file is no UTF-8.
+                char::REPLACEMENT_CHARACTER => out.push_str("\\xef\\xbf\\xbd"),
                 control if control.is_ascii_control() => {
                     say(out, format_args!("\\x{:02x}", control as u32));
                 }

@@ -121,6 +121,18 @@ fn texts_have_names_or_not() {
     assert_eq!(schema.plain_text(field, &[1, 2]).unwrap(), "(1, {2})");
 }
 
+/// What stands for bytes that are no UTF-8 is a character like any other.
+#[test]
+fn a_replacement_character_reads_back() {
+    let schema = load(&["dclass A { string s; };"], Rules::Modern);
+    let field = schema.class_by_name("A").unwrap().field_by_name("s").unwrap();
+    let bytes = [3, 0, 0xef, 0xbf, 0xbd];
+    let text = schema.text(field, &bytes).unwrap();
+    let mut again = Vec::new();
+    schema.pack(field, &parse_value(&source(&text)).unwrap(), &mut again).unwrap();
+    assert_eq!(again, bytes, "{text}");
+}
+
 #[test]
 fn molecular_fields_split_into_their_methods() {
     let schema = load(&[HARBOUR], Rules::Modern);
