@@ -6,10 +6,14 @@
 extern crate alloc;
 
 pub mod control;
+pub mod database;
 pub mod datagram;
 pub mod dialect;
 pub mod framing;
 pub mod ids;
+pub mod lists;
+pub mod location;
+pub mod message;
 pub mod reader;
 pub mod state_server;
 mod writer;

@@ -17,6 +17,10 @@ impl Writer<'_> {
         self.bytes(&[value as u8])
     }
 
+    pub(crate) fn u8(&mut self, value: u8) -> &mut Self {
+        self.bytes(&[value])
+    }
+
     pub(crate) fn u16(&mut self, value: u16) -> &mut Self {
         self.bytes(&value.to_le_bytes())
     }
@@ -48,6 +52,12 @@ impl Writer<'_> {
     /// If the dialect sends it.
     pub(crate) fn u32_if(&mut self, sent: bool, value: u32) -> &mut Self {
         if sent { self.u32(value) } else { self }
+    }
+
+    /// If the dialect sends it; then it must be there.
+    pub(crate) fn u32_sent(&mut self, sent: bool, value: Option<u32>) -> &mut Self {
+        debug_assert!(!sent || value.is_some(), "the dialect sends this number");
+        self.u32_if(sent, value.unwrap_or_default())
     }
 
     /// If the dialect sends it.

@@ -391,7 +391,7 @@ fn numbers_of_other_inboxes_are_unknown() {
     let unknown = MessageError::Unknown(number);
     assert_eq!(StateServerMessage::decode(dialect, number, &[0; 8]), Err(unknown));
     assert_eq!(ObjectNotice::decode(dialect, number, &[0; 8]), Err(unknown));
-    assert_eq!(unknown.to_string(), format!("unknown State Server message {number}"));
+    assert_eq!(unknown.to_string(), format!("unknown message {number}"));
     let error = ObjectMessage::decode(dialect, number, &[0; 7]).unwrap_err();
     assert_eq!(error.to_string(), "SetZone: it ends too early");
 }

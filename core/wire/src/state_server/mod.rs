@@ -10,25 +10,16 @@
 //! A payload is read to its end: bytes behind the last parameter are an error. Nothing is copied.
 
 mod entry;
-mod lists;
 mod notice;
 mod object;
 mod server;
 
+pub use crate::lists::{Fields, Zones};
+pub use crate::location::Location;
+pub use crate::message::MessageError;
 pub use server::generated_do_id;
 
-use crate::dialect::{Dialect, Inbox};
-use crate::ids::{Channel, ClassId, DoId, FieldId, MsgType, Zone};
-use crate::reader::{DecodeError, Reader};
-
-/// Where an object is: a zone below a parent.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
-pub struct Location {
-    /// The parent; 0: nowhere.
-    pub parent: DoId,
-    /// The zone below it.
-    pub zone: Zone,
-}
+use crate::ids::{Channel, ClassId, DoId, FieldId, Zone};
 
 /// An object as a message brings it along.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,14 +35,6 @@ pub struct Entry<'a> {
     /// `required`, or `required OTHER`.
     pub fields: &'a [u8],
 }
-
-/// A list of zones as it stands in a message: `u32` each, little endian.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Zones<'a>(pub &'a [[u8; 4]]);
-
-/// A list of fields as it stands in a message: `u16` each, little endian.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fields<'a>(pub &'a [[u8; 2]]);
 
 /// A message to a State Server's control channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,35 +122,4 @@ pub enum ObjectNotice<'a> {
     LeavingAiInterest { do_id: DoId, new: Channel, old: Channel },
     ManagingAiResp { context: u32, do_id: DoId, ai: Channel },
     ChangeOwner { do_id: DoId, new: Channel, old: Channel },
-}
-
-/// A payload that is no message of its inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MessageError {
-    /// A number that this dialect does not have at the inbox.
-    #[error("unknown State Server message {0}")]
-    Unknown(MsgType),
-    /// Its arguments are not those of its number.
-    #[error("{name}: {error}")]
-    Arguments {
-        /// The message.
-        name: &'static str,
-        /// What is wrong.
-        error: DecodeError,
-    },
-}
-
-/// Reads a message of the inbox `I`, to its end.
-#[inline]
-fn decode<'a, I: Inbox, M>(
-    dialect: Dialect,
-    msgtype: MsgType,
-    payload: &'a [u8],
-    arguments: impl FnOnce(Dialect, I, &mut Reader<'a>) -> Result<M, DecodeError>,
-) -> Result<M, MessageError> {
-    let row = I::from_number(dialect, msgtype).ok_or(MessageError::Unknown(msgtype))?;
-    let mut reader = Reader::new(payload);
-    arguments(dialect, row, &mut reader)
-        .and_then(|message| reader.end().map(|()| message))
-        .map_err(|error| MessageError::Arguments { name: row.name(), error })
 }

@@ -4,6 +4,7 @@ use super::entry::Order;
 use super::{Entry, Fields, Location, MessageError, ObjectNotice, Zones};
 use crate::dialect::{Dialect, Inbox, ObjectNotice as Row};
 use crate::ids::{Channel, DoId, FieldId, MsgType};
+use crate::message;
 use crate::reader::{DecodeError, Reader};
 use crate::writer::Writer;
 use alloc::vec::Vec;
@@ -16,7 +17,7 @@ impl<'a> ObjectNotice<'a> {
         msgtype: MsgType,
         payload: &'a [u8],
     ) -> Result<ObjectNotice<'a>, MessageError> {
-        super::decode(dialect, msgtype, payload, Self::arguments)
+        message::decode(dialect, msgtype, payload, Self::arguments)
     }
 
     #[inline]

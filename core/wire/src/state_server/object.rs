@@ -4,6 +4,7 @@ use super::entry::Order;
 use super::{Entry, Fields, Location, MessageError, ObjectMessage, Zones};
 use crate::dialect::{Dialect, Inbox, Object};
 use crate::ids::{Channel, MsgType};
+use crate::message;
 use crate::reader::{DecodeError, Reader};
 use crate::writer::Writer;
 use alloc::vec::Vec;
@@ -16,7 +17,7 @@ impl<'a> ObjectMessage<'a> {
         msgtype: MsgType,
         payload: &'a [u8],
     ) -> Result<ObjectMessage<'a>, MessageError> {
-        super::decode(dialect, msgtype, payload, Self::arguments)
+        message::decode(dialect, msgtype, payload, Self::arguments)
     }
 
     #[inline]

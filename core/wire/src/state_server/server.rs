@@ -4,6 +4,7 @@ use super::entry::Order;
 use super::{Entry, MessageError, StateServerMessage};
 use crate::dialect::{Dialect, Inbox, StateServer};
 use crate::ids::{DoId, MsgType};
+use crate::message;
 use crate::reader::{DecodeError, Reader};
 use crate::writer::Writer;
 use alloc::vec::Vec;
@@ -29,7 +30,7 @@ impl<'a> StateServerMessage<'a> {
         msgtype: MsgType,
         payload: &'a [u8],
     ) -> Result<StateServerMessage<'a>, MessageError> {
-        super::decode(dialect, msgtype, payload, Self::arguments)
+        message::decode(dialect, msgtype, payload, Self::arguments)
     }
 
     #[inline]
