@@ -5,10 +5,11 @@
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use wire::control::ControlMessage;
+use wire::database::{DatabaseMessage, DatabaseNotice, DbssMessage, DbssNotice, refusal, split};
 use wire::datagram::{Datagram, control_message, write_datagram};
 use wire::dialect::Dialect;
 use wire::framing::{self, Assembly, BODY_BYTES_MAX};
-use wire::ids::{Channel, MsgType};
+use wire::ids::{Channel, DoId, MsgType};
 use wire::state_server::{ObjectMessage, ObjectNotice, StateServerMessage, generated_do_id};
 
 fn config() -> ProptestConfig {
@@ -117,13 +118,26 @@ proptest! {
             prop::collection::vec(0..3u8, 0..40),
         ],
     ) {
-        let numbers = (2000..2240).chain([other]).map(MsgType);
+        let known = (1000..1030).chain(2000..2240).chain(3000..3040);
+        let numbers = known.chain([other]).map(MsgType);
         for (dialect, number) in Dialect::ALL.into_iter().flat_map(|dialect| {
             numbers.clone().map(move |number| (dialect, number))
         }) {
             read_if_it_can!(StateServerMessage, dialect, number, &payload[..]);
             read_if_it_can!(ObjectMessage, dialect, number, &payload[..]);
             read_if_it_can!(ObjectNotice, dialect, number, &payload[..]);
+            read_if_it_can!(DatabaseMessage, dialect, number, &payload[..]);
+            read_if_it_can!(DatabaseNotice, dialect, number, &payload[..]);
+            read_if_it_can!(DbssMessage, dialect, number, &payload[..]);
+            read_if_it_can!(DbssNotice, dialect, number, &payload[..]);
+            if DatabaseMessage::decode(dialect, number, &payload).is_err() {
+                prop_assert_eq!(split(dialect, number, &payload), Some(DoId(0)));
+            }
+            if let Some(answer) = refusal(dialect, number, &payload) {
+                let mut written = Vec::new();
+                answer.write(dialect, &mut written);
+                prop_assert_eq!(&written[..4], &payload[..4]);
+            }
             let created = generated_do_id(dialect, number, &payload);
             if let Ok(StateServerMessage::Generate(entry)) =
                 StateServerMessage::decode(dialect, number, &payload)

@@ -12,29 +12,30 @@ super::inbox! {
     /// The verify code is "Die!" in `openotp`.
     Delete: 1008 (verify_code: U32, do_id: DoId), 3032 (do_id: DoId);
     /// The verify code is "Kill".
-    DeleteQuery: 1010 (verify_code: U32, dclass: Class, comparisons: Packed), -;
+    DeleteQuery: 1010 (verify_code: U32, dclass: Class, count: U16, comparisons: Packed), -;
     SelectField: -, 3010 (context: U32, do_id: DoId, field: Field);
     Select: 1012 (context: U32, do_id: DoId, fields: Fields), 3012 (context: U32, do_id: DoId, fields: Fields);
     SelectAll: 1020 (context: U32, do_id: DoId), 3014 (context: U32, do_id: DoId);
     /// The class is a u32 here.
-    SelectQuery: 1016 (context: U32, dclass: U32, comparisons: Packed), -;
+    SelectQuery: 1016 (context: U32, dclass: U32, count: U16, comparisons: Packed), -;
     UpdateField: -, 3020 (do_id: DoId, field: Field, value: Packed);
     Update:
         1014 (context: U32, do_id: DoId, count: U16, fields: Packed),
         3021 (do_id: DoId, count: U16, fields: Packed);
     /// The class is a u32 here.
-    UpdateQuery: 1018 (dclass: U32, comparisons_and_fields: Packed), -;
+    UpdateQuery: 1018 (dclass: U32, count: U16, comparisons_and_fields: Packed), -;
     UpdateFieldIfEquals: -, 3022 (context: U32, do_id: DoId, field: Field, old_and_new: Packed);
     UpdateIfEquals:
-        1024 (context: U32, do_id: DoId, count: U16, fields: Packed),
-        3024 (context: U32, do_id: DoId, count: U16, fields: Packed);
+        1024 (context: U32, do_id: DoId, count: U16, conditions: Packed),
+        3024 (context: U32, do_id: DoId, count: U16, conditions: Packed);
     UpdateFieldIfEmpty: -, 3026 (context: U32, do_id: DoId, field: Field, value: Packed);
     DeleteField: -, 3030 (do_id: DoId, field: Field);
     DeleteFields: -, 3031 (do_id: DoId, fields: Fields);
 }
 
 super::inbox! {
-    /// What a database sends to those who asked, and (`astron`) says of its objects.
+    /// What a database sends to those who asked, and (`astron`) says of its objects. Answers may
+    /// end after their context, `success`, `ret_code` or class: see [`crate::database`].
     DatabaseNotice;
     CreateResp: 1004 (context: U32, do_id: DoId), 3001 (context: U32, do_id: DoId);
     SelectFieldResp: -, 3011 (context: U32, success: Bool, value: Packed);
@@ -60,7 +61,7 @@ super::inbox! {
     Dbss;
     ActivateWithDefaults: -, 2200 (do_id: DoId, parent: DoId, zone: Zone);
     ActivateWithDefaultsOther:
-        -, 2201 (do_id: DoId, parent: DoId, zone: Zone, dclass: Class, other: Packed);
+        -, 2201 (do_id: DoId, parent: DoId, zone: Zone, dclass: Class, count: U16, fields: Packed);
     QueryActivated: -, 2207 (context: U32, do_id: DoId);
     DeleteFieldDisk: -, 2230 (do_id: DoId, field: Field);
     DeleteFieldsDisk: -, 2231 (do_id: DoId, fields: Fields);
