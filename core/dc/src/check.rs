@@ -1,11 +1,7 @@
-//! Bytes of a type: whether they are a value, where it ends, and how it reads.
-//!
-//! Nothing here allocates but [`text`].
+//! Bytes of a type: whether they are a value, and where it ends. Nothing here allocates.
 
-use crate::describe::describe_number;
 use crate::value::{TextPolicy, ValueError};
 use crate::value_type::{Array, Basic, Float, Integer, Member, Shape, SwitchType, Text, Type};
-use std::fmt::Write;
 
 /// Checks that `bytes` begin with a value of type `of`; they begin behind it then.
 #[inline]
@@ -58,7 +54,7 @@ pub fn skip_members(members: &[Member], bytes: &mut &[u8]) -> Result<(), ValueEr
 }
 
 /// Takes the key of a switch; returns the fields that follow.
-fn case<'a>(
+pub(crate) fn case<'a>(
     switch: &'a SwitchType,
     bytes: &mut &[u8],
     policy: TextPolicy,
@@ -69,7 +65,7 @@ fn case<'a>(
 }
 
 #[inline]
-fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Result<&'a [u8], ValueError> {
+pub(crate) fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Result<&'a [u8], ValueError> {
     let (taken, rest) = bytes.split_at_checked(count).ok_or(ValueError::Truncated)?;
     *bytes = rest;
     Ok(taken)
@@ -77,7 +73,7 @@ fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Result<&'a [u8], ValueError> 
 
 /// Takes a length of so many bytes, and as many bytes as it says.
 #[inline]
-fn long<'a>(bytes: &mut &'a [u8], length_bytes: u32) -> Result<&'a [u8], ValueError> {
+pub(crate) fn long<'a>(bytes: &mut &'a [u8], length_bytes: u32) -> Result<&'a [u8], ValueError> {
     let tag = take(bytes, length_bytes as usize)?;
     let length = tag.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte));
     take(bytes, length)
@@ -95,7 +91,7 @@ fn check_float(float: &Float, bytes: &mut &[u8]) -> Result<(), ValueError> {
 }
 
 #[inline]
-fn text_bytes<'a>(text: &Text, bytes: &mut &'a [u8]) -> Result<&'a [u8], ValueError> {
+pub(crate) fn text_bytes<'a>(text: &Text, bytes: &mut &'a [u8]) -> Result<&'a [u8], ValueError> {
     match text.sizes.fixed() {
         Some(size) => take(bytes, size as usize),
         None => long(bytes, text.length_bytes()),
@@ -132,131 +128,4 @@ fn check_array(array: &Array, bytes: &mut &[u8], policy: TextPolicy) -> Result<(
         count += 1;
     }
     if array.sizes.contain(count) { Ok(()) } else { Err(ValueError::BadCount) }
-}
-
-/// Appends the text form of the value that `bytes` begin with; they begin behind it then.
-///
-/// The text reads back as the same bytes, but for fractions of more than 53 bits.
-pub fn text(
-    of: &Type,
-    bytes: &mut &[u8],
-    with_names: bool,
-    out: &mut String,
-) -> Result<(), ValueError> {
-    match &of.shape {
-        Shape::Integer(integer) => {
-            let wire = take(bytes, integer.bytes as usize)?;
-            match (integer.basic, wire) {
-                (Basic::Char, &[code]) => quote(&[code], out),
-                _ => out.push_str(&describe_number(integer.read(wire), integer.divisor)),
-            }
-            Ok(())
-        }
-        Shape::Float(float) => {
-            let bytes = take(bytes, float.bytes() as usize)?;
-            let (wire, divisor) = (float.read(bytes), f64::from(float.divisor));
-            if wire.is_finite() && wire / divisor * divisor == wire {
-                say(out, format_args!("{}", wire / divisor));
-            } else {
-                write_hex(bytes, out);
-            }
-            Ok(())
-        }
-        Shape::Text(text) => {
-            let content = text_bytes(text, bytes)?;
-            if text.basic == Basic::String {
-                quote(content, out);
-            } else {
-                write_hex(content, out);
-            }
-            Ok(())
-        }
-        Shape::Array(array) => {
-            let (mut content, left) = match array.fixed_count() {
-                Some(count) => (*bytes, Some(count)),
-                None => (long(bytes, 2)?, None),
-            };
-            out.push('[');
-            let mut count = 0;
-            while left.map_or(!content.is_empty(), |left| count < left) {
-                if count > 0 {
-                    out.push_str(", ");
-                }
-                text(&array.element, &mut content, with_names, out)?;
-                count += 1;
-            }
-            out.push(']');
-            if left.is_some() {
-                *bytes = content;
-            }
-            Ok(())
-        }
-        Shape::Struct(of) => {
-            out.push('{');
-            text_members(&of.fields, bytes, with_names, out)?;
-            out.push('}');
-            Ok(())
-        }
-        Shape::Switch(switch) => {
-            let mut key = *bytes;
-            let fields = case(switch, bytes, TextPolicy::Bytes)?;
-            out.push('(');
-            text_members(std::slice::from_ref(&switch.key), &mut key, with_names, out)?;
-            if !fields.is_empty() {
-                out.push_str(", ");
-                text_members(fields, bytes, with_names, out)?;
-            }
-            out.push(')');
-            Ok(())
-        }
-    }
-}
-
-/// Appends `name = value, ...`, or `value, ...`, for fields of a struct or parameters of a method.
-pub fn text_members(
-    members: &[Member],
-    bytes: &mut &[u8],
-    with_names: bool,
-    out: &mut String,
-) -> Result<(), ValueError> {
-    for (at, member) in members.iter().enumerate() {
-        if at > 0 {
-            out.push_str(", ");
-        }
-        if with_names && !member.name.is_empty() {
-            say(out, format_args!("{} = ", member.name));
-        }
-        text(&member.of, bytes, with_names, out)?;
-    }
-    Ok(())
-}
-
-fn quote(bytes: &[u8], out: &mut String) {
-    out.push('"');
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '"' | '\\' => say(out, format_args!("\\{character}")),
-                '\n' => out.push_str("\\n"),
-                // Read as itself it would mean that a file is no UTF-8.
-                char::REPLACEMENT_CHARACTER => out.push_str("\\xef\\xbf\\xbd"),
-                control if control.is_ascii_control() => {
-                    say(out, format_args!("\\x{:02x}", control as u32));
-                }
-                other => out.push(other),
-            }
-        }
-        chunk.invalid().iter().for_each(|byte| say(out, format_args!("\\x{byte:02x}")));
-    }
-    out.push('"');
-}
-
-fn write_hex(bytes: &[u8], out: &mut String) {
-    out.push('<');
-    bytes.iter().for_each(|byte| say(out, format_args!("{byte:02x}")));
-    out.push('>');
-}
-
-fn say(out: &mut String, what: std::fmt::Arguments<'_>) {
-    out.write_fmt(what).expect("a string takes everything");
 }

@@ -117,7 +117,7 @@ fn write_ranges<T: PartialOrd + Copy>(
 }
 
 /// A number on the wire as the value that it stands for.
-pub fn describe_number(wire: i128, divisor: u32) -> String {
+fn describe_number(wire: i128, divisor: u32) -> String {
     let divisor = i128::from(divisor);
     if wire % divisor == 0 {
         (wire / divisor).to_string()

@@ -15,6 +15,7 @@
 //! assert_eq!(bytes, [10, 0, 25, 0]);
 //! assert!(schema.check(set_pos, &bytes).is_ok());
 //! assert_eq!(schema.text(set_pos, &bytes).unwrap(), "(x = 1, y = 2.5)");
+//! assert_eq!(schema.parse_value(set_pos, "(1, 2.5)").unwrap(), bytes);
 //! ```
 //!
 //! A [`Schema`] does not change once it is read. Looking up and checking allocate nothing.
@@ -31,7 +32,9 @@ mod parser;
 mod schema;
 mod shape;
 pub mod source;
+mod storage;
 mod syntax;
+mod text;
 mod value;
 pub mod value_type;
 
@@ -44,4 +47,5 @@ pub use load::Options;
 pub use parser::parse_value;
 pub use schema::{Class, ClassId, Field, FieldId, FieldKind, Keywords, Rules, Schema};
 pub use source::{Source, Span};
+pub use text::ParseValueError;
 pub use value::{Number, TextPolicy, Value, ValueError};

@@ -1,6 +1,6 @@
 //! What DC files say, looked up and numbered. Immutable once read, and shared by all shards.
 
-use crate::check::{check_members, skip_members, text_members};
+use crate::check::{check_members, skip_members};
 use crate::value::{TextPolicy, Value, ValueError, pack_members};
 use crate::value_type::Member;
 use hashbrown::HashMap;
@@ -266,41 +266,6 @@ impl Schema {
                 pack_members(members, value, self.policy, out)
             }
         }
-    }
-
-    /// The text form of a value of the field.
-    pub fn text(&self, id: FieldId, bytes: &[u8]) -> Result<String, ValueError> {
-        self.value_text(id, bytes, true)
-    }
-
-    /// The same without the names of parameters: as a DC file has its defaults.
-    pub fn plain_text(&self, id: FieldId, bytes: &[u8]) -> Result<String, ValueError> {
-        self.value_text(id, bytes, false)
-    }
-
-    fn value_text(
-        &self,
-        id: FieldId,
-        bytes: &[u8],
-        with_names: bool,
-    ) -> Result<String, ValueError> {
-        let (mut text, mut rest) = (String::new(), bytes);
-        match &self.field(id).kind {
-            FieldKind::Parameter(member) => {
-                crate::check::text(&member.of, &mut rest, with_names, &mut text)?;
-            }
-            FieldKind::Atomic(_) | FieldKind::Molecular(_) => {
-                text.push('(');
-                for atom in self.atoms(id).filter(|atom| !atom.members().is_empty()) {
-                    if text.len() > 1 {
-                        text.push_str(", ");
-                    }
-                    text_members(atom.members(), &mut rest, with_names, &mut text)?;
-                }
-                text.push(')');
-            }
-        }
-        if rest.is_empty() { Ok(text) } else { Err(ValueError::Trailing) }
     }
 }
 

@@ -246,7 +246,14 @@ fn pack_float(float: &Float, value: &Value, out: &mut Vec<u8>) -> Result<(), Val
             // The nearest number to one just below the modulus may be the modulus.
             if float.modulus.is_some_and(|modulus| wire >= modulus) { 0.0 } else { wire }
         }
-        Value::Hex(bytes) if bytes.len() == float.bytes() as usize => float.read(bytes),
+        Value::Hex(bytes) if bytes.len() == float.bytes() as usize => {
+            if !float.allows(float.read(bytes)) {
+                return Err(ValueError::OutOfRange);
+            }
+            // As they are: what is no number would not outlive a change of its precision.
+            out.extend_from_slice(bytes);
+            return Ok(());
+        }
         Value::Text(_) | Value::Hex(_) | Value::List(_) => return Err(ValueError::NotANumber),
     };
     if !float.allows(wire) {

@@ -5,12 +5,14 @@ use crate::diagnostic::nearest;
 use crate::lexer::{Kind, Token};
 use crate::source::Span;
 use crate::syntax::Name;
-use crate::value_type::Basic;
+use crate::value_type::{Basic, TYPE_DEPTH_MAX};
 
 /// Characters of a name, at most.
 const NAME_BYTES_MAX: usize = 255;
-/// Types and values inside each other, at most.
-const DEPTH_MAX: u32 = 32;
+/// Types inside each other as one statement writes them, at most.
+pub(super) const TYPES_DEPTH_MAX: u32 = 32;
+/// Values inside each other, at most: the deepest type has one, and so has a method of it.
+pub(super) const VALUES_DEPTH_MAX: u32 = TYPE_DEPTH_MAX + 2;
 
 impl Parser<'_> {
     /// Words up to the first token that is none.
@@ -52,9 +54,13 @@ impl Parser<'_> {
         Name { text: String::new(), span: Span { file, start, end: start } }
     }
 
-    pub(super) fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        if self.depth == DEPTH_MAX {
-            let what = format!("more than {DEPTH_MAX} types or values inside each other");
+    pub(super) fn deeper<T>(
+        &mut self,
+        depth_max: u32,
+        inner: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<T> {
+        if self.depth >= depth_max {
+            let what = format!("more than {depth_max} types or values inside each other");
             return self.lost(self.token().span, what);
         }
         self.depth += 1;

@@ -1,6 +1,6 @@
 //! Parameters: types and what narrows them, numbers, values.
 
-use super::cursor::is_reserved;
+use super::cursor::{TYPES_DEPTH_MAX, VALUES_DEPTH_MAX, is_reserved};
 use super::{Parsed, Parser};
 use crate::lexer::{self, Kind, Token};
 use crate::syntax::{
@@ -35,7 +35,7 @@ impl Parser<'_> {
 
     pub(super) fn parameter(&mut self) -> Parsed<ParameterSyntax> {
         let start = self.token().span;
-        let base = self.deeper(|parser| parser.base_type())?;
+        let base = self.deeper(TYPES_DEPTH_MAX, Self::base_type)?;
         let mut modifiers = Vec::new();
         self.modifiers(&mut modifiers)?;
         let is_name = self.kind() == Kind::Word && !is_reserved(self.word());
@@ -171,7 +171,7 @@ impl Parser<'_> {
 
     pub(super) fn value(&mut self) -> Parsed<ValueSyntax> {
         let start = self.token().span;
-        let value = self.deeper(Self::shallow_value)?;
+        let value = self.deeper(VALUES_DEPTH_MAX, Self::shallow_value)?;
         Ok(ValueSyntax { value, span: start.to(self.last()) })
     }
 
