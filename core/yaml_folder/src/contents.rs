@@ -9,28 +9,29 @@ use dc::Schema;
 use store::DiskError;
 use wire::ids::DoId;
 
-/// What a folder holds.
+/// What a folder holds beside its objects.
 #[derive(Debug, Default)]
 pub struct Contents {
-    /// The objects, ascending.
-    pub objects: Vec<PackedObject>,
+    /// How many objects could be read.
+    pub objects: usize,
     /// What `info.yaml` says, if it is there.
     pub info: Info,
     /// Above all ids that the folder knows of, in files and in `info.yaml`.
     pub next: u32,
     /// Files that are none of an object.
     pub strangers: Vec<String>,
-    /// What cannot be read. The objects concerned are missing above.
+    /// What cannot be read.
     pub problems: Problems,
-    /// How many objects are missing for that.
-    pub left_out: usize,
+    /// How many objects cannot be read.
+    pub unreadable: usize,
 }
 
-/// Reads all files of a folder by `schema`, and tells `progress` after each of them how many have
-/// been read, of how many.
+/// Reads all files of a folder by `schema`. `keep` gets the objects that can be read, ascending;
+/// `progress` hears after each how many files have been read, of how many.
 pub fn read(
     files: &dyn Files,
     schema: &Schema,
+    keep: &mut dyn FnMut(PackedObject),
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Contents, DiskError> {
     let mut contents = Contents::default();
@@ -46,9 +47,12 @@ pub fn read(
     for (at, &do_id) in do_ids.iter().enumerate() {
         let name = file_name(do_id);
         match read_object(do_id, &files.read(&name)?, schema) {
-            Ok(object) => contents.objects.push(object),
+            Ok(object) => {
+                contents.objects += 1;
+                keep(object);
+            }
             Err(wrong) => {
-                contents.left_out += 1;
+                contents.unreadable += 1;
                 contents.add(files, &name, wrong);
             }
         }

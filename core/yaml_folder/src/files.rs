@@ -3,7 +3,7 @@
 //! Calls block. A file that was written is whole after a crash or not there; that it carries its
 //! name, or none any more, is durable after [`Files::sync`].
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, syncfs};
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -78,6 +78,17 @@ impl Folder {
         let failed = |why| FolderError::Failed { path: path.display().to_string(), why };
         fs::create_dir_all(path).map_err(failed)?;
         Folder::open(path)
+    }
+
+    /// Makes or replaces a file that is durable after [`Folder::sync_all`].
+    pub(crate) fn write_loosely(&self, name: &str, bytes: &[u8]) -> Result<(), DiskError> {
+        let path = self.path.join(name);
+        fs::write(&path, bytes).map_err(|error| failed(&path, &error))
+    }
+
+    /// Makes everything durable that was written to the file system of the folder.
+    pub(crate) fn sync_all(&self) -> Result<(), DiskError> {
+        syncfs(&self.handle).map_err(|errno| failed(&self.path, &errno.into()))
     }
 
     /// Removes what a crash left unfinished.

@@ -2,12 +2,15 @@
 
 use crate::problem::InFile;
 use dc::{
-    ClassId, Field, FieldId, FieldKind, Schema, Source, ValueError, did_you_mean, parse_value,
+    ClassId, Field, FieldId, FieldKind, ParseValueError, Schema, ValueError, describe_field,
+    did_you_mean,
 };
 use wire::ids::DoId;
 
-/// The stored fields of an object together, in bytes, at most.
+/// The stored fields of an object together, in bytes, each with its number, at most.
 pub const OBJECT_BYTES_MAX: usize = 65_000;
+/// What a field takes beside its value.
+const NUMBER_BYTES: usize = 2;
 
 /// An object with the names that the DC files have, and values as they would stand there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,10 +69,10 @@ impl TextObject {
                 Err(what) => wrong.push((Some(field.line), what)),
             }
         }
-        let bytes: usize = fields.iter().map(|(_, value)| value.len()).sum();
+        let bytes: usize = fields.iter().map(|(_, value)| NUMBER_BYTES + value.len()).sum();
         if bytes > OBJECT_BYTES_MAX {
             let what =
-                format!("its values have {bytes} bytes; at most {OBJECT_BYTES_MAX} are stored");
+                format!("its fields have {bytes} bytes; at most {OBJECT_BYTES_MAX} are stored");
             wrong.push((None, what));
         }
         fields.sort_unstable_by_key(|&(id, _)| id);
@@ -91,15 +94,12 @@ impl TextField {
         if !is_stored(schema, field) {
             return Err(format!("`{}` is not stored: it is no `db` field", self.name));
         }
-        let source = Source { name: String::new(), text: self.value.clone() };
-        let value = parse_value(&source).map_err(|diagnostics| {
-            let first = diagnostics.iter().next().map(|diagnostic| diagnostic.what.clone());
-            format!("`{}`: no value: {}", self.name, first.unwrap_or_default())
+        let bytes = schema.parse_value(id, &self.value).map_err(|why| match why {
+            ParseValueError::Syntax(why) => format!("`{}`: {why}", self.name),
+            ParseValueError::Value(why) => {
+                format!("no value of `{}`: {why}", describe_field(schema, field))
+            }
         })?;
-        let mut bytes = Vec::new();
-        schema
-            .pack(id, &value, &mut bytes)
-            .map_err(|why| format!("no value of `{}`: {why}", dc::describe_field(schema, field)))?;
         Ok((id, bytes))
     }
 }
