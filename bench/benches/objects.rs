@@ -6,7 +6,7 @@ mod bare;
 use bare::{DIALECT, World};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dc::{Options, Schema, Source};
-use runtime::Shard;
+use runtime::{Objects, Placing, Shard, Split};
 use rustix::time::{ClockId, clock_gettime};
 use state_server::{Config, Limits, StateServer};
 use std::sync::Arc;
@@ -38,7 +38,8 @@ fn with_objects(shard: &mut Shard) {
     };
     let controls = config.controls(DIALECT);
     let make = |id| -> Box<dyn runtime::Role> { Box::new(StateServer::new(id, config)) };
-    shard.add_placed_role(&controls, StateServer::split, make);
+    let (split, objects) = (StateServer::split as Split, Objects::All);
+    shard.add_placed_role(Placing { controls, split, objects, store: None }, make);
 }
 
 fn frame(to: Channel, msgtype: MsgType, payload: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {

@@ -14,11 +14,13 @@ mod ring;
 mod signals;
 mod slots;
 mod stop;
+mod stores;
 mod turn;
 mod wake;
 
 pub use cpus::{CpusError, ShardCpus};
 pub use stop::Stop;
+pub use stores::StoreStats;
 
 use counters::Counters;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -31,6 +33,8 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{io, panic, process};
+use store::Committer;
+use stores::Stores;
 use tracing::error;
 use turn::{Parts, TurnLoop, Turned};
 use wake::Waker;
@@ -120,12 +124,14 @@ pub struct Running {
     /// Stops it.
     pub stop: Stop,
     shards: Vec<ExecutorJoinHandle<io::Result<()>>>,
+    stores: Stores,
 }
 
-/// Starts one shard per core. `make` is called on each shard's own thread with its number and how
-/// many there are.
+/// Starts one shard per core, and the logs of `stores`, in the order of their ids. `make` is called
+/// on each shard's own thread with its number and how many there are.
 pub fn start(
     config: &Config,
+    stores: Vec<Box<dyn Committer>>,
     make: impl Fn(ShardId, usize) -> Shard + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
     let cpus = config.cpus.resolve()?;
@@ -138,9 +144,11 @@ pub fn start(
     let ports = inbox::mesh::<Batch>(cpus.len(), config.inflight_bytes_max);
     let make = Arc::new(make);
     abort_on_panic();
+    let stores = Stores::start(stores, &wakers);
+    let (stores, links) = stores.map_err(system("cannot start the threads of a store"))?;
     let (ready, readies) = mpsc::channel();
     let mut shards = Vec::new();
-    for (me, port) in ports.into_iter().enumerate() {
+    for (me, (port, links)) in ports.into_iter().zip(links).enumerate() {
         let events = config.eventlogger.map(event_socket).transpose();
         let events = events.map_err(system("cannot make a socket for the event logger"))?;
         let listeners =
@@ -156,7 +164,9 @@ pub fn start(
             };
             let ring = Ring::new(sizes)?;
             let shard = make(ShardId(me as u16), count);
-            let parts = Parts { shard, me, port, listeners, wakers, stop, counters, events };
+            let stores = links;
+            let parts =
+                Parts { shard, me, port, listeners, wakers, stop, counters, events, stores };
             let turn_loop = TurnLoop::new(parts, ring);
             ready.send(me).map_err(|_| io::ErrorKind::BrokenPipe)?;
             let ended = run(turn_loop, Duration::from_micros(config.spin_us));
@@ -183,7 +193,7 @@ pub fn start(
         return Err(first_failure(shards));
     }
     signals::handle(stop.clone()).map_err(system("cannot handle signals"))?;
-    Ok(Running { cpus, local_addrs, nofile, counters, stop, shards })
+    Ok(Running { cpus, local_addrs, nofile, counters, stop, shards, stores })
 }
 
 /// Turns until the shard has stopped; sleeps when there was nothing to do for `spin`. It sleeps in
@@ -205,7 +215,12 @@ fn run(mut turns: TurnLoop, spin: Duration) -> io::Result<()> {
 }
 
 impl Running {
-    /// Waits until all shards have stopped.
+    /// What the stores hold and have done.
+    pub fn store_stats(&self) -> StoreStats {
+        self.stores.stats.clone()
+    }
+
+    /// Waits until all shards have stopped, then closes the stores.
     pub fn wait(self) -> Result<(), StartError> {
         let mut result = Ok(());
         for (shard, handle) in self.shards.into_iter().enumerate() {
@@ -265,8 +280,9 @@ fn abort_on_panic() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         before(info);
-        if std::thread::current().name().is_some_and(|name| name.starts_with("shard-")) {
-            error!("a shard has panicked; the process is aborted");
+        let is_ours = |name: &str| ["shard-", "store-"].iter().any(|ours| name.starts_with(ours));
+        if std::thread::current().name().is_some_and(is_ours) {
+            error!("a shard or a store has panicked; the process is aborted");
             process::abort();
         }
     }));

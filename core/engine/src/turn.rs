@@ -10,6 +10,7 @@ use crate::listen;
 use crate::ring::{self, Completion, Ring};
 use crate::slots::{Op, Slots, Token};
 use crate::stop::Stop;
+use crate::stores::StoreLinks;
 use crate::wake::Waker;
 use inbox::Port;
 use runtime::{
@@ -53,6 +54,8 @@ pub struct Parts {
     pub counters: Counters,
     /// Where events go, if anywhere.
     pub events: Option<UdpSocket>,
+    /// Its end of the stores.
+    pub stores: StoreLinks,
 }
 
 /// A shard with its sockets, on its core.
@@ -124,6 +127,7 @@ impl TurnLoop {
         }
         self.completions = completions;
         let dialled = self.take_dialled(now);
+        let stored = self.take_stored(now);
         self.parts.shard.wake(now);
         let stop = self.parts.stop.is_asked() && self.stopping.is_none();
         if stop {
@@ -134,7 +138,8 @@ impl TurnLoop {
             self.parts.stop.shard_has_spoken();
         }
         let due = self.parts.shard.next_wake().is_some_and(|at| at <= now);
-        let busy = reaped || drained || dialled || stop || due || self.parts.shard.wants_turn();
+        let busy =
+            reaped || drained || dialled || stored || stop || due || self.parts.shard.wants_turn();
         self.account(began, busy);
         Ok(match (self.has_stopped(began, busy), busy) {
             (true, _) => Turned::Stopped,
@@ -251,6 +256,7 @@ impl TurnLoop {
                 let waker = self.parts.wakers[self.parts.me].clone();
                 dial(link, address, self.answers.0.clone(), waker);
             }
+            Effect::AskStore(store, request) => self.parts.stores.ask(store, request),
             Effect::LogEvent(event) => {
                 let sent = self.parts.events.as_ref().map(|events| events.send(&event));
                 if !matches!(sent, Some(Ok(_))) {
@@ -439,6 +445,17 @@ impl TurnLoop {
         any
     }
 
+    /// Takes what the logs have answered.
+    fn take_stored(&mut self, now: Now) -> bool {
+        let mut any = false;
+        while let Some((store, reply)) = self.parts.stores.take() {
+            any = true;
+            self.parts.shard.stored(now, store, reply);
+            self.end_full_turns(now);
+        }
+        any
+    }
+
     fn begin_to_stop(&mut self, now: Now, began: Instant) {
         self.stopping = Some(began);
         for at in 0..self.parts.listeners.len() as u32 {
@@ -451,7 +468,8 @@ impl TurnLoop {
     fn has_stopped(&self, now: Instant, busy: bool) -> bool {
         let Some(since) = self.stopping else { return false };
         let written = self.parts.shard.counts().backlog_bytes == 0;
-        let quiet = !busy && written && self.parts.stop.all_have_spoken();
+        let quiet =
+            !busy && written && self.parts.stores.are_quiet() && self.parts.stop.all_have_spoken();
         let done = (quiet && self.parts.port.tail() == 0) || now >= since + STOP_WITHIN;
         if done {
             for conn in self.slots.open() {

@@ -43,6 +43,10 @@ pub struct ListenerId(pub u16);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct LinkId(pub u16);
 
+/// A store of the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct StoreId(pub u16);
+
 /// Someone who can subscribe: another shard, a role of this one, or a connection.
 ///
 /// ```text

@@ -7,11 +7,11 @@ use crate::backlog::Origin;
 use crate::batch::Batch;
 use crate::block::{Block, Frame, Source, Span};
 use crate::counts::{CloseReason, Counts};
-use crate::ids::{ConnId, LinkId, Now, Participant, RoleId, ShardId};
+use crate::ids::{ConnId, LinkId, Now, Participant, RoleId, ShardId, StoreId};
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::outgoing::{Outgoing, Verdict};
-use crate::placement::{Placement, Split};
+use crate::placement::{Objects, Placement, Placing};
 use crate::role::Effect;
 use crate::router::{Change, Changes, OverLimit, Router};
 use crate::uplink::{Uplink, Upstream};
@@ -19,9 +19,11 @@ use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use core::ops::RangeInclusive;
+use smallvec::SmallVec;
 use wire::control::ControlMessage;
 use wire::dialect::Dialect;
-use wire::ids::Channel;
+use wire::ids::{Channel, DoId};
 
 /// The block that holds what this shard itself writes in a turn.
 const OWN_BLOCK: u32 = 0;
@@ -56,6 +58,8 @@ pub struct Outbox {
     pub(crate) config: ShardConfig,
     pub(crate) router: Router,
     pub(crate) placement: Placement,
+    /// Which role has which store.
+    pub(crate) stores: SmallVec<[(RoleId, StoreId); 1]>,
     pub(crate) outgoing: Outgoing,
     pub(crate) uplink: Uplink,
     pub(crate) mailbox: Mailbox,
@@ -90,6 +94,7 @@ impl Outbox {
             Changes { shards: (config.shards > 1).then(Vec::new), upstream: here.then(Vec::new) };
         Outbox {
             placement: Placement::new(config.me, config.shards),
+            stores: SmallVec::new(),
             router: Router::new(ahash::RandomState::with_seeds(a, b, c, d), changes),
             outgoing: Outgoing::new(),
             uplink: match config.upstream {
@@ -142,6 +147,9 @@ impl Outbox {
 
     /// What the instances of `role` want from the upstream has changed, on this shard or another.
     pub(crate) fn change_attracted(&mut self, role: RoleId, channel: Channel, wanted: bool) {
+        if self.placement.is_in_range_of(role, channel) {
+            return; // its range is wanted as long as there is the role
+        }
         match self.uplink {
             Uplink::Absent => (),
             Uplink::Elsewhere(shard) => {
@@ -159,11 +167,24 @@ impl Outbox {
         }
     }
 
-    pub(crate) fn place_role(&mut self, role: RoleId, controls: &[Channel], split: Split) {
-        self.placement.add(role, controls, split);
+    pub(crate) fn place_role(&mut self, role: RoleId, placing: Placing) {
+        let (controls, objects) = (placing.controls.clone(), placing.objects.clone());
+        self.stores.extend(placing.store.map(|store| (role, store)));
+        self.placement.add(role, placing);
         if matches!(self.uplink, Uplink::Here(_)) {
             controls.iter().for_each(|&control| self.attract(role, control));
+            if let Objects::Ranges(ranges) = objects {
+                ranges.iter().for_each(|range| self.attract_range(role, range));
+            }
         }
+    }
+
+    fn attract_range(&mut self, role: RoleId, range: &RangeInclusive<DoId>) {
+        let [low, high] = [range.start(), range.end()].map(|id| Channel::object(*id));
+        let who = Participant::attracted(role);
+        let done = self.router.add_range(who, low.0, high.0, &self.config.limits);
+        assert!(done.is_ok(), "what roles attract has their own limits");
+        self.tell_changes();
     }
 
     /// Whether a channel is the control channel of some placed role.
@@ -181,9 +202,9 @@ impl Outbox {
         !self.mailbox.is_empty()
     }
 
-    /// How many placed roles there are.
-    pub fn placed_roles(&self) -> usize {
-        self.placement.len()
+    /// Whether the channel of an object is placed to another role than `me` as well.
+    pub fn is_placed_elsewhere(&self, me: RoleId, do_id: DoId) -> bool {
+        self.placement.covers(Channel::object(do_id), Some(me))
     }
 
     /// How many shards there are.
@@ -283,6 +304,14 @@ impl Outbox {
     /// Asks for [`crate::Input::Wake`] with `token` at `at`.
     pub fn wake_at(&mut self, role: RoleId, at: Now, token: u64) {
         self.timers.push(Reverse((at, role, token)));
+    }
+
+    /// Hands the log of `role`'s store a request of its part on this shard. They keep their order;
+    /// what the log says comes as [`crate::Input::Stored`].
+    pub fn ask_store(&mut self, role: RoleId, request: store::Request) {
+        let store = self.stores.iter().find(|(owner, _)| *owner == role);
+        let &(_, store) = store.expect("a role that asks its store was made with one");
+        self.effects.push(Effect::AskStore(store, request));
     }
 
     /// Sends `event` to the event logger.

@@ -5,8 +5,12 @@
 //! a control channel to the instance that its message is about, or to all. The sender's shard
 //! computes this, for the creation of an object as for all that is sent to it later (I4), so both
 //! take the same way. Subscriptions to the same channels are looked at besides.
+//!
+//! Which objects: a State Server's may have any id, a DBSS has ranges of them, and a Database none,
+//! since it is asked about its objects on its control channel.
 
-use crate::ids::{RoleId, ShardId};
+use crate::ids::{RoleId, ShardId, StoreId};
+use core::ops::RangeInclusive;
 use smallvec::SmallVec;
 use wire::datagram::Datagram;
 use wire::dialect::Dialect;
@@ -24,10 +28,49 @@ pub fn place(do_id: DoId, shards: usize) -> ShardId {
 /// The object whose shard a control message is for; `None`: it is for all shards.
 pub type Split = fn(Dialect, MsgType, &[u8]) -> Option<DoId>;
 
+/// What is placed to a role.
+#[derive(Clone, Debug)]
+pub struct Placing {
+    /// The channels on which its instances are all reached as one.
+    pub controls: SmallVec<[Channel; 2]>,
+    /// Which of them a message on such a channel is for.
+    pub split: Split,
+    /// The objects whose channels reach the instance that owns them.
+    pub objects: Objects,
+    /// The store that its instances share, if it has one.
+    pub store: Option<StoreId>,
+}
+
+/// The objects that are placed to a role.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Objects {
+    /// All that there can be.
+    All,
+    /// Those within these ranges, which do not overlap.
+    Ranges(SmallVec<[RangeInclusive<DoId>; 2]>),
+    /// None.
+    None,
+}
+
+impl Objects {
+    #[inline]
+    fn contain(&self, channel: Channel) -> bool {
+        match self {
+            Objects::All => is_object(channel),
+            Objects::Ranges(ranges) => {
+                is_object(channel)
+                    && ranges.iter().any(|range| range.contains(&DoId(channel.0 as u32)))
+            }
+            Objects::None => false,
+        }
+    }
+}
+
 struct Placed {
     role: RoleId,
     controls: SmallVec<[Channel; 2]>,
     split: Split,
+    objects: Objects,
 }
 
 /// The placed roles of a shard.
@@ -51,8 +94,18 @@ impl Placement {
         Placement { me, shards, roles: SmallVec::new() }
     }
 
-    pub(crate) fn add(&mut self, role: RoleId, controls: &[Channel], split: Split) {
-        self.roles.push(Placed { role, controls: controls.into(), split });
+    pub(crate) fn add(&mut self, role: RoleId, placing: Placing) {
+        let Placing { controls, split, objects, .. } = placing;
+        self.roles.push(Placed { role, controls, split, objects });
+    }
+
+    /// Whether `channel` is that of an object in a range of `role`.
+    pub(crate) fn is_in_range_of(&self, role: RoleId, channel: Channel) -> bool {
+        self.roles.iter().any(|placed| {
+            placed.role == role
+                && matches!(placed.objects, Objects::Ranges(_))
+                && placed.objects.contain(channel)
+        })
     }
 
     /// Whether a channel is a control channel.
@@ -66,17 +119,12 @@ impl Placement {
         self.roles.is_empty()
     }
 
-    /// How many placed roles there are.
-    pub(crate) fn len(&self) -> usize {
-        self.roles.len()
-    }
-
     /// Whether `channel` may have places at all, beside those of `except`.
     #[inline]
     pub(crate) fn covers(&self, channel: Channel, except: Option<RoleId>) -> bool {
         self.roles.iter().any(|placed| {
             Some(placed.role) != except
-                && (is_object(channel) || placed.controls.contains(&channel))
+                && (placed.objects.contain(channel) || placed.controls.contains(&channel))
         })
     }
 
@@ -115,7 +163,8 @@ impl Placement {
         }
         if !is_control && is_object(channel) {
             let owner = place(DoId(channel.0 as u32), self.shards);
-            self.roles.iter().for_each(|placed| places.add(self.me, owner, placed.role));
+            let owners = self.roles.iter().filter(|placed| placed.objects.contain(channel));
+            owners.for_each(|placed| places.add(self.me, owner, placed.role));
         }
     }
 }
@@ -156,7 +205,9 @@ mod tests {
         let about_its_first_byte: Split =
             |_, _, payload| payload.first().map(|&byte| DoId(byte as u32));
         let mut placement = Placement::new(ShardId(1), 3);
-        placement.add(RoleId(4), &[Channel(4002)], about_its_first_byte);
+        let controls = SmallVec::from_slice(&[Channel(4002)]);
+        let (split, objects) = (about_its_first_byte, Objects::All);
+        placement.add(RoleId(4), Placing { controls, split, objects, store: None });
         let frame = |payload: &[u8]| {
             let mut out = vec![];
             let write = |out: &mut vec::Vec<u8>| out.extend_from_slice(payload);

@@ -2,7 +2,7 @@
 
 use crate::block::Frame;
 use crate::counts::CloseReason;
-use crate::ids::{ConnId, LinkId, ListenerId, Now, RoleId, ShardId};
+use crate::ids::{ConnId, LinkId, ListenerId, Now, RoleId, ShardId, StoreId};
 use crate::outbox::Outbox;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -80,6 +80,8 @@ pub enum Input<'a> {
         /// What it says.
         message: &'a [u8],
     },
+    /// The log of this role's store answers its part on this shard ([`Outbox::ask_store`]).
+    Stored(store::Reply),
     /// A time asked for with [`Outbox::wake_at`] has come.
     Wake {
         /// As asked for.
@@ -90,7 +92,7 @@ pub enum Input<'a> {
 }
 
 /// What the driver of a shard is to do outside.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub enum Effect {
     /// Shut this connection; the shard has forgotten it.
     Close(ConnId, CloseReason),
@@ -105,4 +107,6 @@ pub enum Effect {
     Connect(LinkId, String),
     /// Send this as one UDP datagram to the event logger; best effort.
     LogEvent(Vec<u8>),
+    /// Hand this to the log of a store, in order; its replies come back with `stored`.
+    AskStore(StoreId, store::Request),
 }

@@ -10,11 +10,11 @@ use crate::batch::{self, Batch, Entry};
 use crate::block::{Block, Frame, Source};
 use crate::channels::FETCHED_MAX;
 use crate::counts::{CloseReason, Counts};
-use crate::ids::{ConnId, LinkId, ListenerId, Now, Participant, RoleId, ShardId};
+use crate::ids::{ConnId, LinkId, ListenerId, Now, Participant, RoleId, ShardId, StoreId};
 use crate::mailbox::{LetterKind, Mailbox};
 use crate::outbox::{Outbox, ShardConfig};
 use crate::outgoing::Sockets;
-use crate::placement::Split;
+use crate::placement::Placing;
 use crate::role::{Effect, Input, Role};
 use crate::uplink::Uplink;
 use alloc::boxed::Box;
@@ -26,7 +26,6 @@ use core::net::SocketAddr;
 use smallvec::SmallVec;
 use wire::datagram::Datagram;
 use wire::framing::{self, Assembly};
-use wire::ids::Channel;
 
 /// How often a shard with backlogs looks for connections that do not read.
 const STALL_CHECK_MS: u64 = 250;
@@ -90,17 +89,16 @@ impl Shard {
         self.links.extend(links.iter().map(|&link| (link, id)));
     }
 
-    /// Adds a role whose instances own objects, as [`crate::place`] says. Each of `controls` is a
-    /// channel on which they are all reached as one: `split` says which of them a message is for.
+    /// Adds a role whose instances on all shards are one: what it is placed says which of them a
+    /// datagram is for.
     pub fn add_placed_role(
         &mut self,
-        controls: &[Channel],
-        split: Split,
+        placing: Placing,
         make: impl FnOnce(RoleId) -> Box<dyn Role>,
     ) {
         let id = RoleId(self.roles.len() as u16);
         self.roles.push(make(id));
-        self.out.place_role(id, controls, split);
+        self.out.place_role(id, placing);
     }
 
     /// Begins. To be called once, before anything else.
@@ -140,6 +138,13 @@ impl Shard {
     pub fn closed(&mut self, now: Now, conn: ConnId, reason: CloseReason) {
         self.work.push_back(Work::Closed(conn, reason));
         self.proceed(now);
+    }
+
+    /// The log of a store answers the part of this shard.
+    pub fn stored(&mut self, now: Now, store: StoreId, reply: store::Reply) {
+        let role = self.out.stores.iter().find(|(_, id)| *id == store).map(|(role, _)| *role);
+        let role = role.expect("a driver runs stores that a role has");
+        self.step(now, role, Input::Stored(reply));
     }
 
     /// A socket that was full has room again.

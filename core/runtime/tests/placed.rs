@@ -4,9 +4,10 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
 use runtime::{
-    Block, ConnId, Effect, Input, Limits, LinkId, ListenerId, Now, Outbox, Role, RoleId, Shard,
-    ShardConfig, ShardId, Sockets, Ticket, Write, place,
+    Block, ConnId, Effect, Input, Limits, LinkId, ListenerId, Now, Objects, Outbox, Placing, Role,
+    RoleId, Shard, ShardConfig, ShardId, Sockets, Split, Ticket, Write, place,
 };
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wire::control::ControlMessage;
@@ -84,6 +85,11 @@ struct World {
 
 impl World {
     fn new(shards: usize, upstream: Option<ShardId>) -> World {
+        World::with(Objects::All, shards, upstream)
+    }
+
+    /// A role that has these objects.
+    fn with(objects: Objects, shards: usize, upstream: Option<ShardId>) -> World {
         let heard = Heard::default();
         let make = |me| {
             let mut shard = Shard::new(ShardConfig {
@@ -96,9 +102,10 @@ impl World {
             });
             shard.add_role(&[ListenerId(0)], &[LinkId(0)], |_| Box::new(Director));
             let heard = Rc::clone(&heard);
-            shard.add_placed_role(&[CONTROL], split, |id| {
-                Box::new(Owner { me: id, shard: me, heard })
-            });
+            let controls = SmallVec::from_slice(&[CONTROL]);
+            let (split, objects) = (split as Split, objects.clone());
+            let placing = Placing { controls, split, objects, store: None };
+            shard.add_placed_role(placing, |id| Box::new(Owner { me: id, shard: me, heard }));
             shard.start(Now(0));
             let peer = "127.0.0.1:9".parse().unwrap();
             shard.accepted(Now(0), ConnId(0), ListenerId(0), peer);
@@ -232,5 +239,42 @@ fn the_upstream_hears_of_control_channels_and_of_what_is_attracted() {
             let told = world.told_upstream();
             assert!(told.contains(&format!("RemoveChannel(Channel({id}))")), "{told:?}");
         }
+    }
+}
+
+#[test]
+fn a_role_hears_of_its_ranges_and_of_no_other_objects() {
+    let ranges = [DoId(1000)..=DoId(1999), DoId(5000)..=DoId(5000)];
+    let ranges = Objects::Ranges(SmallVec::from_iter(ranges));
+    for shards in [1, 2, 3] {
+        let mut world = World::with(ranges.clone(), shards, None);
+        for id in [999, 1000, 1500, 1999, 2000, 4999, 5000, 5001, 1 << 32 | 1500] {
+            world.send(0, &[id], MsgType(0), &[]);
+            let is_its = (1000..=1999).contains(&id) || id == 5000;
+            let owner = place(DoId(id as u32), shards).0 as usize;
+            let expected: Vec<_> =
+                is_its.then(|| (owner, vec![Channel(id)], None)).into_iter().collect();
+            assert_eq!(world.heard(), expected, "{id}");
+        }
+        let mut none = World::with(Objects::None, shards, None);
+        none.send(0, &[1500], MsgType(0), &[]);
+        assert_eq!(none.heard(), []);
+        none.send(0, &[CONTROL.0], MsgType(0), &[1]);
+        assert_eq!(none.heard().len(), 1, "its control channel is another matter");
+    }
+}
+
+#[test]
+fn the_upstream_hears_of_ranges_once_and_they_keep_no_holes() {
+    let ranges = Objects::Ranges(SmallVec::from_iter([DoId(1000)..=DoId(1999)]));
+    for shards in [1, 3] {
+        let mut world = World::with(ranges.clone(), shards, Some(ShardId(0)));
+        let told = world.told_upstream();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().any(|told| told.contains("1000") && told.contains("1999")), "{told:?}");
+        let id = (1000..=1999).find(|&id| place(DoId(id), shards).0 as usize == shards - 1);
+        let id = id.unwrap() as u64;
+        world.send(0, &[id], SAY, &[id.to_le_bytes(), id.to_le_bytes()].concat());
+        assert_eq!(world.told_upstream(), Vec::<String>::new(), "it is in the range");
     }
 }

@@ -456,6 +456,7 @@ impl Core {
             }
             Effect::Connect(link, address) => at.posts.push(Post::Dial(link, address)),
             Effect::LogEvent(event) => at.posts.push(Post::Event(event)),
+            Effect::AskStore(..) => unreachable!("no role of these worlds has a store"),
         }
     }
 }

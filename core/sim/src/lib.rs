@@ -10,6 +10,7 @@ pub mod causality;
 pub mod chance;
 pub mod core;
 pub mod daemon;
+pub mod disk;
 mod faults;
 pub mod ledger;
 pub mod members;

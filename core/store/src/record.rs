@@ -1,7 +1,262 @@
-//! One record of the log.
+//! One record of the log: its header, its checksum, its body.
+//!
+//! ```text
+//! 0  word    u32  bytes of the whole record (bits 0..29, a multiple of 8) | LAST (bit 29)
+//!                 | kind (bits 30..32)
+//! 4  crc32c  u32  over salt u64 and number u32 of the segment, the word, the commit, the body
+//! 8  commit  u64  which commit it belongs to; LAST is set on the last record of it
+//! 16 body         see [`crate::object`]
+//! ```
+//! The checksum takes in where the record stands, so the bytes of another segment, or of an earlier
+//! use of the same blocks, never pass for a record.
 
+use crate::ids::{ClassKey, FieldKey};
+use crate::object::{ArchivedStoredMark, ArchivedStoredTombstone, Object};
+use crate::object::{StoredField, StoredMark, StoredObject, StoredTombstone};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use rkyv::rancor::Failure;
+use rkyv::ser::allocator::SubAllocator;
 use rkyv::util::AlignedVec;
+use wire::ids::DoId;
 
-/// A record as it will stand in the log, but for what only the log knows.
+pub(crate) const HEADER_BYTES: usize = 16;
+/// What fits into the 14 bits that a footer has for the length, in steps of 8 bytes.
+pub(crate) const RECORD_BYTES_MAX: usize = 0x3fff * 8;
+const BODY_BYTES_MAX: usize = RECORD_BYTES_MAX - HEADER_BYTES;
+const LAST: u32 = 1 << 29;
+const KIND_SHIFT: u32 = 30;
+
+/// What a record says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// An object, whole.
+    Object = 1,
+    /// An object is gone.
+    Tombstone = 2,
+    /// Which id comes next.
+    Mark = 3,
+}
+
+impl Kind {
+    pub fn from_bits(bits: u32) -> Option<Kind> {
+        match bits {
+            1 => Some(Kind::Object),
+            2 => Some(Kind::Tombstone),
+            3 => Some(Kind::Mark),
+            _ => None,
+        }
+    }
+}
+
+/// A record as it will stand in the log, but for what only the log knows: the header is empty.
 #[derive(Clone, Debug)]
-pub struct Record(pub(crate) AlignedVec<8>);
+pub struct Record {
+    bytes: Arc<AlignedVec<8>>,
+    kind: Kind,
+    do_id: DoId,
+    class: ClassKey,
+}
+
+/// An object does not fit into a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("an object of {0} bytes does not fit into a record")]
+pub(crate) struct TooBig(pub usize);
+
+/// Room for the parts of a body while it is put together.
+#[derive(Default, Debug)]
+pub(crate) struct Scratch {
+    fields: Vec<StoredField>,
+    values: Vec<u8>,
+}
+
+impl Record {
+    /// An object with these fields, ascending by key.
+    pub(crate) fn object(
+        do_id: DoId,
+        class: ClassKey,
+        fields: &[(FieldKey, &[u8])],
+        scratch: &mut Scratch,
+    ) -> Result<Record, TooBig> {
+        assert!(fields.is_sorted_by(|a, b| a.0 < b.0), "fields ascend by key, each once");
+        scratch.fields.clear();
+        scratch.values.clear();
+        for (key, value) in fields {
+            let bytes = u16::try_from(value.len()).map_err(|_| TooBig(value.len()))?;
+            scratch.fields.push(StoredField { key: key.0, bytes });
+            scratch.values.extend_from_slice(value);
+        }
+        let (fields, values) = (scratch.fields.as_slice(), scratch.values.as_slice());
+        let room = HEADER_BYTES + values.len() + fields.len() * 4 + 40;
+        let stored = StoredObject { fields, values, do_id: do_id.0, class: class.0 };
+        let bytes = archive(&stored, room);
+        if bytes.len() - HEADER_BYTES > BODY_BYTES_MAX {
+            return Err(TooBig(values.len()));
+        }
+        Ok(Record { bytes: Arc::new(bytes), kind: Kind::Object, do_id, class })
+    }
+
+    pub(crate) fn tombstone(do_id: DoId, class: ClassKey) -> Record {
+        let bytes = archive(&StoredTombstone { do_id: do_id.0, class: class.0 }, 24);
+        Record { bytes: Arc::new(bytes), kind: Kind::Tombstone, do_id, class }
+    }
+
+    pub(crate) fn mark(next_do_id: DoId) -> Record {
+        let bytes = archive(&StoredMark { next_do_id: next_do_id.0 }, 24);
+        Record { bytes: Arc::new(bytes), kind: Kind::Mark, do_id: DoId(0), class: ClassKey(0) }
+    }
+
+    /// The same object, to stand elsewhere.
+    pub(crate) fn copied(view: &View<'_>, object: &Object<'_>) -> Record {
+        let mut bytes = AlignedVec::with_capacity(HEADER_BYTES + view.body.len());
+        bytes.extend_from_slice(&[0; HEADER_BYTES]);
+        bytes.extend_from_slice(view.body);
+        let (do_id, class) = (object.do_id(), object.class());
+        Record { bytes: Arc::new(bytes), kind: Kind::Object, do_id, class }
+    }
+
+    /// How many bytes it takes in the log.
+    pub fn bytes(&self) -> u32 {
+        u32::try_from(self.bytes.len()).expect("a record has at most RECORD_BYTES_MAX bytes")
+    }
+
+    /// Whose record it is.
+    pub fn do_id(&self) -> DoId {
+        self.do_id
+    }
+
+    /// The class of the object, or of the one that is gone.
+    pub fn class(&self) -> ClassKey {
+        self.class
+    }
+
+    /// What it says of the object; None: that it is gone.
+    pub fn read(&self) -> Option<Object<'_>> {
+        match self.kind {
+            Kind::Object => Object::read(&self.bytes[HEADER_BYTES..]),
+            Kind::Tombstone | Kind::Mark => None,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The bytes, with an empty header.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn archive<T>(stored: &T, room: usize) -> AlignedVec<8>
+where
+    T: for<'s> rkyv::Serialize<
+            rkyv::api::low::LowSerializer<AlignedVec<8>, SubAllocator<'s>, Failure>,
+        >,
+{
+    let mut bytes = AlignedVec::with_capacity(room);
+    bytes.extend_from_slice(&[0; HEADER_BYTES]);
+    rkyv::api::low::to_bytes_in_with_alloc(stored, bytes, SubAllocator::empty())
+        .expect("memory takes any bytes, and no body needs room beside")
+}
+
+/// What the checksums of a segment begin with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Seal(u32);
+
+impl Seal {
+    pub fn new(salt: u64, segment: u32) -> Seal {
+        let mut place = [0; 12];
+        place[..8].copy_from_slice(&salt.to_le_bytes());
+        place[8..].copy_from_slice(&segment.to_le_bytes());
+        Seal(crc32c::crc32c(&place))
+    }
+
+    #[inline]
+    fn crc(self, record: &[u8]) -> u32 {
+        let word = crc32c::crc32c_append(self.0, &record[..4]);
+        crc32c::crc32c_append(word, &record[8..])
+    }
+
+    /// Fills the header of a record: `record` is all of it.
+    pub fn close(self, record: &mut [u8], kind: Kind, commit: u64, last: bool) {
+        let bytes =
+            u32::try_from(record.len()).expect("a record has at most RECORD_BYTES_MAX bytes");
+        let word = bytes | (kind as u32) << KIND_SHIFT | if last { LAST } else { 0 };
+        record[..4].copy_from_slice(&word.to_le_bytes());
+        record[8..16].copy_from_slice(&commit.to_le_bytes());
+        let crc = self.crc(record);
+        record[4..8].copy_from_slice(&crc.to_le_bytes());
+    }
+
+    /// Reads the record that begins these bytes, if it is one and whole.
+    #[inline]
+    pub fn read<'a>(self, bytes: &'a [u8]) -> Option<View<'a>> {
+        let word = word_at(bytes, 0)?;
+        let kind = Kind::from_bits(word >> KIND_SHIFT)?;
+        let record = bytes.get(..(word & (LAST - 1)) as usize)?;
+        if !(HEADER_BYTES + 8..=RECORD_BYTES_MAX).contains(&record.len()) || record.len() % 8 != 0 {
+            return None;
+        }
+        (self.crc(record) == word_at(record, 4)?).then(|| View {
+            kind,
+            last: word & LAST != 0,
+            commit: u64::from(word_at(record, 12).unwrap_or(0)) << 32
+                | u64::from(word_at(record, 8).unwrap_or(0)),
+            body: &record[HEADER_BYTES..],
+        })
+    }
+}
+
+#[inline]
+pub(crate) fn word_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// A record whose checksum holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub kind: Kind,
+    pub last: bool,
+    pub commit: u64,
+    pub body: &'a [u8],
+}
+
+/// What a record says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Said<'a> {
+    Object(Object<'a>),
+    Tombstone(DoId, ClassKey),
+    Mark(DoId),
+}
+
+impl<'a> View<'a> {
+    /// How many bytes the record has in all.
+    pub fn bytes(&self) -> usize {
+        HEADER_BYTES + self.body.len()
+    }
+
+    /// What it says. None: the bytes are as they were written, and yet make no sense.
+    pub fn said(&self) -> Option<Said<'a>> {
+        match self.kind {
+            Kind::Object => Object::read(self.body).map(Said::Object),
+            Kind::Tombstone => {
+                let stored = access::<ArchivedStoredTombstone>(self.body)?;
+                let (do_id, class) = (stored.do_id.to_native(), stored.class.to_native());
+                Some(Said::Tombstone(DoId(do_id), ClassKey(class)))
+            }
+            Kind::Mark => {
+                let stored = access::<ArchivedStoredMark>(self.body)?;
+                Some(Said::Mark(DoId(stored.next_do_id.to_native())))
+            }
+        }
+    }
+}
+
+fn access<T>(body: &[u8]) -> Option<&T>
+where
+    T: rkyv::Portable
+        + for<'a> rkyv::bytecheck::CheckBytes<rkyv::api::low::LowValidator<'a, Failure>>,
+{
+    rkyv::api::low::access::<T, Failure>(body).ok()
+}

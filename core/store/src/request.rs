@@ -20,6 +20,8 @@ pub enum Request {
     Swept(SegmentId),
     /// The segment holds a record of this part that cannot be read, so it must stay.
     Stuck(SegmentId),
+    /// The record at this place is of no more use: what takes its place is durable.
+    Dead(Place),
     /// Bring this record into memory: it is not there, and a read would wait for the disk.
     Fetch(Place),
 }
@@ -29,8 +31,6 @@ pub enum Request {
 pub struct Append {
     /// The record.
     pub record: Record,
-    /// Where the record stands that it takes the place of, if that is known to be durable.
-    pub supersedes: Option<Place>,
     /// Why it is appended: what is refused first when space runs out.
     pub purpose: Purpose,
     /// How many refusals the part had heard of when it asked. A refused write takes those with it

@@ -100,7 +100,7 @@ fn start(config: &Config) -> Result<Running, Failure> {
     let seeds = hash_seeds()?;
     let park = config.clone();
     let make = move |me, shards| park::assemble(&park, me, shards, seeds);
-    engine::start(&engine_config, make).map_err(|error| explain(config, error))
+    engine::start(&engine_config, Vec::new(), make).map_err(|error| explain(config, error))
 }
 
 /// Random, so that nobody can choose channels that collide.

@@ -87,6 +87,7 @@ impl Role for MessageDirector {
             }
             Input::Stopping => self.stopping(out),
             Input::Datagram { .. } => unreachable!("a Message Director subscribes nothing itself"),
+            Input::Stored(_) => unreachable!("a Message Director has no store"),
         }
     }
 

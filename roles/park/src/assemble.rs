@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use message_director::{LISTENER, MessageDirector, UPSTREAM_LINK, UpstreamConfig};
-use runtime::{Shard, ShardConfig, ShardId};
+use runtime::{Objects, Placing, Shard, ShardConfig, ShardId, Split};
 use state_server::StateServer;
 
 /// The shard that holds the upstream link.
@@ -29,9 +29,9 @@ pub fn assemble(config: &Config, me: ShardId, shards: usize, hash_seeds: [u64; 4
         let (control, limits) = (server.control, server.limits);
         let role = state_server::Config { control, schema, limits, hash_seeds };
         let controls = role.controls(config.general.dialect);
-        shard.add_placed_role(&controls, StateServer::split, |id| {
-            Box::new(StateServer::new(id, role))
-        });
+        let (split, objects) = (StateServer::split as Split, Objects::All);
+        let placing = Placing { controls, split, objects, store: None };
+        shard.add_placed_role(placing, |id| Box::new(StateServer::new(id, role)));
     }
     shard
 }

@@ -5,7 +5,7 @@ use crate::classes::Classes;
 use crate::document::{self, Node};
 use crate::message_director::{Bind, MessageDirector};
 use crate::problem::{Findings, Place, Problem};
-use crate::roles::{self, StateServer};
+use crate::roles::{self, Database, Roles, StateServer};
 use crate::section::Section;
 use crate::value::{choice, do_id, number, scalar, text};
 use runtime::ShardId;
@@ -35,6 +35,8 @@ pub struct Config {
     pub uberdogs: Vec<Uberdog>,
     /// The roles of type `stateserver`.
     pub state_servers: Vec<StateServer>,
+    /// The roles of type `database`.
+    pub databases: Vec<Database>,
 }
 
 /// What all roles share.
@@ -155,8 +157,8 @@ impl Config {
         });
         let shards = root.get("shards", shards).unwrap_or_default();
         let shards_place = root.place_of("shards");
-        let has_classes = general.classes.are_named;
-        let state_servers = roles::read(root, general.dialect, has_classes, outside);
+        let Roles { state_servers, databases } =
+            roles::read(root, general.dialect, &general.classes, folder, outside);
         Config {
             file: PathBuf::new(),
             general,
@@ -167,6 +169,7 @@ impl Config {
             message_director,
             uberdogs,
             state_servers,
+            databases,
         }
     }
 }

@@ -24,4 +24,4 @@ pub use config::{Config, Daemon, General, Loaded, Shards, Uberdog, Web, load, re
 pub use limits::Limits;
 pub use message_director::{Bind, MessageDirector};
 pub use problem::{Place, Problem};
-pub use roles::StateServer;
+pub use roles::{Backend, Database, StateServer};

@@ -9,13 +9,16 @@ mod dbss;
 mod event_logger;
 mod state_server;
 
+pub use database::{Backend, Database};
 pub use state_server::StateServer;
 
 use crate::address::Outside;
+use crate::classes::Classes;
 use crate::problem::{Place, suggest};
 use crate::section::Section;
 use crate::value::{channel, do_id, scalar};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use wire::dialect::Dialect;
 
 /// A type of role.
@@ -34,11 +37,20 @@ const KINDS: [Kind; 5] =
 /// What roles must agree about, and what they need to be checked.
 struct Cluster<'a> {
     dialect: Dialect,
-    /// Whether `general.dc_files` says what classes there are (or tries to).
-    has_classes: bool,
+    classes: &'a Classes,
+    /// The folder of the file.
+    folder: &'a Path,
     outside: &'a dyn Outside,
     claims: Vec<Claim>,
     state_servers: Vec<StateServer>,
+    databases: Vec<Database>,
+}
+
+/// What `roles` asks for, by type.
+#[derive(Default)]
+pub struct Roles {
+    pub state_servers: Vec<StateServer>,
+    pub databases: Vec<Database>,
 }
 
 /// A range that a role has for itself.
@@ -59,17 +71,19 @@ enum Purpose {
     Clients,
 }
 
-/// Reads the list of roles.
+/// Reads the list of roles of a file in `folder`.
 pub fn read(
     root: &mut Section<'_>,
     dialect: Dialect,
-    has_classes: bool,
+    classes: &Classes,
+    folder: &Path,
     outside: &dyn Outside,
-) -> Vec<StateServer> {
-    let (claims, state_servers) = (Vec::new(), Vec::new());
-    let mut cluster = Cluster { dialect, has_classes, outside, claims, state_servers };
+) -> Roles {
+    let (claims, state_servers, databases) = (Vec::new(), Vec::new(), Vec::new());
+    let mut cluster =
+        Cluster { dialect, classes, folder, outside, claims, state_servers, databases };
     root.sections("roles", |role| check(role, &mut cluster));
-    cluster.state_servers
+    Roles { state_servers: cluster.state_servers, databases: cluster.databases }
 }
 
 fn check(role: &mut Section<'_>, cluster: &mut Cluster<'_>) {
@@ -99,7 +113,11 @@ fn check(role: &mut Section<'_>, cluster: &mut Cluster<'_>) {
 
 impl Cluster<'_> {
     /// Reads `min` and `max` of a section and claims what lies between.
-    fn range(&mut self, section: &mut Section<'_>, purpose: Purpose) {
+    fn range(
+        &mut self,
+        section: &mut Section<'_>,
+        purpose: Purpose,
+    ) -> Option<RangeInclusive<u64>> {
         let (min, max) = match purpose {
             Purpose::Generate | Purpose::Objects => (
                 section.required("min", do_id(self.dialect)),
@@ -110,11 +128,13 @@ impl Cluster<'_> {
                 section.required("max", channel(self.dialect)),
             ),
         };
-        let (Some(min), Some(max)) = (min, max) else { return };
+        let (Some(min), Some(max)) = (min, max) else { return None };
         if min > max {
-            return section.error_at("max", format!("{max} is less than min ({min})"));
+            section.error_at("max", format!("{max} is less than min ({min})"));
+            return None;
         }
         self.claim(section, Claim { purpose, range: min..=max, place: section.place_of("min") });
+        Some(min..=max)
     }
 
     fn claim(&mut self, section: &Section<'_>, claim: Claim) {

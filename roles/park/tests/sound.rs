@@ -4,6 +4,7 @@ mod surroundings;
 
 use message_director::Allow;
 use park::{Config, Loaded, Shards};
+use std::net::SocketAddr;
 use std::path::Path;
 use surroundings::Stub;
 use wire::dialect::Dialect;
@@ -58,11 +59,11 @@ fn everything_is_read() {
     let schema = config.general.classes.schema.as_ref().unwrap();
     assert!(schema.class_by_name("DistributedBench").is_some());
     assert_eq!(config.shards, Shards::Cpus(vec![3, 1]));
-    assert_eq!(config.web.unwrap().bind.address, "[::1]:7190".parse().unwrap());
+    assert_eq!(config.web.unwrap().bind.address, "[::1]:7190".parse::<SocketAddr>().unwrap());
     assert_eq!((&*config.daemon.name, &*config.daemon.url), ("7", "http://a"));
     let director = config.message_director;
     let bind = director.bind.unwrap();
-    assert_eq!(bind.address, "127.0.0.1:1".parse().unwrap());
+    assert_eq!(bind.address, "127.0.0.1:1".parse::<SocketAddr>().unwrap());
     assert_eq!((bind.place.line, &*bind.place.key), (9, "messagedirector.bind"));
     assert!(matches!(director.allow, Allow::Networks(networks) if networks.len() == 2));
     assert_eq!(director.connect.unwrap(), "[::1]:7199");

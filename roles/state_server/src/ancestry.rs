@@ -307,7 +307,8 @@ impl StateServer {
             | Input::Connected { .. }
             | Input::ConnectFailed { .. }
             | Input::Frame { .. }
-            | Input::Closed { .. } => return false,
+            | Input::Closed { .. }
+            | Input::Stored(_) => return false,
         };
         self.deferred.bytes += letter.len();
         self.deferred.letters.push_back(letter);

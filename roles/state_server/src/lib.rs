@@ -188,6 +188,7 @@ impl StateServer {
             | Input::ConnectFailed { .. }
             | Input::Frame { .. }
             | Input::Closed { .. } => unreachable!("a State Server has no connections"),
+            Input::Stored(_) => unreachable!("a State Server has no store"),
         }
         if !self.late.is_empty() {
             self.delete_late(out);
@@ -257,7 +258,7 @@ impl StateServer {
     #[inline]
     fn object_mail(&mut self, do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
         let Some(at) = self.objects.find(do_id).filter(|&at| self.settled(at, out)) else {
-            return Self::nobody_there(do_id, mail, out);
+            return self.nobody_there(do_id, mail, out);
         };
         match ObjectMessage::decode(out.dialect(), mail.msgtype, mail.payload) {
             Ok(message) => self.object_message(at, do_id, &message, mail, out),
@@ -268,9 +269,9 @@ impl StateServer {
 
     /// Counts requests of objects that do not exist. What an object's number alone brings here may
     /// be for somebody else: a client, an AI.
-    fn nobody_there(do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
+    fn nobody_there(&self, do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
         // It may be an object of another State Server, here or elsewhere, or somebody's channel.
-        let is_elsewhere = out.placed_roles() > 1
+        let is_elsewhere = out.is_placed_elsewhere(self.me, do_id)
             || out.has_upstream()
             || out.is_subscribed(Channel::object(do_id));
         if mail.own || is_elsewhere {

@@ -71,7 +71,8 @@ impl Server {
     }
 
     fn start_config(config: Config, upstream: Option<SocketAddr>) -> Result<Server, StartError> {
-        let running = engine::start(&config, move |me, shards| shard(me, shards, upstream))?;
+        let running =
+            engine::start(&config, Vec::new(), move |me, shards| shard(me, shards, upstream))?;
         let (address, shards) = (running.local_addrs[0].1, running.cpus.len());
         Ok(Server { address, shards, running: Some(running) })
     }
@@ -134,7 +135,7 @@ impl Server {
     #[track_caller]
     pub fn await_accepted(&self, value: u64) {
         let accepted =
-            || self.running().counters.snapshot().iter().map(|s| s.engine.accepted).sum();
+            || self.running().counters.snapshot().iter().map(|s| s.engine.accepted).sum::<u64>();
         wait_until("accepts", || value == accepted());
     }
 }

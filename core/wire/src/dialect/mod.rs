@@ -83,6 +83,14 @@ impl Dialect {
         }
     }
 
+    /// The channel on which all databases are reached, beside their own.
+    pub const fn all_databases(self) -> Option<Channel> {
+        match self {
+            Dialect::OpenOtp => None,
+            Dialect::Astron => Some(Channel(13)),
+        }
+    }
+
     /// Whether no object may have this id; that of nobody, 0, is another matter. The locations
     /// below these would be channels of another meaning.
     pub const fn is_reserved_do_id(self, do_id: DoId) -> bool {

@@ -33,7 +33,7 @@ const ROWS: [Row; 7] = [
 fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     let control = section.required("control", channel(cluster.dialect)).map(Channel);
     let limits = section.section("limits", limits).unwrap_or_default();
-    if !cluster.has_classes {
+    if !cluster.classes.are_named {
         section.error_at("type", "its objects need classes: name the DC files in general.dc_files");
     }
     let Some(control) = control else { return };

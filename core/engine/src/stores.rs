@@ -1,0 +1,262 @@
+//! The logs of stores beside the cores: one thread each commits, so that no shard ever waits for a
+//! disk, and two run its chores, so that no commit waits for them.
+//!
+//! Shards hand over requests through a queue; whatever has gathered while one commit was under way
+//! is the next one. Answers come back through a queue of each shard, whose waker is rung.
+
+use crate::wake::Waker;
+use runtime::StoreId;
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+use store::{Chore, Chored, Committer, PartId, Reply, Request, Stats};
+use tracing::{error, info};
+
+/// How often what could not be done is tried again, and the scrub goes on.
+const AGAIN_EVERY: Duration = Duration::from_secs(1);
+/// How many requests make up one commit at most.
+const REQUESTS_MAX: usize = 16 << 10;
+const KEEPERS: usize = 2;
+
+/// What the thread of a log hears.
+enum Asked {
+    /// A part asks for something.
+    Request(PartId, Request),
+    /// A chore has been run.
+    Chored(Chored),
+    /// The shards have stopped.
+    Close,
+}
+
+/// The end of a shard: what it asks of the stores, and what they answer.
+pub struct StoreLinks {
+    me: PartId,
+    asked: Vec<Sender<Asked>>,
+    answers: Receiver<(StoreId, Reply)>,
+    /// Appends whose fate is not known, by store; none any more once it is read-only.
+    waiting: Vec<Option<u64>>,
+}
+
+impl StoreLinks {
+    /// Hands a request to the log of a store.
+    pub fn ask(&mut self, store: StoreId, request: Request) {
+        let at = store.0 as usize;
+        if let (Request::Append(_), Some(waiting)) = (&request, &mut self.waiting[at]) {
+            *waiting += 1;
+        }
+        let handed = self.asked[at].send(Asked::Request(self.me, request));
+        handed.expect("the thread of a log ends after those of the shards");
+    }
+
+    /// The next answer, if there is one.
+    pub fn take(&mut self) -> Option<(StoreId, Reply)> {
+        if self.asked.is_empty() {
+            return None;
+        }
+        let (store, reply) = self.answers.try_recv().ok()?;
+        let waiting = &mut self.waiting[store.0 as usize];
+        match &reply {
+            Reply::Durable(places) => {
+                waiting.iter_mut().for_each(|waiting| *waiting -= places.len() as u64);
+            }
+            Reply::Refused => waiting.iter_mut().for_each(|waiting| *waiting -= 1),
+            Reply::ReadOnly(_) => *waiting = None,
+            Reply::Sealed(..)
+            | Reply::Sweep(_)
+            | Reply::Removed(_)
+            | Reply::Fetched(..)
+            | Reply::Damaged(..) => (),
+        }
+        Some((store, reply))
+    }
+
+    /// Whether the fate of everything that was asked for is known.
+    pub fn are_quiet(&self) -> bool {
+        self.waiting.iter().all(|waiting| waiting.unwrap_or(0) == 0)
+    }
+}
+
+/// What the stores hold and have done, for any thread to read.
+#[derive(Clone, Default)]
+pub struct StoreStats(Arc<Mutex<Vec<Stats>>>);
+
+impl StoreStats {
+    /// By store.
+    pub fn snapshot(&self) -> Vec<Stats> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn publish(&self, store: StoreId, stats: Stats) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)[store.0 as usize] = stats;
+    }
+}
+
+/// The threads of all logs. They end when this is dropped, after the shards.
+pub struct Stores {
+    /// What they hold and have done.
+    pub stats: StoreStats,
+    asked: Vec<Sender<Asked>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Stores {
+    /// Starts the threads of each log; gives the ends of the shards.
+    pub fn start(
+        committers: Vec<Box<dyn Committer>>,
+        wakers: &[Waker],
+    ) -> io::Result<(Stores, Vec<StoreLinks>)> {
+        let stats: Vec<Stats> = committers.iter().map(|committer| committer.stats()).collect();
+        let stats = StoreStats(Arc::new(Mutex::new(stats)));
+        let mut stores = Stores { stats, asked: Vec::new(), threads: Vec::new() };
+        let (senders, receivers): (Vec<_>, Vec<_>) = wakers.iter().map(|_| mpsc::channel()).unzip();
+        for (at, committer) in committers.into_iter().enumerate() {
+            stores.start_one(StoreId(at as u16), committer, &senders, wakers)?;
+        }
+        let link = |(me, answers)| StoreLinks {
+            me: PartId(me as u16),
+            asked: stores.asked.clone(),
+            answers,
+            waiting: vec![Some(0); stores.asked.len()],
+        };
+        let links = receivers.into_iter().enumerate().map(link).collect();
+        Ok((stores, links))
+    }
+
+    fn start_one(
+        &mut self,
+        id: StoreId,
+        committer: Box<dyn Committer>,
+        answers: &[Sender<(StoreId, Reply)>],
+        wakers: &[Waker],
+    ) -> io::Result<()> {
+        let (ask, asked) = mpsc::channel();
+        let (chores, keepers) = crossbeam::channel::unbounded::<Chore>();
+        for keeper in 0..KEEPERS {
+            let (chores, done) = (keepers.clone(), ask.clone());
+            let run = move || chores.iter().for_each(|chore| say(&done, chore.run()));
+            let name = format!("store-{}-keeper-{keeper}", id.0);
+            self.threads.push(Builder::new().name(name).spawn(run)?);
+        }
+        let shards = answers.iter().cloned().zip(wakers.iter().cloned()).collect();
+        let stats = self.stats.clone();
+        let writer =
+            Writer { id, committer, asked, chores: Some(chores), under_way: 0, shards, stats };
+        let name = format!("store-{}", id.0);
+        self.threads.push(Builder::new().name(name).spawn(move || writer.run())?);
+        self.asked.push(ask);
+        Ok(())
+    }
+}
+
+fn say(done: &Sender<Asked>, chored: Chored) {
+    let said = done.send(Asked::Chored(chored));
+    said.expect("the thread of a log waits for its chores before it ends");
+}
+
+impl Drop for Stores {
+    fn drop(&mut self) {
+        for asked in &self.asked {
+            if asked.send(Asked::Close).is_err() {
+                error!("the thread of a store ended before it was told to");
+            }
+        }
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                error!("a thread of a store has panicked");
+            }
+        }
+    }
+}
+
+/// The thread of a log.
+struct Writer {
+    id: StoreId,
+    committer: Box<dyn Committer>,
+    asked: Receiver<Asked>,
+    chores: Option<crossbeam::channel::Sender<Chore>>,
+    /// Chores that have not come back.
+    under_way: usize,
+    shards: Vec<(Sender<(StoreId, Reply)>, Waker)>,
+    stats: StoreStats,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let (mut batch, mut answers) = (Vec::new(), Vec::new());
+        let mut again_at = Instant::now() + AGAIN_EVERY;
+        let mut closing = false;
+        self.hand_out(false);
+        while !closing {
+            let first = self.asked.recv_timeout(again_at.duration_since(Instant::now()));
+            closing = matches!(first, Err(RecvTimeoutError::Disconnected));
+            let mut next = first.ok();
+            while let Some(asked) = next {
+                match asked {
+                    Asked::Request(part, request) => batch.push((part, request)),
+                    Asked::Chored(done) => self.chored(done, &mut answers),
+                    Asked::Close => closing = true,
+                }
+                next = (batch.len() < REQUESTS_MAX).then(|| self.asked.try_recv().ok()).flatten();
+            }
+            if !batch.is_empty() {
+                self.committer.commit(&mut batch, &mut answers);
+            }
+            self.answer(&mut answers);
+            let again = Instant::now() >= again_at;
+            if again {
+                again_at = Instant::now() + AGAIN_EVERY;
+                self.stats.publish(self.id, self.committer.stats());
+            }
+            self.hand_out(again);
+        }
+        self.close(answers);
+    }
+
+    fn hand_out(&mut self, again: bool) {
+        let Some(chores) = &self.chores else { return };
+        let mut again = again;
+        while let Some(chore) = self.committer.next_chore(again) {
+            again = false;
+            self.under_way += 1;
+            chores.send(chore).expect("keepers end after the one who gives them chores");
+        }
+    }
+
+    fn chored(&mut self, done: Chored, answers: &mut Vec<(PartId, Reply)>) {
+        self.under_way -= 1;
+        self.committer.chored(done, answers);
+    }
+
+    /// Hands out answers, and wakes those who get any.
+    fn answer(&mut self, answers: &mut Vec<(PartId, Reply)>) {
+        let mut woken = 0_u64;
+        for (PartId(part), reply) in answers.drain(..) {
+            let (shard, _) = &self.shards[part as usize];
+            // A shard that has stopped hears nothing any more.
+            if shard.send((self.id, reply)).is_ok() {
+                woken |= 1 << part;
+            }
+        }
+        for (at, (_, waker)) in self.shards.iter().enumerate() {
+            if woken & (1 << at) != 0 {
+                waker.wake();
+            }
+        }
+    }
+
+    fn close(mut self, mut answers: Vec<(PartId, Reply)>) {
+        self.chores = None;
+        while self.under_way > 0 {
+            let Ok(asked) = self.asked.recv() else { break };
+            if let Asked::Chored(done) = asked {
+                self.chored(done, &mut answers);
+            }
+        }
+        self.committer.close();
+        self.stats.publish(self.id, self.committer.stats());
+        let Stats { commits, appends, .. } = self.committer.stats();
+        info!(store = self.id.0, commits, appends, "the store is closed");
+    }
+}

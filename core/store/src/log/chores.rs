@@ -1,0 +1,340 @@
+//! Work on the disk that does not delay a commit: what is handed out, and what comes back.
+
+use super::Log;
+use super::active::{Active, Prepared};
+use super::compaction::Compaction;
+use crate::committer::{Chore, Chored};
+use crate::disk::{Disk, DiskError, SegmentBytes};
+use crate::ids::{PartId, Place, SegmentId};
+use crate::part::Sealed;
+use crate::record::{Kind, Said};
+use crate::request::Reply;
+use crate::segment::{Entry, Head, Trailer};
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use wire::ids::DoId;
+
+/// How many prepared segments there are at best: the next one, and the reserve.
+const READY: usize = 2;
+/// How much is read at once.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Work that is to be done.
+#[derive(Debug)]
+pub(super) enum Doing {
+    Fetch(PartId, Place),
+    Prepare(Head, u32),
+    Seal(Sealing),
+    ReadAhead(SegmentId),
+    Remove(SegmentId),
+    Discard(SegmentId),
+    Scrub(Scrubbing),
+}
+
+/// What became of it.
+pub(super) enum Done {
+    Fetched(PartId, Place, Result<(), String>),
+    Prepared(Result<Prepared, DiskError>),
+    Sealed(SegmentId, Result<(u64, Arc<dyn SegmentBytes>), DiskError>),
+    ReadAhead(SegmentId),
+    Removed(SegmentId, Result<(), DiskError>),
+    Discarded(SegmentId, Result<(), DiskError>),
+    Scrubbed(Option<Scrubbing>, Vec<(DoId, Place)>),
+}
+
+/// A filled segment that gets its footer.
+#[derive(Debug)]
+pub(crate) struct Sealing {
+    pub segment: SegmentId,
+    trailer: Trailer,
+    entries: Vec<Entry>,
+}
+
+/// Segments whose records are to be checked.
+#[derive(Default, Debug)]
+pub(super) struct Scrub {
+    pub segments: VecDeque<(SegmentId, Sealed)>,
+    pub going: Option<Scrubbing>,
+    pub out: bool,
+}
+
+/// How far the check of a segment is.
+#[derive(Clone, Debug)]
+pub(super) struct Scrubbing {
+    segment: SegmentId,
+    sealed: Sealed,
+    next: usize,
+    offset: u32,
+}
+
+impl Sealing {
+    pub fn of(filled: Active, next_do_id: DoId) -> Sealing {
+        let trailer = filled.trailer(next_do_id);
+        Sealing { segment: filled.segment, trailer, entries: filled.entries }
+    }
+
+    /// Writes the footer and gives the space behind it back; how long the segment is then.
+    pub fn run(&self, disk: &dyn Disk) -> Result<u64, DiskError> {
+        let footer = self.trailer.encode(&self.entries);
+        let end = self.trailer.records_end;
+        let bytes = end + footer.len() as u32;
+        disk.write(self.segment, end, &footer)?;
+        disk.truncate(self.segment, bytes)?;
+        disk.sync(self.segment)?;
+        Ok(u64::from(bytes))
+    }
+}
+
+/// Makes a segment that can be written to.
+pub(super) fn prepare(disk: &dyn Disk, head: &Head, bytes: u32) -> Result<Prepared, DiskError> {
+    let encoded = head.encode();
+    let first_record = encoded.len() as u32;
+    let bytes = bytes.max(first_record);
+    disk.create(head.segment, &encoded, bytes)?;
+    Ok(Prepared { segment: head.segment, salt: head.salt, first_record, bytes })
+}
+
+impl Doing {
+    fn is_patient(&self, tight: bool) -> bool {
+        match self {
+            Doing::Scrub(_) => true,
+            Doing::Prepare(..) => tight,
+            Doing::Fetch(..)
+            | Doing::Seal(_)
+            | Doing::ReadAhead(_)
+            | Doing::Remove(_)
+            | Doing::Discard(_) => false,
+        }
+    }
+
+    fn run(self, disk: &dyn Disk) -> Done {
+        match self {
+            Doing::Fetch(part, place) => {
+                let (from, to) = (place.offset, place.offset + place.bytes);
+                let read = read_pieces(disk, place.segment, from, to);
+                Done::Fetched(part, place, read.map_err(|why| why.to_string()))
+            }
+            Doing::Prepare(head, bytes) => Done::Prepared(prepare(disk, &head, bytes)),
+            Doing::Seal(sealing) => {
+                let sealed = sealing.run(disk);
+                let mapped = sealed.and_then(|bytes| Ok((bytes, disk.map(sealing.segment)?)));
+                Done::Sealed(sealing.segment, mapped)
+            }
+            Doing::ReadAhead(segment) => {
+                let read = disk.len(segment).and_then(|end| read_pieces(disk, segment, 0, end));
+                if let Err(why) = read {
+                    tracing::warn!(%segment, %why, "a segment cannot be read ahead");
+                }
+                Done::ReadAhead(segment)
+            }
+            Doing::Remove(segment) => Done::Removed(segment, disk.remove(segment)),
+            Doing::Discard(segment) => Done::Discarded(segment, disk.remove(segment)),
+            Doing::Scrub(scrubbing) => scrubbing.run(disk),
+        }
+    }
+}
+
+/// Reads a stretch of a segment, so that it is in memory.
+fn read_pieces(disk: &dyn Disk, segment: SegmentId, from: u32, to: u32) -> Result<(), DiskError> {
+    let mut piece = vec![0; PIECE_BYTES.min((to - from) as usize)];
+    for at in (from..to).step_by(PIECE_BYTES) {
+        let bytes = piece.len().min((to - at) as usize);
+        disk.read(segment, at, &mut piece[..bytes])?;
+    }
+    Ok(())
+}
+
+impl Scrubbing {
+    /// Checks about a MiB of records.
+    fn run(mut self, disk: &dyn Disk) -> Done {
+        let mut damaged = Vec::new();
+        let sealed = self.sealed.clone();
+        let Some(footer) = sealed.footer() else { return Done::Scrubbed(None, damaged) };
+        let start = self.offset;
+        let mut entries = Vec::new();
+        for entry in footer.entries(self.next) {
+            if (self.offset - start) as usize >= PIECE_BYTES {
+                break;
+            }
+            entries.push(entry);
+            self.offset += entry.bytes;
+        }
+        self.next += entries.len();
+        let mut bytes = vec![0; (self.offset - start) as usize];
+        let read = disk.read(self.segment, start, &mut bytes).unwrap_or(0);
+        bytes.truncate(read);
+        let mut at = 0;
+        for entry in &entries {
+            let record = bytes.get(at..at + entry.bytes as usize).unwrap_or_default();
+            if entry.kind == Kind::Object && !self.holds(record, entry) {
+                let offset = start + at as u32;
+                let place = Place { segment: self.segment, offset, bytes: entry.bytes };
+                damaged.push((entry.do_id, place));
+            }
+            at += entry.bytes as usize;
+        }
+        Done::Scrubbed((!entries.is_empty()).then_some(self), damaged)
+    }
+
+    fn holds(&self, record: &[u8], entry: &Entry) -> bool {
+        match self.sealed.seal.read(record).and_then(|view| view.said()) {
+            Some(Said::Object(object)) => object.do_id() == entry.do_id,
+            Some(Said::Tombstone(..) | Said::Mark(_)) | None => false,
+        }
+    }
+}
+
+impl Log {
+    pub(super) fn hand_out(&mut self) -> Option<Chore> {
+        let doing = self.next_doing()?;
+        let disk = self.disk.clone();
+        Some(Chore::new(doing.is_patient(self.tight), move || doing.run(&*disk)))
+    }
+
+    fn next_doing(&mut self) -> Option<Doing> {
+        if let Some((part, place)) = self.fetches.pop_front() {
+            return Some(Doing::Fetch(part, place));
+        }
+        if self.failed.is_some() {
+            return None;
+        }
+        if !self.sealing
+            && let Some(sealing) = self.unsealed.pop_front()
+        {
+            self.sealing = true;
+            return Some(Doing::Seal(sealing));
+        }
+        if !self.tight
+            && let Some(prepare) = self.next_prepare()
+        {
+            return Some(prepare);
+        }
+        if let Some(segment) = self.removal() {
+            return Some(Doing::Remove(segment));
+        }
+        if let Some(segment) = self.stale.first().copied().filter(|_| !self.discarding) {
+            self.discarding = true;
+            return Some(Doing::Discard(segment));
+        }
+        self.read_ahead().or_else(|| self.next_prepare()).or_else(|| self.next_scrub())
+    }
+
+    fn next_prepare(&mut self) -> Option<Doing> {
+        if self.ready.len() >= READY || self.preparing.is_some() {
+            return None;
+        }
+        let segment = self.take_segment_number();
+        self.preparing = Some(segment);
+        Some(Doing::Prepare(self.head(segment), self.segment_bytes))
+    }
+
+    fn next_scrub(&mut self) -> Option<Doing> {
+        if self.scrub.out {
+            return None;
+        }
+        let going = self.scrub.going.take().or_else(|| {
+            let (segment, sealed) = self.scrub.segments.pop_front()?;
+            Some(Scrubbing { segment, next: 0, offset: sealed.first_record, sealed })
+        });
+        self.scrub.out = going.is_some();
+        going.map(Doing::Scrub)
+    }
+
+    pub(super) fn take_back(&mut self, done: Chored, out: &mut Vec<(PartId, Reply)>) {
+        match done.result::<Done>() {
+            Done::Fetched(part, place, result) => {
+                out.push((part, Reply::Fetched(place, result)));
+            }
+            Done::Prepared(prepared) => {
+                self.preparing = None;
+                match prepared {
+                    Ok(prepared) => self.prepared(prepared),
+                    Err(DiskError::Full { what }) => self.short(&what),
+                    Err(why) => self.fail(&why, out),
+                }
+            }
+            Done::Sealed(segment, sealed) => {
+                self.sealing = false;
+                match sealed {
+                    Ok((bytes, map)) => {
+                        let tally = self.tallies.of(segment);
+                        tally.file = bytes;
+                        tally.sealed = true;
+                        self.tell_all(&Reply::Sealed(segment, map), out);
+                    }
+                    Err(why) => self.fail(&why, out),
+                }
+            }
+            Done::ReadAhead(segment) => self.sweep(segment, out),
+            Done::Removed(segment, removed) => match removed {
+                Ok(()) => {
+                    self.tallies.remove(segment);
+                    self.compaction = Compaction::Idle;
+                    self.counted.swept += 1;
+                    self.scrub.segments.retain(|(at, _)| *at != segment);
+                    self.tell_all(&Reply::Removed(segment), out);
+                }
+                Err(why) => self.fail(&why, out),
+            },
+            Done::Discarded(segment, removed) => {
+                self.discarding = false;
+                self.stale.remove(&segment);
+                if let Err(why) = removed {
+                    self.fail(&why, out);
+                }
+            }
+            Done::Scrubbed(going, damaged) => self.scrubbed(going, damaged, out),
+        }
+    }
+
+    /// The disk had no room for another segment. While there is one in reserve, that is no harm.
+    fn short(&mut self, what: &str) {
+        self.tight = true;
+        if self.ready.is_empty() {
+            self.now_full(what);
+        }
+    }
+
+    fn scrubbed(
+        &mut self,
+        going: Option<Scrubbing>,
+        damaged: Vec<(DoId, Place)>,
+        out: &mut Vec<(PartId, Reply)>,
+    ) {
+        self.scrub.out = false;
+        self.scrub.going = going.filter(|going| self.tallies.get(going.segment).is_some());
+        for (do_id, place) in damaged {
+            if self.tallies.get(place.segment).is_some() {
+                tracing::error!(%do_id, %place, "the record of an object is damaged");
+                self.counted.damaged += 1;
+                let part = (self.place)(do_id, self.parts.len());
+                out.push((PartId(part as u16), Reply::Damaged(do_id, place)));
+            }
+        }
+    }
+
+    /// Gives every segment its footer, and takes the prepared ones away.
+    pub(super) fn seal_all(&mut self) -> Result<(), DiskError> {
+        if self.failed.is_some() {
+            return Ok(());
+        }
+        let trailer = self.active.trailer(self.next_do_id);
+        let entries = core::mem::take(&mut self.active.entries);
+        let segment = self.active.segment;
+        if entries.is_empty() {
+            self.disk.remove(segment)?;
+        } else {
+            self.unsealed.push_back(Sealing { segment, trailer, entries });
+        }
+        for sealing in self.unsealed.drain(..) {
+            sealing.run(&*self.disk)?;
+        }
+        for ready in self.ready.drain(..) {
+            self.disk.remove(ready.segment)?;
+        }
+        Ok(())
+    }
+}

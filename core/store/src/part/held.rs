@@ -1,0 +1,167 @@
+//! The segments that a part reads: sealed ones through their maps, the others from the records that
+//! it wrote itself.
+
+use crate::disk::SegmentBytes;
+use crate::ids::{Place, SegmentId};
+use crate::object::Object;
+use crate::record::{Record, Said, Seal, View};
+use crate::segment::{Footer, Head};
+use ahash::RandomState;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use hashbrown::HashMap;
+use hashbrown::hash_map::IntoIter;
+
+/// How many records of a sealed segment are let go of at once.
+const SHED_AT_ONCE: usize = 256;
+
+/// The segments of the store as a part sees them.
+pub(crate) struct Held {
+    /// Which segment stands at the front.
+    first: u32,
+    segments: VecDeque<Option<Segment>>,
+    /// Records that the maps have now; let go of in slices.
+    shed: VecDeque<IntoIter<u32, Record>>,
+    hasher: RandomState,
+}
+
+enum Segment {
+    /// Not sealed: the part's own durable records in it, by offset.
+    Growing(HashMap<u32, Record, RandomState>),
+    Sealed(Sealed),
+}
+
+/// A sealed segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Sealed {
+    pub bytes: Arc<dyn SegmentBytes>,
+    pub seal: Seal,
+    pub salt: u64,
+    /// Where the first record stands.
+    pub first_record: u32,
+}
+
+impl Sealed {
+    /// None: it does not begin with a head.
+    pub fn new(bytes: Arc<dyn SegmentBytes>) -> Option<Sealed> {
+        let (head, first_record) = Head::decode(bytes.bytes()).ok()?;
+        let first_record = u32::try_from(first_record).ok()?;
+        Some(Sealed { seal: head.seal(), salt: head.salt, first_record, bytes })
+    }
+
+    pub fn footer(&self) -> Option<Footer<'_>> {
+        Footer::of_segment(self.bytes.bytes(), self.salt)
+    }
+
+    #[inline]
+    pub fn is_resident(&self, place: Place) -> bool {
+        let from = place.offset as usize;
+        self.bytes.is_resident(from..from + place.bytes as usize)
+    }
+
+    /// The object at a place, if its checksum holds.
+    #[inline]
+    pub fn object(&self, place: Place) -> Option<(View<'_>, Object<'_>)> {
+        let record = self.bytes.bytes().get(place.offset as usize..)?;
+        let view = self.seal.read(record.get(..place.bytes as usize)?)?;
+        match view.said()? {
+            Said::Object(object) if view.bytes() == place.bytes as usize => Some((view, object)),
+            Said::Object(_) | Said::Tombstone(..) | Said::Mark(_) => None,
+        }
+    }
+}
+
+/// Where a record is to be read.
+pub(crate) enum Source<'a> {
+    Kept(&'a Record),
+    Sealed(&'a Sealed),
+}
+
+impl Held {
+    pub fn new(hasher: RandomState) -> Held {
+        Held { first: 0, segments: VecDeque::new(), shed: VecDeque::new(), hasher }
+    }
+
+    #[inline]
+    pub fn source(&self, place: Place) -> Option<Source<'_>> {
+        match self.get(place.segment)? {
+            Segment::Sealed(sealed) => Some(Source::Sealed(sealed)),
+            Segment::Growing(records) => records.get(&place.offset).map(Source::Kept),
+        }
+    }
+
+    pub fn sealed(&self, segment: SegmentId) -> Option<&Sealed> {
+        match self.get(segment)? {
+            Segment::Sealed(sealed) => Some(sealed),
+            Segment::Growing(_) => None,
+        }
+    }
+
+    /// Keeps a durable record until its segment is sealed.
+    pub fn keep(&mut self, place: Place, record: Record) {
+        let hasher = self.hasher.clone();
+        let slot = self.slot(place.segment);
+        match slot.get_or_insert_with(|| Segment::Growing(HashMap::with_hasher(hasher))) {
+            Segment::Growing(records) => {
+                records.insert(place.offset, record);
+            }
+            Segment::Sealed(_) => {}
+        }
+    }
+
+    /// The record at this place is of no more use.
+    pub fn release(&mut self, place: Place) {
+        if let Some(Segment::Growing(records)) = self.slot(place.segment) {
+            records.remove(&place.offset);
+        }
+    }
+
+    pub fn seal(&mut self, segment: SegmentId, sealed: Sealed) {
+        let before = self.slot(segment).replace(Segment::Sealed(sealed));
+        if let Some(Segment::Growing(records)) = before {
+            self.shed.push_back(records.into_iter());
+        }
+    }
+
+    pub fn remove(&mut self, segment: SegmentId) {
+        *self.slot(segment) = None;
+        while let Some(None) = self.segments.front() {
+            self.segments.pop_front();
+            self.first += 1;
+        }
+    }
+
+    /// The oldest sealed segment.
+    pub fn oldest(&self) -> Option<SegmentId> {
+        let mut at = self.segments.iter().zip(self.first..);
+        at.find_map(|(segment, id)| segment.as_ref().map(|_| SegmentId(id)))
+    }
+
+    /// Lets go of some of what is not needed any more.
+    pub fn shed(&mut self) {
+        let Some(records) = self.shed.front_mut() else { return };
+        if records.by_ref().take(SHED_AT_ONCE).count() < SHED_AT_ONCE {
+            self.shed.pop_front();
+        }
+    }
+
+    #[inline]
+    fn get(&self, segment: SegmentId) -> Option<&Segment> {
+        self.segments.get(segment.0.wrapping_sub(self.first) as usize)?.as_ref()
+    }
+
+    fn slot(&mut self, segment: SegmentId) -> &mut Option<Segment> {
+        if self.segments.is_empty() {
+            self.first = segment.0;
+        }
+        while segment.0 < self.first {
+            self.segments.push_front(None);
+            self.first -= 1;
+        }
+        let at = (segment.0 - self.first) as usize;
+        if self.segments.len() <= at {
+            self.segments.resize_with(at + 1, || None);
+        }
+        &mut self.segments[at]
+    }
+}

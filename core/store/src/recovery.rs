@@ -1,0 +1,131 @@
+//! From what lies on the disk to a store that goes on: which records count, what was left
+//! unfinished, what is damaged.
+//!
+//! A commit is written only when the one before is durable. So behind the first bad record there
+//! may be leftovers of the same commit, in any order; a record of a later commit there means that
+//! something durable was lost, and that is never passed over in silence.
+
+use crate::catalog::Catalog;
+use crate::disk::{Disk, DiskError};
+use crate::ids::SegmentId;
+use crate::options::{Cut, OpenError, Options, Report};
+use crate::survey::Survey;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// What counts of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Recovered {
+    /// Segments with records, ascending.
+    pub filled: Vec<Survey>,
+    /// Segments without.
+    pub empty: Vec<SegmentId>,
+    /// The names of all segments.
+    pub catalog: Catalog,
+    pub last_commit: u64,
+    pub last_segment: SegmentId,
+    pub report: Report,
+}
+
+/// Reads the log, and changes nothing.
+pub(crate) fn read(disk: &dyn Disk) -> Result<Recovered, OpenError> {
+    let mut surveys = Vec::new();
+    for segment in disk.list()? {
+        surveys.push(Survey::of(disk, segment)?);
+    }
+    judge(surveys)
+}
+
+/// Tells what counts, of all segments in order.
+pub(crate) fn judge(surveys: Vec<Survey>) -> Result<Recovered, OpenError> {
+    let mut recovered = Recovered::default();
+    // Whether all segments before were sealed: then compaction may have taken some away between
+    // them and this one. If so, this one or one before has the mark that was written first.
+    let mut gap_allowed = true;
+    let tail = surveys.iter().rposition(|survey| !survey.entries.is_empty());
+    for (at, survey) in surveys.into_iter().enumerate() {
+        recovered.last_segment = survey.segment();
+        recovered.catalog.add(&survey.head.catalog)?;
+        recovered.report.next_do_id = recovered.report.next_do_id.max(survey.next_do_id);
+        let follows = recovered.last_commit + 1;
+        if !gap_allowed && !survey.entries.is_empty() && survey.first_commit != follows {
+            let what = format!("its first commit is {}, {follows} is missing", survey.first_commit);
+            return Err(damaged(&survey, survey.first_record, what));
+        }
+        gap_allowed &= survey.loose.is_none_or(|loose| loose.footer_damaged);
+        if tail.is_some_and(|tail| at < tail) {
+            check_middle(&survey)?;
+        } else {
+            recovered.report.cut = check_tail(&survey, follows)?.or(recovered.report.cut);
+        }
+        if survey.entries.is_empty() {
+            recovered.empty.push(survey.segment());
+        } else {
+            recovered.last_commit = survey.last_commit;
+            if survey.loose.is_some_and(|loose| loose.footer_damaged) {
+                recovered.report.footers_rebuilt.push(survey.segment());
+            }
+            recovered.filled.push(survey);
+        }
+    }
+    recovered.report.segments = recovered.filled.len();
+    Ok(recovered)
+}
+
+/// A segment with a later one that has records: it was finished.
+fn check_middle(survey: &Survey) -> Result<(), OpenError> {
+    let Some(loose) = &survey.loose else { return Ok(()) };
+    if loose.unfinished > 0 || loose.beyond.is_some() {
+        let what = String::from("a record cannot be read, and there are later ones");
+        return Err(damaged(survey, loose.unfinished_end, what));
+    }
+    Ok(())
+}
+
+/// The last segment with records, or an empty one behind it. `follows` is the commit that may begin
+/// in it, where it has none of its own.
+fn check_tail(survey: &Survey, follows: u64) -> Result<Option<Cut>, OpenError> {
+    let Some(loose) = &survey.loose else { return Ok(None) };
+    let next = if survey.entries.is_empty() { follows } else { survey.last_commit + 1 };
+    let unfinished = loose.unfinished_commit.unwrap_or(next);
+    let beyond = loose.beyond.map_or(next, |(_, commit)| commit);
+    if unfinished != next || beyond > next {
+        let what = String::from("a record cannot be read, and there are later ones");
+        return Err(damaged(survey, loose.unfinished_end, what));
+    }
+    let torn = loose.unfinished > 0 || loose.beyond.is_some();
+    let cut = Cut { segment: survey.segment(), offset: survey.end, records: loose.unfinished };
+    Ok(torn.then_some(cut))
+}
+
+fn damaged(survey: &Survey, offset: u32, what: String) -> OpenError {
+    OpenError::Damaged { segment: survey.segment(), offset, what }
+}
+
+impl Recovered {
+    /// Seals what was not, and takes the empty segments away.
+    pub fn put_in_order(&mut self, disk: &dyn Disk) -> Result<(), DiskError> {
+        for survey in &mut self.filled {
+            if survey.loose.take().is_some() {
+                let segment = survey.segment();
+                let footer = survey.trailer().encode(&survey.entries);
+                disk.truncate(segment, survey.end)?;
+                disk.write(segment, survey.end, &footer)?;
+                disk.sync(segment)?;
+                survey.bytes = survey.end + footer.len() as u32;
+            }
+        }
+        for segment in self.empty.drain(..) {
+            disk.remove(segment)?;
+        }
+        Ok(())
+    }
+
+    /// The names of the store, and those that are wanted.
+    pub fn catalog(&self, options: &Options) -> Result<Catalog, OpenError> {
+        let mut catalog = self.catalog.clone();
+        catalog.add(&options.catalog)?;
+        Ok(catalog)
+    }
+}

@@ -1,0 +1,221 @@
+//! Between the instance and the store: writes, and what the log says of them.
+
+use crate::pending::{Held, Mail, Otherwise, Says};
+use crate::refusal::{Refusal, Request};
+use crate::told::Told;
+use crate::{Counted, Database, Undone, object};
+use alloc::string::String;
+use alloc::sync::Arc;
+use runtime::{Outbox, ShardId, place};
+use store::{ClassKey, Found, Heard, Place, Reply, Ticket, WriteError};
+use tracing::{error, warn};
+use wire::database::{DatabaseMessage, ret_code};
+use wire::ids::DoId;
+
+/// The wake-up at which a sweep goes on.
+pub const SWEEP: u64 = 1;
+
+impl Database {
+    /// Whether there is room for one more request that has to wait.
+    pub(crate) fn check_room(&self) -> Result<(), Refusal> {
+        let max = self.config.limits.waiting_bytes_max;
+        if self.pending.bytes() + self.waiting.bytes() > max {
+            return Err(Refusal::Full { what: "bytes that wait for the disk", max });
+        }
+        Ok(())
+    }
+
+    /// Writes the draft as what an object is from now on.
+    pub(crate) fn write(&mut self, do_id: DoId, class: ClassKey) -> Result<Ticket, Refusal> {
+        self.check_room()?;
+        let fields = self.draft.stored()?;
+        let ticket = self.part.write(do_id, class, &fields).map_err(refusal)?;
+        self.newest = ticket;
+        self.unsettled.push_back((ticket, do_id));
+        let draft = &self.draft;
+        self.indexes.changed(do_id, class, |key| draft.get(key));
+        Ok(ticket)
+    }
+
+    /// Deletes an object.
+    pub(crate) fn erase(&mut self, do_id: DoId) -> Result<Ticket, Refusal> {
+        self.check_room()?;
+        let ticket = self.part.delete(do_id).map_err(refusal)?;
+        self.newest = ticket;
+        self.unsettled.push_back((ticket, do_id));
+        self.indexes.gone(do_id);
+        Ok(ticket)
+    }
+
+    /// Lets `says` be said when a write is durable.
+    pub(crate) fn hold(
+        &mut self,
+        ticket: Ticket,
+        says: Says,
+        do_id: DoId,
+        message: &DatabaseMessage<'_>,
+        mail: &Mail<'_>,
+        out: &Outbox,
+    ) -> Result<(), Refusal> {
+        let dialect = out.dialect();
+        let failure = message.failure(dialect, ret_code::NOT_STORED);
+        let answer = failure.map(|notice| self.said(&notice, mail.sender, dialect)).transpose()?;
+        let request = Request::about(message.name(), do_id, mail);
+        self.pending.hold(ticket, Held { says, otherwise: Otherwise::Fails { request, answer } });
+        Ok(())
+    }
+
+    /// The log says something.
+    pub(crate) fn stored(&mut self, reply: Reply, out: &mut Outbox) {
+        match self.part.hear(reply) {
+            Heard::Nothing => (),
+            Heard::Durable(ticket) => self.durable(ticket, out),
+            Heard::Refused { ticket, do_id } => self.refused(ticket, do_id, out),
+            Heard::Failed(reason) => self.failed(&reason, out),
+            Heard::Fetched(place, fetched) => self.fetched(place, fetched, out),
+            Heard::Damaged(do_id, place) => {
+                error!("object {do_id} cannot be read: {place}");
+            }
+        }
+        self.sweep_later(out);
+    }
+
+    fn durable(&mut self, ticket: Ticket, out: &mut Outbox) {
+        while self.unsettled.front().is_some_and(|(oldest, _)| *oldest <= ticket) {
+            self.unsettled.pop_front();
+        }
+        for held in self.pending.durable(ticket) {
+            held.says.iter().for_each(|said| said.say(self.me, out));
+        }
+        self.finish_rested(out);
+    }
+
+    /// A write was not carried out, as the disk is full.
+    fn refused(&mut self, ticket: Ticket, do_id: DoId, out: &mut Outbox) {
+        self.rolled_back(do_id);
+        for held in self.pending.refused(ticket) {
+            self.undo(held, Refusal::DiskFull, out);
+        }
+        self.look_again(do_id, out);
+        // What was refused has its fate, and with it perhaps all that is before.
+        self.durable(self.part.durable(), out);
+    }
+
+    /// The disk has failed. What had not been reported durable is as if it had not been asked.
+    fn failed(&mut self, reason: &Arc<str>, out: &mut Outbox) {
+        error!("the database on channel {} takes no more writes: {reason}", self.config.control);
+        let unsettled = core::mem::take(&mut self.unsettled);
+        unsettled.into_iter().for_each(|(_, do_id)| self.rolled_back(do_id));
+        for held in self.pending.failed() {
+            self.undo(held, Refusal::ReadOnly, out);
+        }
+        self.restart_selections(out);
+    }
+
+    /// An object is what it was before some write.
+    fn rolled_back(&mut self, do_id: DoId) {
+        match self.part.find(do_id) {
+            Found::Here(object) => {
+                self.indexes.changed(do_id, object.class(), |key| object.field(key));
+            }
+            Found::Absent => self.indexes.gone(do_id),
+            // Its last version is in memory while one is pending; it is looked at when it is read.
+            Found::Away(_) | Found::Damaged(_) => self.index_later(do_id),
+        }
+    }
+
+    pub(crate) fn undo(&mut self, held: Held, refusal: Refusal, out: &mut Outbox) {
+        match held.otherwise {
+            Otherwise::Again(mail) => self.request(&mail.mail(), Counted::Already, out),
+            Otherwise::Fails { request, answer } => {
+                refusal.note(&mut out.counts, &request);
+                answer.iter().for_each(|said| said.say(self.me, out));
+            }
+            Otherwise::Unborn { request, answer } => {
+                refusal.note(&mut out.counts, &request);
+                answer.say(self.me, out);
+                // After a failure the next start tells what is there.
+                if refusal == Refusal::DiskFull {
+                    let told = Told::Returned { do_id: request.do_id };
+                    out.tell(place(DoId(0), out.shards()), self.me, &told.write());
+                }
+            }
+        }
+    }
+
+    /// Has an object brought into memory.
+    pub(crate) fn fetch(&mut self, do_id: DoId, at: Place) {
+        if self.waiting.fetch(do_id, at) {
+            self.part.fetch(at);
+        }
+    }
+
+    /// Lets a request wait for its object.
+    pub(crate) fn wait(
+        &mut self,
+        do_id: DoId,
+        message: &DatabaseMessage<'_>,
+        mail: &Mail<'_>,
+        out: &mut Outbox,
+    ) {
+        match self.check_room() {
+            Ok(()) => self.waiting.push(do_id, mail),
+            Err(refusal) => self.refuse(refusal, message, do_id, mail, out),
+        }
+    }
+
+    fn fetched(&mut self, at: Place, fetched: Result<(), String>, out: &mut Outbox) {
+        let Some(do_id) = self.waiting.fetched(at) else { return };
+        if let Err(why) = fetched {
+            warn!("object {do_id} cannot be read: {at}: {why}");
+        }
+        while let Some(mail) = self.waiting.pop(do_id) {
+            if let Err(Undone::Away(at)) = object(&self.part, &self.classes, do_id) {
+                self.fetch(do_id, at);
+                self.waiting.push_front(do_id, mail);
+                break;
+            }
+            self.request_now(do_id, &mail.mail(), out);
+        }
+        self.came(do_id, out);
+    }
+
+    /// Does a request that has waited, though others wait behind it.
+    fn request_now(&mut self, do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
+        let message = DatabaseMessage::decode(out.dialect(), mail.msgtype, mail.payload);
+        let message = message.expect("it was a message when it came");
+        match self.serve(do_id, &message, mail, out) {
+            Ok(()) => (),
+            Err(Undone::Refused(refusal)) => self.refuse(refusal, &message, do_id, mail, out),
+            Err(Undone::Away(_)) => unreachable!("it has just been looked at"),
+        }
+    }
+
+    fn sweep_later(&mut self, out: &mut Outbox) {
+        if !self.sweeps && self.part.has_work() {
+            self.sweeps = true;
+            out.wake_at(self.me, self.now, SWEEP);
+        }
+    }
+
+    /// Does a slice of a sweep.
+    pub(crate) fn sweep(&mut self, out: &mut Outbox) {
+        self.sweeps = false;
+        self.part.work();
+        self.sweep_later(out);
+    }
+
+    /// Whether this instance gives out ids.
+    pub(crate) fn is_first(&self, out: &Outbox) -> bool {
+        out.me() == ShardId(0)
+    }
+}
+
+fn refusal(error: WriteError) -> Refusal {
+    match error {
+        WriteError::TooBig { bytes } => Refusal::TooBig(bytes),
+        WriteError::ReadOnly(_) => Refusal::ReadOnly,
+        WriteError::Damaged(place) => Refusal::Damaged(place),
+        WriteError::Absent => Refusal::NoObject,
+    }
+}
