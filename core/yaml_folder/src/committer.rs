@@ -168,7 +168,7 @@ impl FolderCommitter {
         }
         if !last.is_empty() {
             self.files.sync()?;
-            self.note_full(false);
+            self.note_space(last.values().copied());
         }
         Ok(true)
     }
@@ -205,12 +205,12 @@ impl FolderCommitter {
         let name = file_name(append.record.do_id());
         match self.write_one(&name, &append.record) {
             Ok(()) => {
-                self.note_full(false);
+                self.note_space([&append.record]);
                 Ok(Fate::Done)
             }
             Err(DiskError::Full { .. }) => {
                 self.files.discard(&name)?;
-                self.note_full(true);
+                self.note_full();
                 self.refusals[usize::from(part.0)] += 1;
                 Ok(Fate::Refused)
             }
@@ -226,14 +226,20 @@ impl FolderCommitter {
         self.files.publish(name)
     }
 
-    /// Says once that there is no space, and once that there is again.
-    fn note_full(&mut self, is_full: bool) {
-        if is_full && !self.stats.full {
+    /// Says once that there is no space.
+    fn note_full(&mut self) {
+        if !self.stats.full {
             tracing::error!("{}: the disk is full: writes are refused", self.files.path_of(""));
-        } else if self.stats.full && !is_full {
-            tracing::info!("{}: the disk has space again", self.files.path_of(""));
         }
-        self.stats.full = is_full;
+        self.stats.full = true;
+    }
+
+    /// Says once that there is space again, when an object was written: a delete needs none.
+    fn note_space<'a>(&mut self, done: impl IntoIterator<Item = &'a Record>) {
+        if self.stats.full && done.into_iter().any(|record| record.read().is_some()) {
+            tracing::info!("{}: the disk has space again", self.files.path_of(""));
+            self.stats.full = false;
+        }
     }
 
     /// Whether the part wrote this without knowing that an earlier write was refused.

@@ -28,6 +28,9 @@ pub struct Known {
     pub unknown: Vec<FieldKey>,
 }
 
+/// An object as a part takes it.
+pub type Stored<'a> = (ClassKey, Vec<(FieldKey, &'a [u8])>);
+
 /// All names that a schema needs: of classes, and of stored fields with their types.
 pub fn catalog(schema: &Schema) -> Result<Catalog, CatalogFull> {
     let mut catalog = Catalog::default();
@@ -86,10 +89,7 @@ impl Keys {
     }
 
     /// The keys of an object's class and fields, ascending; none where the catalog lacks one.
-    pub fn stored<'a>(
-        &self,
-        object: &'a PackedObject,
-    ) -> Option<(ClassKey, Vec<(FieldKey, &'a [u8])>)> {
+    pub fn stored<'a>(&self, object: &'a PackedObject) -> Option<Stored<'a>> {
         let class = self.class_keys[usize::from(object.class.0)]?;
         let keyed = |(id, value): &'a (FieldId, Vec<u8>)| {
             Some((self.field_keys[usize::from(id.0)]?, value.as_slice()))

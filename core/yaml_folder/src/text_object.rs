@@ -95,7 +95,11 @@ impl TextField {
             return Err(format!("`{}` is not stored: it is no `db` field", self.name));
         }
         let bytes = schema.parse_value(id, &self.value).map_err(|why| match why {
-            ParseValueError::Syntax(why) => format!("`{}`: {why}", self.name),
+            ParseValueError::Syntax(why) => {
+                // Line and column within the value say nothing to who sees the line of the file.
+                let what = why.split_once(": ").map_or(why.as_str(), |(_, what)| what);
+                format!("`{}`: no value: {what}", self.name)
+            }
             ParseValueError::Value(why) => {
                 format!("no value of `{}`: {why}", describe_field(schema, field))
             }
@@ -104,11 +108,11 @@ impl TextField {
     }
 }
 
-/// Whether a database keeps a field: it has the keyword `db` and is not molecular.
+/// Whether a database keeps a field: it has the keyword `db`, is not molecular, and of a class.
 pub fn is_stored(schema: &Schema, field: &Field) -> bool {
     let is_molecular = matches!(field.kind, FieldKind::Molecular(_));
     let is_db = schema.keyword("db").is_some_and(|db| field.keywords.contain(db));
-    is_db && !is_molecular
+    is_db && !is_molecular && !schema.class(field.class).is_struct
 }
 
 impl PackedObject {

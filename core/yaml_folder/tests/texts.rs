@@ -204,5 +204,5 @@ fn what_is_wrong_is_named_with_its_line() {
 fn an_object_that_is_too_long_to_be_stored_is_refused() {
     let lines = "00".repeat(65_000);
     let text = format!("id: 7\nclass: Boat\nfields:\n  setSeal: \"(<{lines}>)\"\n");
-    refused(&text, &["its values have 65002 bytes; at most 65000 are stored"]);
+    refused(&text, &["its fields have 65004 bytes; at most 65000 are stored"]);
 }

@@ -33,7 +33,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// Whether something is missing in what was told.
+    /// Whether nothing is missing in what was told.
     pub fn is_whole(&self) -> bool {
         self.damaged_count == 0 && self.unknown_classes.is_empty() && self.unknown_fields.is_empty()
     }
