@@ -13,6 +13,8 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
+const CLASSIC: &str = include_str!("corpus/classic.dc");
+
 /// What random files and the corpus do not have, or seldom.
 const MORE: &str = r#"
     dclass More {
@@ -28,7 +30,8 @@ const MORE: &str = r#"
 
 fn load(text: &str, policy: TextPolicy) -> Schema {
     let sources = [Source { name: "x.dc".into(), text: text.into() }];
-    let options = Options { rules: Rules::Modern, policy };
+    let rules = if text == CLASSIC { Rules::Classic } else { Rules::Modern };
+    let options = Options { rules, policy };
     Schema::load(&sources, options).unwrap_or_else(|why| panic!("{}\n{text}", why.lines(&sources)))
 }
 
@@ -181,7 +184,8 @@ fn cases(usually: u64) -> u64 {
 
 #[test]
 fn values_of_our_own_files_are_read_as_written() {
-    let corpus = [include_str!("corpus/harbour.dc"), include_str!("corpus/types.dc"), MORE];
+    let corpus =
+        [include_str!("corpus/harbour.dc"), include_str!("corpus/types.dc"), CLASSIC, MORE];
     for text in corpus {
         assert!(all_read_back(text, 1, 100) > 1000);
     }

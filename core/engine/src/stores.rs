@@ -1,5 +1,5 @@
 //! The logs of stores beside the cores: one thread each commits, so that no shard ever waits for a
-//! disk, and two run its chores, so that no commit waits for them.
+//! disk, and others run its chores, so that no commit waits for them.
 //!
 //! Shards hand over requests through a queue; whatever has gathered while one commit was under way
 //! is the next one. Answers come back through a queue of each shard, whose waker is rung.
@@ -12,10 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use store::{Chore, Chored, Committer, PartId, Reply, Request, Stats};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-/// How often what could not be done is tried again, and the scrub goes on.
-const AGAIN_EVERY: Duration = Duration::from_secs(1);
+/// How often figures are published.
+const STATS_EVERY: Duration = Duration::from_secs(1);
+/// Between two chores that are to be run at leisure.
+const LEISURE: Duration = Duration::from_millis(100);
 /// How many requests make up one commit at most.
 const REQUESTS_MAX: usize = 16 << 10;
 const KEEPERS: usize = 2;
@@ -132,20 +134,32 @@ impl Stores {
         wakers: &[Waker],
     ) -> io::Result<()> {
         let (ask, asked) = mpsc::channel();
+        let ask_scrubber = ask.clone();
         let (chores, keepers) = crossbeam::channel::unbounded::<Chore>();
         for keeper in 0..KEEPERS {
             let (chores, done) = (keepers.clone(), ask.clone());
             let run = move || chores.iter().for_each(|chore| say(&done, chore.run()));
-            let name = format!("store-{}-keeper-{keeper}", id.0);
-            self.threads.push(Builder::new().name(name).spawn(run)?);
+            self.spawn(format!("store-{}-keeper-{keeper}", id.0), run)?;
         }
+        let (patient, scrubber) = crossbeam::channel::unbounded::<Chore>();
+        let run = move || {
+            for chore in scrubber {
+                say(&ask_scrubber, chore.run());
+                std::thread::sleep(LEISURE);
+            }
+        };
+        self.spawn(format!("store-{}-scrubber", id.0), run)?;
         let shards = answers.iter().cloned().zip(wakers.iter().cloned()).collect();
         let stats = self.stats.clone();
-        let writer =
-            Writer { id, committer, asked, chores: Some(chores), under_way: 0, shards, stats };
-        let name = format!("store-{}", id.0);
-        self.threads.push(Builder::new().name(name).spawn(move || writer.run())?);
+        let keepers = Some(Keepers { chores, patient });
+        let writer = Writer { id, committer, asked, keepers, under_way: 0, shards, stats };
+        self.spawn(format!("store-{}", id.0), move || writer.run())?;
         self.asked.push(ask);
+        Ok(())
+    }
+
+    fn spawn(&mut self, name: String, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.threads.push(Builder::new().name(name).spawn(run)?);
         Ok(())
     }
 }
@@ -170,12 +184,18 @@ impl Drop for Stores {
     }
 }
 
+/// The queues of those who run chores.
+struct Keepers {
+    chores: crossbeam::channel::Sender<Chore>,
+    patient: crossbeam::channel::Sender<Chore>,
+}
+
 /// The thread of a log.
 struct Writer {
     id: StoreId,
     committer: Box<dyn Committer>,
     asked: Receiver<Asked>,
-    chores: Option<crossbeam::channel::Sender<Chore>>,
+    keepers: Option<Keepers>,
     /// Chores that have not come back.
     under_way: usize,
     shards: Vec<(Sender<(StoreId, Reply)>, Waker)>,
@@ -185,11 +205,11 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         let (mut batch, mut answers) = (Vec::new(), Vec::new());
-        let mut again_at = Instant::now() + AGAIN_EVERY;
+        let mut publish_at = Instant::now() + STATS_EVERY;
         let mut closing = false;
-        self.hand_out(false);
+        self.hand_out();
         while !closing {
-            let first = self.asked.recv_timeout(again_at.duration_since(Instant::now()));
+            let first = self.asked.recv_timeout(publish_at.duration_since(Instant::now()));
             closing = matches!(first, Err(RecvTimeoutError::Disconnected));
             let mut next = first.ok();
             while let Some(asked) = next {
@@ -204,23 +224,21 @@ impl Writer {
                 self.committer.commit(&mut batch, &mut answers);
             }
             self.answer(&mut answers);
-            let again = Instant::now() >= again_at;
-            if again {
-                again_at = Instant::now() + AGAIN_EVERY;
+            self.hand_out();
+            if Instant::now() >= publish_at {
+                publish_at = Instant::now() + STATS_EVERY;
                 self.stats.publish(self.id, self.committer.stats());
             }
-            self.hand_out(again);
         }
         self.close(answers);
     }
 
-    fn hand_out(&mut self, again: bool) {
-        let Some(chores) = &self.chores else { return };
-        let mut again = again;
-        while let Some(chore) = self.committer.next_chore(again) {
-            again = false;
+    fn hand_out(&mut self) {
+        let Some(keepers) = &self.keepers else { return };
+        while let Some(chore) = self.committer.next_chore() {
             self.under_way += 1;
-            chores.send(chore).expect("keepers end after the one who gives them chores");
+            let queue = if chore.is_patient() { &keepers.patient } else { &keepers.chores };
+            queue.send(chore).expect("keepers end after the one who gives them chores");
         }
     }
 
@@ -247,14 +265,16 @@ impl Writer {
     }
 
     fn close(mut self, mut answers: Vec<(PartId, Reply)>) {
-        self.chores = None;
+        self.keepers = None;
         while self.under_way > 0 {
             let Ok(asked) = self.asked.recv() else { break };
             if let Asked::Chored(done) = asked {
                 self.chored(done, &mut answers);
             }
         }
-        self.committer.close();
+        if let Err(error) = self.committer.close() {
+            warn!(%error, "the store could not be put in order for a quick start; nothing is lost");
+        }
         self.stats.publish(self.id, self.committer.stats());
         let Stats { commits, appends, .. } = self.committer.stats();
         info!(store = self.id.0, commits, appends, "the store is closed");

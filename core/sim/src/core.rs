@@ -11,8 +11,8 @@ use crate::chance::Chance;
 use crate::net::{EndId, Ending, Net};
 use crate::trace::Trace;
 use runtime::{
-    Block, CloseReason, ConnId, Effect, LinkId, ListenerId, Now, Shard, ShardId, Sockets, Ticket,
-    Write,
+    Block, CloseReason, ConnId, Effect, LinkId, ListenerId, Now, Shard, ShardId, Sockets, StoreId,
+    Ticket, Write,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -52,6 +52,8 @@ pub enum Post {
     Closed(EndId, CloseReason),
     /// An event for the event logger.
     Event(Vec<u8>),
+    /// A request for the log of a store.
+    AskStore(StoreId, store::Request),
 }
 
 /// Whether a core goes on.
@@ -74,6 +76,8 @@ pub enum News {
     ConnectFailed(LinkId),
     /// A full socket has room.
     Writable(EndId),
+    /// The log of a store answers.
+    Stored(StoreId, store::Reply),
 }
 
 enum Reaped {
@@ -188,7 +192,7 @@ impl Core {
         let waiting = self.news.iter().chain(self.reaped.iter().filter_map(Reaped::news));
         let waiting = waiting.filter_map(|news| match news {
             News::Accepted(end, _) | News::Connected(_, end, _) => Some(*end),
-            News::ConnectFailed(_) | News::Writable(_) => None,
+            News::ConnectFailed(_) | News::Writable(_) | News::Stored(..) => None,
         });
         self.open.keys().copied().chain(waiting).collect()
     }
@@ -364,6 +368,7 @@ impl Core {
                 let conn = self.take_slot(end, at);
                 self.shard.connected(now, conn, link, peer);
             }
+            News::Stored(store, reply) => self.shard.stored(now, store, reply),
             News::ConnectFailed(link) => self.shard.connect_failed(now, link, "refused"),
             News::Writable(end) => {
                 if let Some(&conn) = self.open.get(&end) {
@@ -456,7 +461,7 @@ impl Core {
             }
             Effect::Connect(link, address) => at.posts.push(Post::Dial(link, address)),
             Effect::LogEvent(event) => at.posts.push(Post::Event(event)),
-            Effect::AskStore(..) => unreachable!("no role of these worlds has a store"),
+            Effect::AskStore(store, request) => at.posts.push(Post::AskStore(store, request)),
         }
     }
 }

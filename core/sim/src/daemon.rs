@@ -2,9 +2,14 @@
 
 use crate::carrier::{Carrier, CarrierKind};
 use crate::core::Core;
+use crate::disk::FaultyDisk;
 use crate::net::EndId;
+use crate::store::Store;
 use runtime::{Limits, Shard, ShardId};
+use std::sync::Arc;
 use wire::dialect::Dialect;
+
+const HASH_SEEDS: [u64; 4] = [1, 2, 3, 4];
 
 /// What a daemon is configured to be.
 #[derive(Clone, Debug)]
@@ -21,7 +26,11 @@ pub struct DaemonConfig {
     pub limits: Limits,
     /// Its State Servers.
     pub state_servers: Vec<park::StateServer>,
-    /// The classes of their objects.
+    /// Its Databases.
+    pub databases: Vec<park::Database>,
+    /// The disks of their stores, which outlive it.
+    pub disks: Vec<Arc<FaultyDisk>>,
+    /// The classes of all objects.
     pub classes: park::Classes,
 }
 
@@ -33,6 +42,8 @@ pub struct Daemon {
     pub cores: Vec<Core>,
     /// What its cores talk through.
     pub carrier: Carrier,
+    /// The logs of its Databases; none while it is dead.
+    pub stores: Vec<Store>,
     kind: CarrierKind,
     inflight_bytes_max: usize,
     lives: u32,
@@ -42,7 +53,8 @@ impl Daemon {
     /// A dead daemon.
     pub fn new(config: DaemonConfig, kind: CarrierKind, inflight_bytes_max: usize) -> Daemon {
         let carrier = Carrier::new(kind, config.shards, inflight_bytes_max);
-        Daemon { config, cores: Vec::new(), carrier, kind, inflight_bytes_max, lives: 0 }
+        let (cores, stores) = (Vec::new(), Vec::new());
+        Daemon { config, cores, carrier, stores, kind, inflight_bytes_max, lives: 0 }
     }
 
     /// Which of its lives it is in, if it lives.
@@ -50,12 +62,14 @@ impl Daemon {
         (!self.cores.is_empty()).then_some(self.lives)
     }
 
-    /// Begins a new life with empty state.
+    /// Begins a new life with nothing but what its disks have.
     pub fn start(&mut self, now: u64) {
         assert!(self.cores.is_empty(), "a daemon lives once at a time");
         self.lives += 1;
         self.carrier = Carrier::new(self.kind, self.config.shards, self.inflight_bytes_max);
-        let shards = assemble(&self.config).into_iter().enumerate();
+        let (shards, stores) = assemble(&self.config);
+        self.stores = stores;
+        let shards = shards.into_iter().enumerate();
         let core = |(at, shard)| Core::new(shard, ShardId(at as u16), self.config.shards);
         self.cores = shards.map(core).collect();
         self.cores.iter_mut().for_each(|core| core.start(now));
@@ -65,6 +79,8 @@ impl Daemon {
     pub fn crash(&mut self) -> Vec<EndId> {
         let ends = self.cores.iter().flat_map(Core::ends).collect();
         self.cores.clear();
+        self.stores.clear();
+        self.config.disks.iter().for_each(|disk| disk.crash());
         ends
     }
 
@@ -74,10 +90,11 @@ impl Daemon {
     }
 }
 
-fn assemble(config: &DaemonConfig) -> Vec<Shard> {
+fn assemble(config: &DaemonConfig) -> (Vec<Shard>, Vec<Store>) {
     let shards = config.shards;
     let limits = park::Limits { shard: config.limits, ..park::Limits::default() };
     let connect = config.connect.clone();
+    let disks = config.disks.clone();
     let config = park::Config {
         general: park::General {
             dialect: config.dialect,
@@ -87,9 +104,19 @@ fn assemble(config: &DaemonConfig) -> Vec<Shard> {
         daemon: park::Daemon { name: config.address.clone(), url: String::new() },
         message_director: park::MessageDirector { connect, limits, ..Default::default() },
         state_servers: config.state_servers.clone(),
+        databases: config.databases.clone(),
         shards: park::Shards::Count(shards),
         ..park::Config::default()
     };
-    let make = |me| park::assemble(&config, ShardId(me as u16), shards, [1, 2, 3, 4]);
-    (0..shards).map(make).collect()
+    let mut shares: Vec<Vec<park::StoreShare>> = (0..shards).map(|_| Vec::new()).collect();
+    let mut stores = Vec::new();
+    for (database, disk) in config.databases.iter().zip(disks) {
+        let opened = park::open_store(database, &config.general, shards, HASH_SEEDS, disk);
+        let opened = opened.unwrap_or_else(|error| panic!("a store does not open again: {error}"));
+        stores.push(Store::new(opened.committer));
+        shares.iter_mut().zip(opened.shares).for_each(|(all, share)| all.push(share));
+    }
+    let make =
+        |(me, shares)| park::assemble(&config, ShardId(me as u16), shards, HASH_SEEDS, shares);
+    (shares.into_iter().enumerate().map(make).collect(), stores)
 }

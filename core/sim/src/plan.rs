@@ -151,6 +151,7 @@ pub(crate) fn tempo(chance: &mut Chance, trouble: Trouble) -> Tempo {
         stall_one_in: chance.pick(&[0, 20, 300]).unwrap_or(0),
         read_bytes_max: chance.pick(&[600, 16 << 10, 256 << 10]).unwrap_or(1 << 16),
         inflight_bytes_max: chance.pick(&inflight).unwrap_or(1 << 20),
+        disk_ns_max: 0,
     }
 }
 

@@ -9,10 +9,12 @@ use crate::chance::Chance;
 use crate::core::{News, Pace, Post, Surroundings};
 use crate::daemon::{Daemon, DaemonConfig};
 use crate::net::{EndId, Ending, Net, Weather};
+use crate::store::Store;
 use crate::trace::Trace;
-use runtime::{CloseReason, LinkId, ShardId};
+use runtime::{CloseReason, LinkId, ShardId, StoreId};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use store::{PartId, Reply};
 use wire::framing;
 
 /// An observer's connection.
@@ -51,6 +53,8 @@ pub struct Tempo {
     pub read_bytes_max: usize,
     /// Over so much in an inbox nobody reads sockets.
     pub inflight_bytes_max: usize,
+    /// A commit, or a chore of a store, takes at most so long.
+    pub disk_ns_max: u64,
 }
 
 impl Tempo {
@@ -61,6 +65,7 @@ impl Tempo {
         stall_one_in: 0,
         read_bytes_max: 1 << 20,
         inflight_bytes_max: usize::MAX,
+        disk_ns_max: 0,
     };
 }
 
@@ -71,6 +76,9 @@ enum Event {
     Unblock(EndId),
     Dial { daemon: usize, shard: usize, life: u32, link: LinkId, address: String },
     Alarm(u64),
+    Commit { daemon: usize, store: StoreId, life: u32 },
+    Chore { daemon: usize, store: StoreId, life: u32, number: u64 },
+    Stored { daemon: usize, store: StoreId, life: u32, answers: Vec<(PartId, Reply)> },
 }
 
 #[derive(Clone, Copy)]
@@ -161,9 +169,14 @@ impl World {
         self.daemons[daemon].start(now);
         self.trace.note(now, "start", &[("daemon", daemon as u64)]);
         (0..self.daemons[daemon].cores.len()).for_each(|shard| self.wake(daemon, shard));
+        let life = self.daemons[daemon].life().unwrap_or_default();
+        for store in (0..self.daemons[daemon].stores.len()).map(|at| StoreId(at as u16)) {
+            self.hand_out(daemon, store, life);
+        }
     }
 
-    /// Kills a daemon: all it had vanishes, its connections break.
+    /// Kills a daemon: all it had vanishes but what its disks have made durable, its connections
+    /// break.
     pub fn crash(&mut self, daemon: usize) {
         self.trace.note(self.now, "crash", &[("daemon", daemon as u64)]);
         for end in self.daemons[daemon].crash() {
@@ -299,7 +312,62 @@ impl World {
                 }
             }
             Event::Alarm(token) => self.happenings.push_back(Happening::Alarm(token)),
+            Event::Commit { daemon, store, life } => {
+                let commit = |at: &mut Store| at.commit();
+                self.use_store(daemon, store, life, "commit", commit);
+            }
+            Event::Chore { daemon, store, life, number } => {
+                let run = |at: &mut Store| at.run(number);
+                self.use_store(daemon, store, life, "chore", run);
+            }
+            Event::Stored { daemon, store, life, answers } => {
+                if self.daemons[daemon].life() == Some(life) {
+                    for (PartId(part), reply) in answers {
+                        let core = &mut self.daemons[daemon].cores[usize::from(part)];
+                        core.hear(News::Stored(store, reply));
+                        self.wake(daemon, usize::from(part));
+                    }
+                }
+            }
         }
+    }
+
+    /// A log does something, and its answers are under way.
+    fn use_store(
+        &mut self,
+        daemon: usize,
+        store: StoreId,
+        life: u32,
+        what: &'static str,
+        act: impl FnOnce(&mut Store) -> Vec<(PartId, Reply)>,
+    ) {
+        if self.daemons[daemon].life() != Some(life) {
+            return;
+        }
+        let answers = act(&mut self.daemons[daemon].stores[usize::from(store.0)]);
+        let fields = [("daemon", daemon as u64), ("answers", answers.len() as u64)];
+        self.trace.note(self.now, what, &fields);
+        if !answers.is_empty() {
+            let at = self.now + self.disk_delay();
+            let last = &mut self.daemons[daemon].stores[usize::from(store.0)].answered_at;
+            *last = at.max(*last + 1); // answers keep their order
+            let at = *last;
+            self.schedule_at(at, Event::Stored { daemon, store, life, answers });
+        }
+        self.hand_out(daemon, store, life);
+    }
+
+    /// Puts the chores of a store on the list.
+    fn hand_out(&mut self, daemon: usize, store: StoreId, life: u32) {
+        let numbers = self.daemons[daemon].stores[usize::from(store.0)].take_chores();
+        for number in numbers {
+            let delay = self.disk_delay();
+            self.schedule(delay, Event::Chore { daemon, store, life, number });
+        }
+    }
+
+    fn disk_delay(&mut self) -> u64 {
+        self.chance.below(self.tempo.disk_ns_max + 1)
     }
 
     fn step(&mut self, daemon: usize, shard: usize, life: u32) {
@@ -349,6 +417,14 @@ impl World {
                 self.happenings.push_back(happening);
             }
             Post::Event(event) => self.happenings.push_back(Happening::Event(daemon, event)),
+            Post::AskStore(id, request) => {
+                let store = &mut self.daemons[daemon].stores[usize::from(id.0)];
+                store.ask(PartId(shard as u16), request);
+                if !std::mem::replace(&mut store.scheduled, true) {
+                    let delay = self.disk_delay();
+                    self.schedule(delay, Event::Commit { daemon, store: id, life });
+                }
+            }
         }
     }
 

@@ -1,16 +1,25 @@
 //! Which role instances a shard has.
 
 use crate::config::Config;
+use crate::stores::StoreShare;
+use database::Database;
 use message_director::{LISTENER, MessageDirector, UPSTREAM_LINK, UpstreamConfig};
-use runtime::{Objects, Placing, Shard, ShardConfig, ShardId, Split};
+use runtime::{Objects, Placing, Shard, ShardConfig, ShardId, Split, StoreId};
 use state_server::StateServer;
 
 /// The shard that holds the upstream link.
 const UPSTREAM_SHARD: ShardId = ShardId(0);
 
-/// Makes shard `me` of `shards`. `hash_seeds` are random in production and fixed in the
-/// simulator; all shards of a daemon may have the same.
-pub fn assemble(config: &Config, me: ShardId, shards: usize, hash_seeds: [u64; 4]) -> Shard {
+/// Makes shard `me` of `shards`, with its shares of the stores of all Databases, in order.
+/// `hash_seeds` are random in production and fixed in the simulator; all shards of a daemon have
+/// the same.
+pub fn assemble(
+    config: &Config,
+    me: ShardId,
+    shards: usize,
+    hash_seeds: [u64; 4],
+    shares: Vec<StoreShare>,
+) -> Shard {
     let director = &config.message_director;
     let mut shard = Shard::new(ShardConfig {
         me,
@@ -33,7 +42,36 @@ pub fn assemble(config: &Config, me: ShardId, shards: usize, hash_seeds: [u64; 4
         let placing = Placing { controls, split, objects, store: None };
         shard.add_placed_role(placing, |id| Box::new(StateServer::new(id, role)));
     }
+    assert_eq!(shares.len(), config.databases.len(), "each Database has a store");
+    for (at, (database, share)) in config.databases.iter().zip(shares).enumerate() {
+        add_database(config, database, share, StoreId(at as u16), hash_seeds, &mut shard);
+    }
     shard
+}
+
+fn add_database(
+    config: &Config,
+    database: &crate::Database,
+    share: StoreShare,
+    store: StoreId,
+    hash_seeds: [u64; 4],
+    shard: &mut Shard,
+) {
+    let schema = config.general.classes.schema.clone();
+    let role = database::Config {
+        control: database.control,
+        generate: database.generate.clone().into_inner(),
+        broadcast: database.broadcast,
+        schema: schema.expect("a Database without classes is refused when it is read"),
+        indexes: database.indexes.clone(),
+        limits: database.limits,
+        hash_seeds,
+    };
+    let controls = role.controls(config.general.dialect);
+    let (split, objects) = (Database::split as Split, Objects::None);
+    let placing = Placing { controls, split, objects, store: Some(store) };
+    let StoreShare { part, next_do_id } = share;
+    shard.add_placed_role(placing, |id| Box::new(Database::new(id, role, part, next_do_id)));
 }
 
 fn message_director(config: &Config) -> message_director::Config {

@@ -15,6 +15,7 @@ mod message_director;
 mod problem;
 mod roles;
 mod section;
+mod stores;
 mod value;
 
 pub use address::{Outside, System};
@@ -25,3 +26,4 @@ pub use limits::Limits;
 pub use message_director::{Bind, MessageDirector};
 pub use problem::{Place, Problem};
 pub use roles::{Backend, Database, StateServer};
+pub use stores::{OpenStore, StoreError, StoreShare, open_store};

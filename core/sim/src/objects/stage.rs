@@ -80,6 +80,8 @@ impl Stage {
                 dialect: plan.dialect,
                 limits: plan.limits,
                 state_servers: vec![server],
+                databases: Vec::new(),
+                disks: Vec::new(),
                 classes: park::Classes { schema: Some(schema::load()), ..Default::default() },
             };
             world.add_daemon(config, plan.carrier);

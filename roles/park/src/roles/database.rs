@@ -6,12 +6,13 @@ use crate::document::Node;
 use crate::problem::Place;
 use crate::section::Section;
 use crate::value::{boolean, channel, choice, number, scalar};
+use database::Limits;
 use dc::FieldKind;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use wire::ids::{Channel, DoId};
 
-pub const KIND: Kind = Kind { name: "database", is_built: false, check };
+pub const KIND: Kind = Kind { name: "database", is_built: true, check };
 
 /// Where Astron keeps its YAML files if nothing is said.
 const YAML_FOLDER: &str = "yaml_db";
@@ -34,6 +35,8 @@ pub struct Database {
     pub directory_place: Place,
     /// The fields with an index: class and field, by name.
     pub indexes: Vec<(String, String)>,
+    /// What grows no further, for each shard.
+    pub limits: Limits,
 }
 
 /// How a Database keeps its objects.
@@ -48,12 +51,22 @@ pub enum Backend {
     Yaml,
 }
 
+/// One key of `limits`: its name, the least and the most that it may be, where its value goes.
+struct Row(&'static str, u64, u64, fn(&mut Limits, u64));
+
+const ROWS: [Row; 3] = [
+    Row("queries_max", 1, 1 << 20, |to, n| to.queries_max = n as usize),
+    Row("objects_at_once", 1, 1 << 20, |to, n| to.objects_at_once = n as usize),
+    Row("waiting_bytes_max", 64 << 10, 16 << 30, |to, n| to.waiting_bytes_max = n as usize),
+];
+
 fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     let control = section.required("control", channel(cluster.dialect)).map(Channel);
     let generate = section.section("generate", |range| cluster.range(range, Purpose::Generate));
     if generate.is_none() {
         section.error("`generate` is missing");
     }
+    let limits = section.section("limits", read_limits).unwrap_or_default();
     let broadcast = section.get("broadcast", boolean).unwrap_or(true);
     if !cluster.classes.are_named {
         section.error_at("type", "its objects need classes: name the DC files in general.dc_files");
@@ -86,7 +99,18 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
         directory,
         directory_place,
         indexes,
+        limits,
     });
+}
+
+fn read_limits(section: &mut Section<'_>) -> Limits {
+    let mut limits = Limits::default();
+    for Row(key, low, high, set) in &ROWS {
+        if let Some(value) = section.get(key, number(*low..=*high)) {
+            set(&mut limits, value);
+        }
+    }
+    limits
 }
 
 type Read = (Backend, PathBuf, Place, Vec<(String, String)>);
