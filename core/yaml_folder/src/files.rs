@@ -34,11 +34,11 @@ pub trait Files: Send {
     fn sync(&self) -> Result<(), DiskError>;
 }
 
-/// A folder of the file system, which this process has for itself.
+/// A folder of the file system.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// The folder, open and locked.
+    /// The folder, open and, unless it is only looked at, locked.
     handle: File,
 }
 
@@ -73,7 +73,14 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The same, and makes the folder if it is not there.
+    /// Opens a folder to read what is there, whoever else uses it.
+    pub fn look(path: &Path) -> Result<Folder, FolderError> {
+        let failed = |why| FolderError::Failed { path: path.display().to_string(), why };
+        let handle = File::open(path).map_err(failed)?;
+        Ok(Folder { path: path.to_owned(), handle })
+    }
+
+    /// The same as [`Folder::open`], and makes the folder if it is not there.
     pub fn create(path: &Path) -> Result<Folder, FolderError> {
         let failed = |why| FolderError::Failed { path: path.display().to_string(), why };
         fs::create_dir_all(path).map_err(failed)?;

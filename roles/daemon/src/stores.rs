@@ -5,6 +5,7 @@ use park::{Backend, Config, Database, OpenStore, StoreShare};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::{Access, Committer, Files};
 use tracing::{info, warn};
+use yaml_folder::Folder;
 
 /// All of them: the logs for the engine, and what each shard begins with.
 pub struct Stores {
@@ -35,7 +36,9 @@ impl Stores {
     }
 
     /// Parts what the engine takes from what the shards take, each on its own thread.
-    pub fn split(self) -> (Vec<Box<dyn Committer>>, impl Fn(usize) -> Vec<StoreShare> + Send + Sync) {
+    pub fn split(
+        self,
+    ) -> (Vec<Box<dyn Committer>>, impl Fn(usize) -> Vec<StoreShare> + Send + Sync) {
         let shares = self.shares;
         let take = move |shard: usize| {
             let mut share = shares[shard].lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,6 +61,11 @@ fn open(
             let opened = park::open_store(database, &config.general, shards, hash_seeds, files);
             opened.map_err(|error| error.to_string())
         }
-        Backend::Yaml => Err("the YAML backend is not built yet".into()),
+        Backend::Yaml => {
+            let folder = Folder::create(&database.directory).map_err(|error| error.to_string())?;
+            let folder = Box::new(folder);
+            let opened = park::open_folder(&config.general, shards, hash_seeds, folder);
+            opened.map_err(|error| error.to_string())
+        }
     }
 }

@@ -192,7 +192,8 @@ fn uberdogs() {
     );
 }
 
-const UNBUILT: &str = "is not built yet in this version; it runs: messagedirector, stateserver, database";
+const UNBUILT: &str =
+    "is not built yet in this version; it runs: messagedirector, stateserver, database";
 const NO_CLASSES: &str = "its objects need classes: name the DC files in general.dc_files";
 
 #[test]

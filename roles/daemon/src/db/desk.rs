@@ -3,6 +3,8 @@
 use super::ending::Failure;
 use anyhow::anyhow;
 use dc::Schema;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 use std::sync::Arc;
 use store::{
     Catalog, ClassKey, Committer, Disk, Found, Heard, OpenError, Options, Place, Report, Stats,
@@ -35,7 +37,9 @@ pub enum Stored {
 impl Desk {
     /// Opens a store; `catalog` has the names that will be written.
     pub fn open(disk: Arc<dyn Disk>, catalog: Catalog) -> Result<Desk, OpenError> {
-        let hash_seeds = rand::random();
+        // Salts of segments must differ from those of any other run.
+        let mut seeds = SmallRng::from_os_rng();
+        let hash_seeds = seeds.random();
         let options = Options { catalog, scrub: false, hash_seeds, ..Options::default() };
         let (store, report) = Together::open(disk, &options)?;
         Ok(Desk { store, report, pending: 0 })
@@ -58,24 +62,24 @@ impl Desk {
         Keys::new(schema, self.catalog().clone())
     }
 
-    /// The class of an object, where it stands, and whether it can be read.
-    pub fn class_and_place(&self, do_id: DoId) -> (Option<ClassKey>, Option<Place>) {
-        let part = &self.store.parts[0];
-        let class = match part.find(do_id) {
-            Found::Here(object) => Some(object.class()),
-            Found::Absent | Found::Away(_) | Found::Damaged(_) => None,
-        };
-        (class, part.place_of(do_id))
-    }
-
-    /// An object, by the DC files.
-    pub fn read(&mut self, do_id: DoId, keys: &Keys) -> Result<Stored, Failure> {
+    /// An object, read from the disk if need be.
+    pub fn find(&mut self, do_id: DoId) -> Result<Found<'_>, Failure> {
         if let Found::Away(place) = self.store.parts[0].find(do_id) {
             self.store.parts[0].fetch(place);
             self.store.settle();
             self.hear()?;
         }
-        match self.store.parts[0].find(do_id) {
+        Ok(self.store.parts[0].find(do_id))
+    }
+
+    /// Where the newest version of an object stands.
+    pub fn place_of(&self, do_id: DoId) -> Option<Place> {
+        self.store.parts[0].place_of(do_id)
+    }
+
+    /// An object, by the DC files.
+    pub fn read(&mut self, do_id: DoId, keys: &Keys) -> Result<Stored, Failure> {
+        match self.find(do_id)? {
             Found::Here(object) => Ok(match keys.known(do_id, &object) {
                 Some(known) => Stored::Known(known),
                 None => Stored::UnknownClass(object.class()),

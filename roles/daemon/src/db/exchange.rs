@@ -26,7 +26,8 @@ pub fn dump(place: &Place, class: Option<&str>, output: Option<&Path>) -> Done {
         }
     };
     let to = output.map_or(String::new(), |path| format!(" to {}", path.display()));
-    Ok(ending(&told, &format!("{} dumped{to}", count(told.objects, "object"))).beside(output.is_none()))
+    Ok(ending(&told, &format!("{} dumped{to}", count(told.objects, "object")))
+        .beside(output.is_none()))
 }
 
 /// A new file: what is there is not written over.
@@ -41,7 +42,8 @@ fn create(path: &Path) -> Result<File, Failure> {
 }
 
 fn dump_to(database: &Database, class: Option<&str>, out: &mut dyn Write) -> Result<Told, Failure> {
-    let told = objects::each(database, class, "dumping", &mut |object| Ok(dump::write(object, out)?))?;
+    let told =
+        objects::each(database, class, "dumping", &mut |object| Ok(dump::write(object, out)?))?;
     out.flush()?;
     Ok(told)
 }

@@ -25,7 +25,9 @@ pub fn import(source: &Path, place: &ChosenPlace, merge: bool, skip_unreadable: 
     let database = Database::chosen_or_new(place)?;
     if database.kind == Kind::Yaml {
         let shown = database.directory.display();
-        return question(format!("{shown}: is a folder of YAML files; objects are imported into a store"));
+        return question(format!(
+            "{shown}: is a folder of YAML files; objects are imported into a store"
+        ));
     }
     let schema = database.classes()?;
     let mut source = Source::open(source)?;
@@ -59,7 +61,8 @@ pub fn import(source: &Path, place: &ChosenPlace, merge: bool, skip_unreadable: 
 fn summary(source: &Source, database: &Database, read: &Read, now: usize) -> Ending {
     let objects = count(read.objects, "object");
     let (from, to) = (&source.shown, database.directory.display());
-    let imported = format!("{objects} of {} imported from {from}", count(read.classes.len() as u64, "class"));
+    let imported =
+        format!("{objects} of {} imported from {from}", count(read.classes.len() as u64, "class"));
     let next = format!("{to} has {} now", count(now as u64, "object"));
     if read.problems.is_empty() {
         return Ending::in_order(format!("{imported}; {next}."));
@@ -119,12 +122,18 @@ impl Source {
         }
     }
 
-    fn read(&mut self, schema: &Arc<Schema>, doing: &'static str, keep: Keep<'_>) -> Result<Read, Failure> {
+    fn read(
+        &mut self,
+        schema: &Arc<Schema>,
+        doing: &'static str,
+        keep: Keep<'_>,
+    ) -> Result<Read, Failure> {
         match &mut self.from {
             From::Folder(folder) => read_folder(folder, schema, doing, keep),
             From::Dump(file) => {
                 file.rewind().with_context(|| self.shown.clone())?;
-                read_dump(file, &self.shown, schema, doing, keep).with_context(|| self.shown.clone())?
+                read_dump(file, &self.shown, schema, doing, keep)
+                    .with_context(|| self.shown.clone())?
             }
         }
     }
@@ -165,15 +174,15 @@ fn read_dump(
     let (mut lines, mut ids) = (Lines::new(BufReader::new(file)), BTreeSet::new());
     let bytes = file.metadata()?.len();
     while let Some(line) = lines.next()? {
-        let packed = line
-            .map_err(|(line, what)| vec![(Some(line), what)])
-            .and_then(|object| match ids.insert(object.do_id) {
+        let packed = line.map_err(|(line, what)| vec![(Some(line), what)]).and_then(|object| {
+            match ids.insert(object.do_id) {
                 true => object.pack(schema),
                 false => {
                     let what = format!("object {} stands here a second time", object.do_id.0);
                     Err(vec![(Some(object.class_line), what)])
                 }
-            });
+            }
+        });
         match packed {
             Ok(object) => {
                 read.objects += 1;

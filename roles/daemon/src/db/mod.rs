@@ -7,6 +7,8 @@ mod dump;
 mod ending;
 mod exchange;
 mod import;
+mod objects;
+mod open;
 mod overlay;
 mod place;
 mod progress;

@@ -147,7 +147,8 @@ impl Teller<'_> {
         let (schema, mut progress) = (self.schema.clone(), Progress::new(doing));
         let mut ended = Ok(());
         let mut keep = |object: PackedObject| {
-            let is_wanted = self.class.is_none_or(|wanted| wanted == schema.class(object.class).name);
+            let is_wanted =
+                self.class.is_none_or(|wanted| wanted == schema.class(object.class).name);
             if ended.is_ok() && is_wanted {
                 ended = self.tell(&object);
             }
@@ -157,7 +158,11 @@ impl Teller<'_> {
         ended?;
         self.told.next = contents.next;
         self.told.free = contents.info.free;
-        contents.problems.said.iter().for_each(|problem| self.told.damaged.push(problem.to_string()));
+        contents
+            .problems
+            .said
+            .iter()
+            .for_each(|problem| self.told.damaged.push(problem.to_string()));
         self.told.damaged_count = contents.problems.count as u64;
         Ok(())
     }

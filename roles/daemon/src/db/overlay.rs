@@ -8,10 +8,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use store::{Disk, DiskError, MemoryDisk, SegmentBytes, SegmentId};
 
-
 /// Reads from one disk, and writes to memory.
-pub struct Overlay<D> {
-    below: D,
+pub struct Overlay {
+    below: Arc<dyn Disk>,
     above: Arc<MemoryDisk>,
     state: Mutex<State>,
 }
@@ -23,9 +22,9 @@ struct State {
     removed: BTreeSet<SegmentId>,
 }
 
-impl<D: Disk> Overlay<D> {
+impl Overlay {
     /// Nothing has been written.
-    pub fn new(below: D) -> Overlay<D> {
+    pub fn new(below: Arc<dyn Disk>) -> Overlay {
         Overlay { below, above: MemoryDisk::new(), state: Mutex::default() }
     }
 
@@ -34,7 +33,7 @@ impl<D: Disk> Overlay<D> {
     }
 
     fn of(&self, segment: SegmentId) -> &dyn Disk {
-        if self.state().above.contains(&segment) { &*self.above } else { &self.below }
+        if self.state().above.contains(&segment) { &*self.above } else { &*self.below }
     }
 
     /// Brings a segment into memory, as it is to be changed.
@@ -52,7 +51,7 @@ impl<D: Disk> Overlay<D> {
     }
 }
 
-impl<D: Disk> Disk for Overlay<D> {
+impl Disk for Overlay {
     fn list(&self) -> Result<Vec<SegmentId>, DiskError> {
         let below = self.below.list()?;
         let state = self.state();

@@ -75,21 +75,25 @@ impl Database {
         let config = match &named.config {
             Some(path) => Some(load(path)?),
             None if directory.is_some() && !named.dc.is_empty() => None,
-            None => Some(Path::new(DEFAULT_CONFIG)).filter(|path| path.exists()).map(load).transpose()?,
+            None => Some(Path::new(DEFAULT_CONFIG))
+                .filter(|path| path.exists())
+                .map(load)
+                .transpose()?,
         };
-        let configured = config.as_ref().and_then(configured);
+        let configured = match (directory, &config) {
+            (None, Some(config)) => Some(configured(config)?),
+            (Some(_), _) | (None, None) => None,
+        };
         let (kind, directory) = match (directory, configured) {
             (Some(directory), _) => (kind_of(directory)?, directory.to_owned()),
             (None, Some((kind, directory))) => match kind_of(&directory)? {
                 Kind::Nothing => (Kind::Nothing, directory),
                 Kind::Store | Kind::Yaml => (kind, directory),
             },
-            (None, None) if config.is_some() => {
-                return question("the configuration has no role of type `database`: name a directory");
-            }
             (None, None) => {
                 return question(format!(
-                    "there is no {DEFAULT_CONFIG} here: name a directory, or a configuration with --config"
+                    "there is no {DEFAULT_CONFIG} here: name the directory of a database, \
+                     or a configuration with --config"
                 ));
             }
         };
@@ -111,13 +115,29 @@ fn load(path: &Path) -> Result<park::Config, Failure> {
     }
 }
 
-/// What the configuration says of its database.
-fn configured(config: &park::Config) -> Option<(Kind, PathBuf)> {
-    let backend = &config.database.as_ref()?.backend;
-    Some(match backend {
-        park::Backend::Store { directory, .. } => (Kind::Store, directory.clone()),
-        park::Backend::Yaml { directory } => (Kind::Yaml, directory.clone()),
-    })
+/// The database of a configuration.
+fn configured(config: &park::Config) -> Result<(Kind, PathBuf), Failure> {
+    let shown = config.file.display();
+    match &config.databases[..] {
+        [] => {
+            question(format!("{shown}: has no role of type `database`: name the directory of one"))
+        }
+        [database] => {
+            let kind = match database.backend {
+                park::Backend::Store { .. } => Kind::Store,
+                park::Backend::Yaml => Kind::Yaml,
+            };
+            Ok((kind, database.directory.clone()))
+        }
+        several => {
+            let directories: Vec<String> =
+                several.iter().map(|database| database.directory.display().to_string()).collect();
+            question(format!(
+                "{shown}: has several databases: name one of {}",
+                directories.join(", ")
+            ))
+        }
+    }
 }
 
 /// What lies in a directory.
