@@ -117,7 +117,9 @@ impl Run {
             match Log::open(self.disk.clone(), &options) {
                 Ok(_) if self.disk.is_off() => {}
                 Ok(opened) => return self.opened(opened).map(Some),
-                Err(OpenError::Damaged { .. } | OpenError::Format { .. }) if self.flipped.is_some() => {
+                Err(OpenError::Damaged { .. } | OpenError::Format { .. })
+                    if self.flipped.is_some() =>
+                {
                     self.note("damaged", &[]);
                     self.flip_back();
                     return Ok(None);
