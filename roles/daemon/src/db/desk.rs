@@ -40,7 +40,7 @@ impl Desk {
         // Salts of segments must differ from those of any other run.
         let mut seeds = SmallRng::from_os_rng();
         let hash_seeds = seeds.random();
-        let options = Options { catalog, scrub: false, hash_seeds, ..Options::default() };
+        let options = Options { catalog, hash_seeds, ..Options::default() };
         let (store, report) = Together::open(disk, &options)?;
         Ok(Desk { store, report, pending: 0 })
     }
@@ -110,6 +110,27 @@ impl Desk {
         self.pending = 0;
         self.store.settle();
         self.hear()
+    }
+
+    /// Checks the records of all segments, newest versions of objects or not; which cannot be read.
+    pub fn scrub(&mut self) -> Result<Vec<(DoId, Place)>, Failure> {
+        let mut damaged = Vec::new();
+        loop {
+            let Some(chore) = self.store.committer.next_chore() else { return Ok(damaged) };
+            let mut replies = Vec::new();
+            self.store.committer.chored(chore.run(), &mut replies);
+            for (_, reply) in replies {
+                if let Heard::Damaged(do_id, place) = self.store.parts[0].hear(reply) {
+                    damaged.push((do_id, place));
+                }
+            }
+        }
+    }
+
+    /// Rewrites what lives in segments that hold anything else, and removes them.
+    pub fn compact(&mut self) -> Result<(), Failure> {
+        self.store.committer.sweep_all();
+        self.flush()
     }
 
     /// Figures of the store.

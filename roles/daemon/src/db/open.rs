@@ -36,13 +36,27 @@ pub fn alone(directory: &Path, catalog: Catalog) -> Result<Desk, Failure> {
 
 /// A store as it was a moment ago, be it in use or not. Nothing of it is changed.
 pub fn snapshot(directory: &Path) -> Result<Desk, Failure> {
+    let (desk, _) =
+        snapshot_with_segments(directory)?.with_context(|| directory.display().to_string())?;
+    Ok(desk)
+}
+
+/// The same with its segments; or why it is damaged.
+pub fn snapshot_with_segments(
+    directory: &Path,
+) -> Result<Result<(Desk, Arc<Overlay>), OpenError>, Failure> {
     let files: Arc<dyn Disk> = files_to_read(directory)?;
     let mut looks = 1;
     loop {
-        match Desk::open(Arc::new(Overlay::new(files.clone())), Catalog::default()) {
+        let overlay = Arc::new(Overlay::new(files.clone()));
+        match Desk::open(overlay.clone(), Catalog::default()) {
             // A segment was there when they were listed, and then no more.
             Err(OpenError::Disk(_)) if looks < LOOKS_MAX => looks += 1,
-            opened => return Ok(opened.with_context(|| directory.display().to_string())?),
+            Err(error @ OpenError::Damaged { .. }) => return Ok(Err(error)),
+            opened => {
+                let desk = opened.with_context(|| directory.display().to_string())?;
+                return Ok(Ok((desk, overlay)));
+            }
         }
     }
 }
