@@ -2,7 +2,7 @@
 
 use crate::cli::LogFormat;
 use engine::Running;
-use park::{Backend, Config, Database, StateServer};
+use park::{Backend, Config, Database, Dbss, StateServer};
 use std::fmt::Write;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -48,6 +48,7 @@ fn text(
         config.state_servers.iter().map(|server| ("state server", objects(config, server))),
     );
     rows.extend(config.databases.iter().map(|database| ("database", stored(database))));
+    rows.extend(config.dbss.iter().map(|dbss| ("dbss", activated(dbss))));
     rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
     rows.extend(config.general.eventlogger.map(|to| ("event logger", to.to_string())));
     rows.push(("shards", shards(&running.cpus)));
@@ -104,6 +105,13 @@ fn stored(database: &Database) -> String {
     };
     let directory = database.directory.display();
     format!("control channel {}, ids {low} to {high}, {how} {directory}", database.control)
+}
+
+fn activated(dbss: &Dbss) -> String {
+    let ranges = dbss.stored.ranges.iter();
+    let ranges: Vec<String> =
+        ranges.map(|range| format!("{} to {}", range.start(), range.end())).collect();
+    format!("objects {}, database channel {}", ranges.join(", "), dbss.stored.channel)
 }
 
 /// The load tests from this machine against this daemon.

@@ -76,10 +76,8 @@ fn serve(config: Config, format: LogFormat) -> Result<(), Failure> {
     banner::show(&config, &running, web_address, format);
     if let Some(listener) = listener {
         let health = Health::new(running.counters.clone(), running.cpus.len());
-        let stores = StoreMetrics {
-            stats: running.store_stats(),
-            directories: directories(&config),
-        };
+        let stores =
+            StoreMetrics { stats: running.store_stats(), directories: directories(&config) };
         let pages = Pages::new(running.counters.clone(), stores, running.stop.clone(), health);
         web::serve(listener, pages).map_err(|error| Failure::Other(error.into()))?;
     }

@@ -19,9 +19,7 @@ const ROWS: [Row; 15] = [
         stats.tombstone_bytes
     }),
     ("segments", "Segments with records.", Gauge, |stats| stats.segments),
-    ("disk_bytes", "Bytes of all files, reserved space included.", Gauge, |stats| {
-        stats.disk_bytes
-    }),
+    ("disk_bytes", "Bytes of all files, reserved space included.", Gauge, |stats| stats.disk_bytes),
     ("commits", "Groups of writes that were made durable together.", Counter, |stats| {
         stats.commits
     }),

@@ -35,7 +35,9 @@ impl Stores {
     }
 
     /// Parts what the engine takes from what the shards take, each on its own thread.
-    pub fn split(self) -> (Vec<Box<dyn Committer>>, impl Fn(usize) -> Vec<StoreShare> + Send + Sync) {
+    pub fn split(
+        self,
+    ) -> (Vec<Box<dyn Committer>>, impl Fn(usize) -> Vec<StoreShare> + Send + Sync) {
         let shares = self.shares;
         let take = move |shard: usize| {
             let mut share = shares[shard].lock().unwrap_or_else(PoisonError::into_inner);

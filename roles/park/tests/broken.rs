@@ -192,13 +192,13 @@ fn uberdogs() {
     );
 }
 
-const UNBUILT: &str = "is not built yet in this version; it runs: messagedirector, stateserver, database";
+const UNBUILT: &str =
+    "is not built yet in this version; it runs: messagedirector, stateserver, database, dbss";
 const NO_CLASSES: &str = "its objects need classes: name the DC files in general.dc_files";
 
 #[test]
 fn a_role_that_this_version_cannot_run() {
     for (role, line) in [
-        ("{type: dbss, database: 4003, ranges: [{min: 100000000, max: 399999999}]}", "dbss"),
         (
             "{type: clientagent, bind: \"0.0.0.0:7198\", version: park-1.0, \
              channels: {min: 1000000000, max: 1009999999}, client: {type: libastron, relocate: false, \
@@ -297,21 +297,21 @@ fn databases() {
     let store = "{type: store, directory: db}";
     check(
         &file(&(database(4003, 1000, store) + &database(4003, 2000, "{type: yaml}"))),
-        "park.yml:4:28: roles[1].control: another Database has channel 4003 already",
+        "park.yml:4:29: roles[1].control: another Database has channel 4003 already",
     );
     check(
         &file(&(database(4003, 1000, store) + &database(4004, 2000, store))),
-        "park.yml:4:76: roles[1].backend: another Database has db already",
+        "park.yml:4:78: roles[1].backend: another Database has db already",
     );
     check(
         &file(&database(4003, 1000, "{type: store, indexes: [Nobody.name, username]}")),
-        "park.yml:3:76: roles[0].backend: `directory` is missing\n\
-         park.yml:3:100: roles[0].backend.indexes[0]: there is no class Nobody\n\
-         park.yml:3:113: roles[0].backend.indexes[1]: expected Class.field, found `username`",
+        "park.yml:3:78: roles[0].backend: `directory` is missing\n\
+         park.yml:3:102: roles[0].backend.indexes[0]: there is no class Nobody\n\
+         park.yml:3:115: roles[0].backend.indexes[1]: expected Class.field, found `username`",
     );
     check(
         &file(&database(4003, 1000, "{type: store, directory: db, segment_bytes: 5}")),
-        "park.yml:3:120: roles[0].backend.segment_bytes: expected a whole number from 1048576 to 1073741824, found `5`",
+        "park.yml:3:122: roles[0].backend.segment_bytes: expected a whole number from 1048576 to 1073741824, found `5`",
     );
 }
 
@@ -333,7 +333,7 @@ fn overlapping_ranges() {
         &format!("roles:\n- {database}\n- {dbss}\n- {agent}\n"),
         &format!(
             "park.yml:2:10: roles[0].type: {NO_CLASSES}\n\
-             park.yml:3:10: roles[1].type: `dbss` {UNBUILT}\n\
+             park.yml:3:10: roles[1].type: {NO_CLASSES}\n\
              park.yml:3:73: roles[1].ranges[1].min: overlaps roles[1].ranges[0] (10000 to 14999) in line 3\n\
              park.yml:4:10: roles[2].type: `clientagent` {UNBUILT}\n\
              park.yml:4:39: roles[2].channels.min: overlaps roles[0].generate (10000 to 19999) in line 2"
