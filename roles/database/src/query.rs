@@ -103,6 +103,10 @@ impl Database {
             }
             return;
         }
+        // An update of no field changes nothing, so there is nothing to announce.
+        if matches!(&wanted, Wanted::Update(values) if values.is_empty()) {
+            return;
+        }
         let walk = Walk::new(self.source(&matching));
         let (asker, what) = (mail.sender, message.name());
         let change = |matching, values| Act::Change(Change { matching, values, asker, what });
