@@ -1,19 +1,19 @@
 //! `sim`: plays many seeds over all cores, or replays one with its whole trace.
 //!
 //! ```text
-//! sim [--kind routing|objects] [--seeds N] [--from N] [--seconds S] [--shards N]
-//! sim --replay SEED [--kind routing|objects] [--shards N]
+//! sim [--kind routing|objects|store] [--seeds N] [--from N] [--seconds S] [--shards N]
+//! sim --replay SEED [--kind routing|objects|store] [--shards N]
 //! ```
 //!
-//! Without `--kind` both are played in turn, and a replayed seed is one of routing.
+//! Without `--kind` all are played in turn, and a replayed seed is one of routing.
 
 use sim::seeds::{self, Kind, Many};
 use sim::trace::Show;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "usage: sim [--kind routing|objects] [--seeds N] [--from N] [--seconds S] \
-                     [--shards N] | sim --replay SEED [--kind routing|objects] [--shards N]";
+const USAGE: &str = "usage: sim [--kind routing|objects|store] [--seeds N] [--from N] [--seconds S] \
+                     [--shards N] | sim --replay SEED [--kind routing|objects|store] [--shards N]";
 
 #[derive(Default)]
 struct Asked {

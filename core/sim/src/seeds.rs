@@ -1,8 +1,10 @@
 //! Many seeds: each is played for itself, on any thread, and a failure is one line.
 
+use crate::disk::Lie;
 use crate::objects;
 use crate::plan::Sabotage;
 use crate::scenario::{self, Outcome};
+use crate::stored;
 use crate::trace::Show;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
@@ -22,6 +24,8 @@ pub enum Kind {
     Routing,
     /// A State Server and its objects.
     Objects,
+    /// An object store on a faulty disk.
+    Store,
 }
 
 impl Kind {
@@ -30,17 +34,22 @@ impl Kind {
         match self {
             Kind::Routing => "routing",
             Kind::Objects => "objects",
+            Kind::Store => "store",
         }
     }
 
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Kind> {
-        [Kind::Routing, Kind::Objects].into_iter().find(|kind| kind.name() == name)
+        [Kind::Routing, Kind::Objects, Kind::Store].into_iter().find(|kind| kind.name() == name)
     }
 
     /// What a seed is about where nobody says it.
     pub const fn of(seed: u64) -> Kind {
-        if seed.is_multiple_of(2) { Kind::Routing } else { Kind::Objects }
+        match seed % 3 {
+            0 => Kind::Routing,
+            1 => Kind::Objects,
+            _ => Kind::Store,
+        }
     }
 }
 
@@ -85,6 +94,7 @@ pub fn play(kind: Kind, seed: u64, shards: Option<usize>, show: Show) -> Result<
     let played = caught(|| match kind {
         Kind::Routing => scenario::play(seed, shards, Sabotage::None, show),
         Kind::Objects => objects::play(seed, shards, Sabotage::None, show),
+        Kind::Store => stored::play(seed, Lie::None, show),
     });
     let failure = |rule: &str, what| Failure { kind, seed, shards, rule: rule.into(), what };
     let mut outcome = played.map_err(|what| failure("no panic", what))?;
@@ -97,7 +107,7 @@ pub fn play(kind: Kind, seed: u64, shards: Option<usize>, show: Show) -> Result<
 /// Plays a seed, now and then twice: the trace must be the same.
 pub fn check(kind: Kind, seed: u64, shards: Option<usize>) -> Result<Outcome, Failure> {
     let outcome = play(kind, seed, shards, Show::Nothing)?;
-    if (seed / 2).is_multiple_of(TWICE_ONE_IN)
+    if (seed / 3).is_multiple_of(TWICE_ONE_IN)
         && play(kind, seed, shards, Show::Nothing)?.hash != outcome.hash
     {
         let what = "two runs have two traces".into();
@@ -109,7 +119,7 @@ pub fn check(kind: Kind, seed: u64, shards: Option<usize>) -> Result<Outcome, Fa
 /// What many seeds are to be played.
 #[derive(Clone, Copy, Debug)]
 pub struct Many {
-    /// What they are about; `None`: both kinds in turn.
+    /// What they are about; `None`: all kinds in turn.
     pub kind: Option<Kind>,
     /// The first one.
     pub from: u64,
@@ -132,7 +142,7 @@ pub struct Played {
     pub seeds: u64,
     /// Things that happened in them.
     pub steps: u64,
-    /// Frames that observers heard.
+    /// Frames that observers heard, or objects that were compared.
     pub heard: u64,
     /// What failed, by seed.
     pub failures: Vec<Failure>,

@@ -31,7 +31,7 @@ use tally::Tallies;
 use wire::ids::DoId;
 
 /// A commit is not longer than this, so that nobody waits long.
-const COMMIT_BYTES_MAX: usize = 4 << 20;
+pub(crate) const COMMIT_BYTES_MAX: usize = 4 << 20;
 
 /// The log of a store. One thread owns it.
 pub struct Log {

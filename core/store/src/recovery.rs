@@ -105,16 +105,19 @@ fn damaged(survey: &Survey, offset: u32, what: String) -> OpenError {
 
 impl Recovered {
     /// Seals what was not, and takes the empty segments away.
+    ///
+    /// The last commit is written again. It can be that its sync failed, or never ran, before the
+    /// process ended: the bytes may then be there to be read and still not be on the disk, and a
+    /// sync without a write would not bring them there.
     pub fn put_in_order(&mut self, disk: &dyn Disk) -> Result<(), DiskError> {
-        for survey in &mut self.filled {
-            if survey.loose.take().is_some() {
-                let segment = survey.segment();
-                let footer = survey.trailer().encode(&survey.entries);
-                disk.truncate(segment, survey.end)?;
-                disk.write(segment, survey.end, &footer)?;
-                disk.sync(segment)?;
-                survey.bytes = survey.end + footer.len() as u32;
-            }
+        let last = self.filled.len().checked_sub(1);
+        for (at, survey) in self.filled.iter_mut().enumerate() {
+            let start = match (Some(at) == last, &survey.loose) {
+                (true, _) => survey.last_commit_start(disk)?,
+                (false, Some(_)) => survey.end,
+                (false, None) => continue,
+            };
+            survey.seal_from(disk, start)?;
         }
         for segment in self.empty.drain(..) {
             disk.remove(segment)?;

@@ -9,6 +9,8 @@ mod health;
 mod log;
 mod metrics;
 mod run;
+mod store_metrics;
+mod stores;
 mod web;
 
 use clap::Parser;
