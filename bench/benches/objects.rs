@@ -31,7 +31,8 @@ fn with_objects(shard: &mut Shard) {
     let sources = [Source { name: "bench.dc".into(), text: CLASS.into() }];
     let schema = Schema::load(&sources, Options::default()).expect("the class is in order");
     let config = Config {
-        control: CONTROL,
+        control: Some(CONTROL),
+        database: None,
         schema: Arc::new(schema),
         limits: Limits::default(),
         hash_seeds: [1, 2, 3, 4],

@@ -30,11 +30,17 @@ pub enum Style {
 pub fn table(lines: &[Line], style: Style, is_claim: bool) -> String {
     let mut rows = vec![HEADS.map(str::to_owned)];
     rows.extend(lines.iter().map(|line| cells(line, is_claim)));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..HEADS.len()).map(|column| width(column).unwrap_or(0)).collect();
+    grid(&rows, style)
+}
+
+/// Rows of as many cells each, the first one being their heads.
+pub fn grid<Row: AsRef<[String]>>(rows: &[Row], style: Style) -> String {
+    let columns = rows.first().map_or(0, |heads| heads.as_ref().len());
+    let cells = |column: usize| rows.iter().map(move |row| row.as_ref()[column].chars().count());
+    let widths: Vec<usize> = (0..columns).map(|column| cells(column).max().unwrap_or(0)).collect();
     let mut out = String::new();
     for (number, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let cells = row.as_ref().iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         let cells: Vec<String> = cells.collect();
         match style {
             Style::Text => out.push_str(cells.join("  ").trim_end()),
@@ -42,7 +48,7 @@ pub fn table(lines: &[Line], style: Style, is_claim: bool) -> String {
         }
         out.push('\n');
         if number == 0 && style == Style::Markdown {
-            out.push_str(&format!("|{}\n", " --- |".repeat(HEADS.len())));
+            out.push_str(&format!("|{}\n", " --- |".repeat(columns)));
         }
     }
     out

@@ -1,13 +1,17 @@
 //! The command line.
 
+mod database;
 mod objects;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use database::Database;
+use dc::source::FILE_BYTES_MAX;
+use dc::{Options, Schema, Source};
 use loadtest::{Dialect, Ferris, Length, Load, Pattern, Plan};
 pub(crate) use objects::Objects;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +27,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Md(Box<Md>),
     Objects(Box<Objects>),
+    Database(Box<Database>),
 }
 
 /// Drive a Message Director
@@ -201,4 +206,18 @@ fn seconds(value: f64) -> Result<Duration> {
 fn resolve(addr: &str) -> Result<SocketAddr> {
     let mut found = addr.to_socket_addrs().with_context(|| format!("{addr} is no HOST:PORT"))?;
     found.next().with_context(|| format!("{addr} has no address"))
+}
+
+/// The schema of these DC files.
+fn load(files: &[PathBuf]) -> Result<Schema> {
+    let sources = files.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
+    Schema::load(&sources, Options::default())
+        .map_err(|diagnostics| anyhow!("{}", diagnostics.lines(&sources)))
+}
+
+fn read(path: &Path) -> Result<Source> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
+    ensure!(text.len() <= FILE_BYTES_MAX, "{name}: a DC file has at most {FILE_BYTES_MAX} bytes");
+    Ok(Source { name, text })
 }

@@ -5,13 +5,18 @@
 //! several servers can be measured by the same generator with the same patterns.
 //!
 //! An [`ObjectsPlan`] says what is to be done to the objects of a State Server; [`run_objects`]
-//! carries that out.
+//! carries that out. A [`DatabasePlan`] says what is to be done to what a Database keeps;
+//! [`run_database`] carries that out.
 //!
 //! Every thread drives connections of its own and shares nothing with the others: whoever sends
 //! and whoever hears it are driven by the same thread, so that order, loss and the window of the
 //! closed loop are plain arrays.
 
+mod chance;
 mod checker;
+mod database;
+mod faults;
+mod fill;
 mod generator;
 pub mod holder;
 mod ledger;
@@ -25,11 +30,17 @@ mod protocol;
 mod run;
 mod server;
 mod sockets;
+mod stamp;
+mod template;
 mod topology;
 
+pub use database::{
+    DatabaseOutcome, DatabasePhase, DatabasePhaseOutcome, DatabasePlan, DatabaseProgress,
+    DatabaseServerUse, FloorTimes, run_database,
+};
+pub use faults::Faults;
 pub use objects::{
-    Faults, ObjectsOutcome, ObjectsPlan, ObjectsProgress, Phase, PhaseOutcome, PhaseServerUse,
-    run_objects,
+    ObjectsOutcome, ObjectsPlan, ObjectsProgress, Phase, PhaseOutcome, PhaseServerUse, run_objects,
 };
 pub use outcome::{Outcome, Quantile, ServerUse};
 pub use plan::{Length, Load, Pattern, Plan};

@@ -5,7 +5,7 @@ mod report;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use cli::{Arguments, Command, Md, Objects};
+use cli::{Arguments, Command, Database, Md, Objects};
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let complaints = match Arguments::parse().command {
         Command::Md(md) => drive_md(&md),
         Command::Objects(objects) => drive_objects(&objects),
+        Command::Database(database) => drive_database(&database),
     };
     match complaints {
         Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
@@ -70,6 +71,27 @@ fn drive_objects(objects: &Objects) -> Result<Complaints> {
         let curves: Vec<_> =
             heard.map(|phase| (phase.phase.name().to_owned(), &phase.latency)).collect();
         loadtest::plot(path, &report::objects::title(&plan), &curves)?;
+    }
+    Ok(outcome.complaints())
+}
+
+fn drive_database(database: &Database) -> Result<Complaints> {
+    let plan = database.plan()?;
+    let shows_progress = database.progress || stderr().is_terminal();
+    let outcome = loadtest::run_database(&plan, &mut |progress| {
+        if shows_progress {
+            eprintln!("{}", report::database::progress_line(&progress));
+        }
+    })?;
+    print!("{}", report::database::table(&outcome));
+    if let Some(path) = &database.json {
+        write(path, &report::database::json(&plan, &outcome)?)?;
+    }
+    if let Some(path) = &database.plot {
+        let heard = outcome.phases.iter().filter(|phase| !phase.latency.is_empty());
+        let curves: Vec<_> =
+            heard.map(|phase| (phase.phase.name().to_owned(), &phase.latency)).collect();
+        loadtest::plot(path, &report::database::title(&plan), &curves)?;
     }
     Ok(outcome.complaints())
 }

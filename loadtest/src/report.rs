@@ -1,5 +1,6 @@
 //! What the user sees: progress, the table, the JSON file.
 
+pub(crate) mod database;
 pub(crate) mod objects;
 
 use anyhow::Result;

@@ -73,6 +73,10 @@ counts! {
     Gauge upstream_queue_bytes = "upstream_queue_bytes" "Bytes that wait for the upstream link now.";
     Gauge objects = "objects" "Objects of the State Server now.";
     Gauge object_bytes = "object_bytes" "Bytes of the fields of all objects now.";
+    Gauge objects_loading = "objects_loading" "Stored objects that a DBSS is loading now.";
+    Counter objects_loaded = "objects_loaded" "Stored objects that a DBSS has loaded.";
+    Counter database_questions = "dbss_questions" "What DBSS have asked their databases.";
+    Counter database_unanswered = "dbss_questions_unanswered" "What databases did not answer in time.";
     Counter objects_created = "objects_created" "Objects created.";
     Counter objects_deleted = "objects_deleted" "Objects deleted.";
     Counter object_updates = "object_updates" "Fields updated.";

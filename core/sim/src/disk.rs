@@ -81,6 +81,7 @@ struct State {
     calls: u64,
     faults: BTreeMap<u64, Fault>,
     is_off: bool,
+    has_struck: bool,
     last: Vec<String>,
 }
 
@@ -103,6 +104,7 @@ impl FaultyDisk {
             calls: 0,
             faults: BTreeMap::new(),
             is_off: false,
+            has_struck: false,
             last: Vec::new(),
         };
         Arc::new(FaultyDisk { state: Mutex::new(state) })
@@ -135,6 +137,11 @@ impl FaultyDisk {
     /// Whether the power is gone.
     pub fn is_off(&self) -> bool {
         self.state().is_off
+    }
+
+    /// Whether a fault has struck, or space was short, since the process began that uses the disk.
+    pub fn has_struck(&self) -> bool {
+        self.state().has_struck
     }
 
     /// How much the disk takes from now on.
@@ -205,6 +212,7 @@ impl State {
         self.files.values_mut().for_each(File::unmap);
         self.faults.clear();
         self.is_off = false;
+        self.has_struck = false;
     }
 
     fn seen(&self) -> impl Iterator<Item = SegmentId> + '_ {
@@ -223,9 +231,8 @@ impl State {
     ) -> (Extent, Result<(), DiskError>) {
         let (call, what) = (self.calls, what());
         self.calls += 1;
-        if self.last.len() == LAST_CALLS {
-            self.last.remove(0);
-        }
+        let surplus = (self.last.len() + 1).saturating_sub(LAST_CALLS);
+        self.last.drain(..surplus);
         self.last.push(format!("call {call}: {what}"));
         let failed = |why: &str| DiskError::Failed { what: what.clone(), why: why.into() };
         if self.is_off {
@@ -236,6 +243,7 @@ impl State {
             self.last.push(format!("call {call}: {fault:?}"));
         }
         let is_full = self.kind.bytes_max.is_some_and(|max| takes > 0 && self.used() + takes > max);
+        self.has_struck |= fault.is_some() || is_full;
         match fault {
             Some(Fault::Cut(moment)) => {
                 self.is_off = true;
@@ -286,6 +294,7 @@ impl Disk for FaultyDisk {
         }
         let mut whole = vec![0; (bytes as usize).max(head.len())];
         whole[..head.len()].copy_from_slice(head);
+        state.kind.lie.tamper_head(&mut whole[..head.len()]);
         let (is_seen, is_durable) = match extent {
             Extent::Nothing => (false, false),
             Extent::Some => (state.chance.one_in(2), state.chance.one_in(2)),

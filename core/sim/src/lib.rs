@@ -23,6 +23,7 @@ mod quiet;
 pub mod scenario;
 pub mod seeds;
 pub mod store;
+pub mod stored;
 pub mod trace;
 pub mod upstream_view;
 pub mod world;

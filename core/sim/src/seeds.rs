@@ -1,9 +1,11 @@
 //! Many seeds: each is played for itself, on any thread, and a failure is one line.
 
 use crate::database;
+use crate::disk::Lie;
 use crate::objects;
 use crate::plan::Sabotage;
 use crate::scenario::{self, Outcome};
+use crate::stored;
 use crate::trace::Show;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
@@ -23,11 +25,13 @@ pub enum Kind {
     Routing,
     /// A State Server and its objects.
     Objects,
+    /// An object store on a faulty disk.
+    Store,
     /// A Database and its store.
     Database,
 }
 
-const KINDS: [Kind; 3] = [Kind::Routing, Kind::Objects, Kind::Database];
+const KINDS: [Kind; 4] = [Kind::Routing, Kind::Objects, Kind::Store, Kind::Database];
 
 impl Kind {
     /// Its name on the command line and in lists of seeds.
@@ -35,6 +39,7 @@ impl Kind {
         match self {
             Kind::Routing => "routing",
             Kind::Objects => "objects",
+            Kind::Store => "store",
             Kind::Database => "database",
         }
     }
@@ -91,6 +96,7 @@ pub fn play(kind: Kind, seed: u64, shards: Option<usize>, show: Show) -> Result<
     let played = caught(|| match kind {
         Kind::Routing => scenario::play(seed, shards, Sabotage::None, show),
         Kind::Objects => objects::play(seed, shards, Sabotage::None, show),
+        Kind::Store => stored::play(seed, Lie::None, show),
         Kind::Database => database::play(seed, shards, Sabotage::None, show),
     });
     let failure = |rule: &str, what| Failure { kind, seed, shards, rule: rule.into(), what };
@@ -139,7 +145,7 @@ pub struct Played {
     pub seeds: u64,
     /// Things that happened in them.
     pub steps: u64,
-    /// Frames that observers heard.
+    /// Frames that observers heard, or objects that were compared.
     pub heard: u64,
     /// What failed, by seed.
     pub failures: Vec<Failure>,

@@ -11,6 +11,8 @@ extern crate alloc;
 mod catalog;
 mod committer;
 mod disk;
+#[cfg(feature = "files")]
+mod files;
 mod ids;
 mod log;
 #[cfg(feature = "std")]
@@ -29,6 +31,8 @@ mod together;
 pub use catalog::{Catalog, CatalogFull};
 pub use committer::{Chore, Chored, Committer};
 pub use disk::{Disk, DiskError, SegmentBytes};
+#[cfg(feature = "files")]
+pub use files::{Access, Files, FilesError};
 pub use ids::{ClassKey, FieldKey, PartId, Place, SegmentId, Ticket};
 pub use log::{Log, Opened};
 #[cfg(feature = "std")]

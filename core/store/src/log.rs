@@ -31,7 +31,7 @@ use tally::Tallies;
 use wire::ids::DoId;
 
 /// A commit is not longer than this, so that nobody waits long.
-const COMMIT_BYTES_MAX: usize = 4 << 20;
+pub(crate) const COMMIT_BYTES_MAX: usize = 4 << 20;
 
 /// The log of a store. One thread owns it.
 pub struct Log {
@@ -61,6 +61,8 @@ pub struct Log {
     fetches: VecDeque<(PartId, Place)>,
     scrub: Scrub,
     compaction: Compaction,
+    /// Segments below this one are swept if anything in them is of no use, be it ever so little.
+    sweep_below: SegmentId,
     tallies: Tallies,
     /// The disk had no room for the segment that was to be prepared last.
     tight: bool,

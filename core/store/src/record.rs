@@ -201,8 +201,7 @@ impl Seal {
         (self.crc(record) == word_at(record, 4)?).then(|| View {
             kind,
             last: word & LAST != 0,
-            commit: u64::from(word_at(record, 12).unwrap_or(0)) << 32
-                | u64::from(word_at(record, 8).unwrap_or(0)),
+            commit: commit_at(record, 0).unwrap_or(0),
             body: &record[HEADER_BYTES..],
         })
     }
@@ -211,6 +210,11 @@ impl Seal {
 #[inline]
 pub(crate) fn word_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// The commit of the record that begins at `at`, going by its header.
+pub(crate) fn commit_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at + 8..)?.first_chunk()?))
 }
 
 /// A record whose checksum holds.

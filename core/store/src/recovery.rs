@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::disk::{Disk, DiskError};
 use crate::ids::SegmentId;
 use crate::options::{Cut, OpenError, Options, Report};
+use crate::segment::footer_bytes;
 use crate::survey::Survey;
 use alloc::format;
 use alloc::string::String;
@@ -54,6 +55,7 @@ pub(crate) fn judge(surveys: Vec<Survey>) -> Result<Recovered, OpenError> {
             return Err(damaged(&survey, survey.first_record, what));
         }
         gap_allowed &= survey.loose.is_none_or(|loose| loose.footer_damaged);
+        check_records_of_footer(&survey)?;
         if tail.is_some_and(|tail| at < tail) {
             check_middle(&survey)?;
         } else {
@@ -71,6 +73,17 @@ pub(crate) fn judge(surveys: Vec<Survey>) -> Result<Recovered, OpenError> {
     }
     recovered.report.segments = recovered.filled.len();
     Ok(recovered)
+}
+
+/// A segment with a footer was finished: its records reach just up to it, though it cannot be read.
+fn check_records_of_footer(survey: &Survey) -> Result<(), OpenError> {
+    let Some(loose) = &survey.loose else { return Ok(()) };
+    let all = survey.end as usize + footer_bytes(survey.entries.len());
+    if loose.footer_damaged && all != survey.bytes as usize {
+        let what = String::from("a record cannot be read, nor can the footer that lists it");
+        return Err(damaged(survey, loose.unfinished_end, what));
+    }
+    Ok(())
 }
 
 /// A segment with a later one that has records: it was finished.
@@ -105,16 +118,19 @@ fn damaged(survey: &Survey, offset: u32, what: String) -> OpenError {
 
 impl Recovered {
     /// Seals what was not, and takes the empty segments away.
+    ///
+    /// The last commit is written again. It can be that its sync failed, or never ran, before the
+    /// process ended: the bytes may then be there to be read and still not be on the disk, and a
+    /// sync without a write would not bring them there.
     pub fn put_in_order(&mut self, disk: &dyn Disk) -> Result<(), DiskError> {
-        for survey in &mut self.filled {
-            if survey.loose.take().is_some() {
-                let segment = survey.segment();
-                let footer = survey.trailer().encode(&survey.entries);
-                disk.truncate(segment, survey.end)?;
-                disk.write(segment, survey.end, &footer)?;
-                disk.sync(segment)?;
-                survey.bytes = survey.end + footer.len() as u32;
-            }
+        let last = self.filled.len().checked_sub(1);
+        for (at, survey) in self.filled.iter_mut().enumerate() {
+            let start = match (Some(at) == last, &survey.loose) {
+                (true, _) => survey.last_commit_start(disk)?,
+                (false, Some(_)) => survey.end,
+                (false, None) => continue,
+            };
+            survey.seal_from(disk, start)?;
         }
         for segment in self.empty.drain(..) {
             disk.remove(segment)?;

@@ -4,8 +4,9 @@
 use crate::disk::{Disk, DiskError};
 use crate::ids::ClassKey;
 use crate::ids::SegmentId;
+use crate::log::COMMIT_BYTES_MAX;
 use crate::options::OpenError;
-use crate::record::{Said, Seal, View, word_at};
+use crate::record::{Said, Seal, View, commit_at, word_at};
 use crate::segment::{Entry, Footer, Head, HeadError, TRAILER_BYTES, Trailer, footer_start};
 use alloc::string::String;
 use alloc::vec;
@@ -122,6 +123,48 @@ impl Survey {
         self.next_do_id = self.next_do_id.max(footer.trailer.next_do_id);
         self.end = start;
         true
+    }
+
+    /// Where the last commit begins.
+    pub fn last_commit_start(&self, disk: &dyn Disk) -> Result<u32, DiskError> {
+        let longest = u32::try_from(COMMIT_BYTES_MAX).unwrap_or(u32::MAX);
+        let base = self.first_record.max(self.end.saturating_sub(longest));
+        let mut bytes = vec![0; (self.end - base) as usize];
+        let read = disk.read(self.segment(), base, &mut bytes)?;
+        bytes.truncate(read);
+        let mut start = self.end;
+        for entry in self.entries.iter().rev() {
+            let Some(before) = start.checked_sub(entry.bytes).filter(|before| *before >= base)
+            else {
+                break;
+            };
+            if commit_at(&bytes, (before - base) as usize) != Some(self.last_commit) {
+                break;
+            }
+            start = before;
+        }
+        Ok(start)
+    }
+
+    /// Writes what stands from `start` on once more, then a footer behind it, where nothing follows
+    /// any more. Where there is a footer, there are its records: it is written when they are
+    /// durable.
+    pub fn seal_from(&mut self, disk: &dyn Disk, start: u32) -> Result<(), DiskError> {
+        let segment = self.segment();
+        if start < self.end {
+            let mut bytes = vec![0; (self.end - start) as usize];
+            let read = disk.read(segment, start, &mut bytes)?;
+            disk.write(segment, start, &bytes[..read])?;
+            disk.sync(segment)?;
+        }
+        let footer = self.trailer().encode(&self.entries);
+        if self.loose.take().is_some() {
+            disk.truncate(segment, self.end)?;
+        }
+        disk.write(segment, self.end, &footer)?;
+        disk.sync(segment)?;
+        self.bytes = self.end + footer.len() as u32;
+        Ok(())
     }
 
     /// Lists the records of all finished commits, one behind the other.

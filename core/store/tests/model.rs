@@ -1,5 +1,6 @@
 //! The store against a map: random operations, commits and chores at random moments, and the store
 //! closed, or left as it is, and opened again.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;

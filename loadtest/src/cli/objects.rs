@@ -1,12 +1,10 @@
 //! `loadtest objects`
 
-use super::{DialectName, resolve, seconds};
-use anyhow::{Context, Result, anyhow, ensure};
+use super::{DialectName, load, resolve, seconds};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use dc::source::FILE_BYTES_MAX;
-use dc::{Options, Schema, Source};
 use loadtest::{ObjectsPlan, Phase};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use wire::ids::Channel;
 
@@ -153,17 +151,4 @@ impl PhaseName {
             PhaseName::Delete => Phase::Delete,
         }
     }
-}
-
-fn load(files: &[PathBuf]) -> Result<Schema> {
-    let sources = files.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
-    Schema::load(&sources, Options::default())
-        .map_err(|diagnostics| anyhow!("{}", diagnostics.lines(&sources)))
-}
-
-fn read(path: &Path) -> Result<Source> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
-    ensure!(text.len() <= FILE_BYTES_MAX, "{name}: a DC file has at most {FILE_BYTES_MAX} bytes");
-    Ok(Source { name, text })
 }

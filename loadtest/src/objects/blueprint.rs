@@ -5,9 +5,9 @@
 //! has a string or blob carries the stamp and is updated, one is padded to make objects as large
 //! as wanted. Either may be a `ram` field, which then stands in the OTHER block.
 
-use super::fill::{Filled, Place};
 use super::plan::{OBJECT_BYTES_MAX, ObjectsPlan};
-use super::template::Template;
+use crate::fill::{Filled, Place};
+use crate::template::Template;
 use anyhow::{Context, Result, bail, ensure};
 use dc::{Class, Field, Keywords, Schema};
 use std::collections::BTreeMap;
@@ -179,9 +179,9 @@ fn has(schema: &Schema, field: &Field, keyword: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stamp::Stamp;
-    use super::super::template::Content;
     use super::*;
+    use crate::stamp::Stamp;
+    use crate::template::Content;
     use dc::{Options, Source};
     use std::sync::Arc;
 

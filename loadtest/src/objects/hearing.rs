@@ -4,15 +4,15 @@
 //! Connections are numbered: the AIs, then the listeners, group after group.
 
 use super::blueprint::Blueprint;
-use super::faults::{Fault, Faults};
 use super::inventory::Inventory;
 use super::ledger::{Arrival, Ledger, Notice};
 use super::plan::ObjectsPlan;
 use super::questions::Questions;
-use super::stamp::Stamp;
-use super::template::Content;
 use super::world::World;
+use crate::faults::{Fault, Faults};
 use crate::protocol::Malformed;
+use crate::stamp::Stamp;
+use crate::template::Content;
 use anyhow::Result;
 use std::collections::BTreeSet;
 use wire::datagram::{Datagram, control_message};

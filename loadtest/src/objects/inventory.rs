@@ -1,8 +1,8 @@
 //! What the parent says is in its zones, zone by zone, compared with the model: every object that
 //! should be there once, where it should be, with the value that it was given last.
 
-use super::faults::{Fault, Faults};
 use super::world::World;
+use crate::faults::{Fault, Faults};
 use wire::ids::{DoId, Zone};
 
 /// The answer to a query of one zone, and what was heard of all zones so far.

@@ -5,9 +5,6 @@
 //! where each object is and which value it has; a ledger knows who is to hear what of it.
 
 mod blueprint;
-mod chance;
-mod faults;
-mod fill;
 mod hearing;
 mod inventory;
 mod ledger;
@@ -18,11 +15,8 @@ mod plan;
 mod questions;
 mod session;
 mod setup;
-mod stamp;
-mod template;
 mod world;
 
-pub use faults::Faults;
 pub use outcome::{ObjectsOutcome, PhaseOutcome, PhaseServerUse};
 pub use plan::{ObjectsPlan, Phase};
 pub use session::ObjectsProgress;

@@ -7,7 +7,7 @@
 use super::ledger::Notice;
 use super::questions::Question;
 use super::session::Session;
-use super::stamp::Stamp;
+use crate::stamp::Stamp;
 use wire::ids::{DoId, Zone};
 use wire::state_server::{Entry, Location, ObjectMessage, StateServerMessage};
 

@@ -1,7 +1,7 @@
 //! What a run found out.
 
-use super::faults::Faults;
 use super::plan::Phase;
+use crate::faults::Faults;
 use crate::outcome::{Quantile, quantiles};
 use crate::run::per;
 use hdrhistogram::Histogram;
@@ -144,16 +144,7 @@ impl ObjectsOutcome {
 
     /// What is wrong, one line each.
     pub fn complaints(&self) -> Vec<String> {
-        let Faults { lost, doubled, out_of_order, unexpected, sentences } = &self.faults;
-        let counts = [
-            (lost, "lost"),
-            (doubled, "doubled"),
-            (out_of_order, "out of order"),
-            (unexpected, "unexpected"),
-        ];
-        let counts = counts.iter().filter(|(count, _)| **count > 0);
-        let counts = counts.map(|(count, what)| format!("{count} {what}"));
-        counts.chain(sentences.iter().cloned()).collect()
+        self.faults.complaints()
     }
 
     /// The phase of this kind, if it was begun.

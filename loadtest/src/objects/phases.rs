@@ -1,12 +1,12 @@
 //! The phases: what is sent in a window or by a schedule, what is measured of it, and how its end
 //! is checked.
 
-use super::chance::Chance;
-use super::faults::Fault;
 use super::inventory::Inventory;
 use super::outcome::{Counts, PhaseOutcome};
 use super::plan::Phase;
 use super::session::{NAP_MS, Patience, Session};
+use crate::chance::Chance;
+use crate::faults::Fault;
 use crate::outgoing::Schedule;
 use crate::run::CpuTime;
 use crate::server::ServerProcess;

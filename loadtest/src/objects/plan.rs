@@ -1,7 +1,7 @@
 //! What a run is to do, and whether it can be done.
 
-use super::stamp::STAMP_BYTES;
 use crate::plan::Load;
+use crate::stamp::STAMP_BYTES;
 use anyhow::{Result, ensure};
 use dc::Schema;
 use std::net::SocketAddr;

@@ -1,9 +1,9 @@
 //! The connections of a run: sending, receiving, waiting. One thread drives them all, so that the
 //! model, the window and the order are plain values.
 
-use super::faults::Faults;
 use super::hearing::Hearing;
 use super::plan::{ObjectsPlan, Phase};
+use crate::faults::Faults;
 use crate::run::run_mark;
 use crate::sockets::Sockets;
 use anyhow::Result;

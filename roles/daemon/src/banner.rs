@@ -2,7 +2,7 @@
 
 use crate::cli::LogFormat;
 use engine::Running;
-use park::{Config, StateServer};
+use park::{Backend, Config, Database, Dbss, StateServer};
 use std::fmt::Write;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -47,6 +47,8 @@ fn text(
     rows.extend(
         config.state_servers.iter().map(|server| ("state server", objects(config, server))),
     );
+    rows.extend(config.databases.iter().map(|database| ("database", stored(database))));
+    rows.extend(config.dbss.iter().map(|dbss| ("dbss", activated(dbss))));
     rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
     rows.extend(config.general.eventlogger.map(|to| ("event logger", to.to_string())));
     rows.push(("shards", shards(&running.cpus)));
@@ -93,6 +95,23 @@ fn objects(config: &Config, server: &StateServer) -> String {
     let classes = config.general.classes.schema.iter().flat_map(|schema| schema.classes());
     let classes = classes.filter(|class| !class.is_struct).count();
     format!("control channel {}, {classes} classes", server.control)
+}
+
+fn stored(database: &Database) -> String {
+    let (low, high) = (database.generate.start(), database.generate.end());
+    let how = match database.backend {
+        Backend::Store { .. } => "store in",
+        Backend::Yaml => "YAML files in",
+    };
+    let directory = database.directory.display();
+    format!("control channel {}, ids {low} to {high}, {how} {directory}", database.control)
+}
+
+fn activated(dbss: &Dbss) -> String {
+    let ranges = dbss.stored.ranges.iter();
+    let ranges: Vec<String> =
+        ranges.map(|range| format!("{} to {}", range.start(), range.end())).collect();
+    format!("objects {}, database channel {}", ranges.join(", "), dbss.stored.channel)
 }
 
 /// The load tests from this machine against this daemon.

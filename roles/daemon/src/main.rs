@@ -4,11 +4,14 @@
 
 mod banner;
 mod cli;
+mod db;
 mod dc;
 mod health;
 mod log;
 mod metrics;
 mod run;
+mod store_metrics;
+mod stores;
 mod web;
 
 use clap::Parser;
@@ -20,6 +23,7 @@ fn main() -> ExitCode {
     match command {
         Some(Command::Check { config }) => run::check(&config),
         Some(Command::Dc(command)) => dc::run(&command),
+        Some(Command::Db(command)) => db::run(&command),
         Some(Command::Run { config }) => run::run(config.as_deref(), &log),
         None => run::run(None, &log),
     }

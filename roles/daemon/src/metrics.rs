@@ -4,6 +4,7 @@
 //! daemon, `ferriswheel_shard_x` with a label for each shard. The numbers are read from the
 //! shards' own counters at the time of the request.
 
+use crate::store_metrics::Stores;
 use engine::counters::{Counters, EngineCounts, ShardSnapshot, TURN_NS_BOUNDS};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
@@ -16,9 +17,10 @@ use std::fmt;
 type Label = (&'static str, String);
 
 /// The registry of one daemon.
-pub fn registry(counters: Counters) -> Registry {
+pub fn registry(counters: Counters, stores: Stores) -> Registry {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Shards(counters)));
+    registry.register_collector(Box::new(stores));
     registry
 }
 

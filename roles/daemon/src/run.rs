@@ -2,23 +2,27 @@
 
 use crate::cli::{Log, LogFormat};
 use crate::health::Health;
+use crate::store_metrics::Stores as StoreMetrics;
+use crate::stores::Stores;
 use crate::web::{self, Pages};
 use crate::{banner, log};
 use engine::{Running, ShardCpus, StartError};
 use park::{Config, Loaded, Problem, Shards, System};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
+use runtime::ShardId;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 use tracing::{error, info, warn};
 
-const DEFAULT_CONFIG: &str = "etc/park.yml";
+/// What is run if nothing is named.
+pub const DEFAULT_CONFIG: &str = "etc/park.yml";
 const FAILED: u8 = 1;
 const MISCONFIGURED: u8 = 2;
 
 /// Why nothing runs.
-enum Failure {
+pub enum Failure {
     /// The configuration is wrong.
     Config(Vec<Problem>),
     /// Something else.
@@ -73,13 +77,20 @@ fn serve(config: Config, format: LogFormat) -> Result<(), Failure> {
     banner::show(&config, &running, web_address, format);
     if let Some(listener) = listener {
         let health = Health::new(running.counters.clone(), running.cpus.len());
-        let pages = Pages::new(running.counters.clone(), running.stop.clone(), health);
+        let stores =
+            StoreMetrics { stats: running.store_stats(), directories: directories(&config) };
+        let pages = Pages::new(running.counters.clone(), stores, running.stop.clone(), health);
         web::serve(listener, pages).map_err(|error| Failure::Other(error.into()))?;
     }
     let ended = running.wait();
     ended.map_err(|error| Failure::Other(error.into()))?;
     info!("stopped in order");
     Ok(())
+}
+
+fn directories(config: &Config) -> Vec<String> {
+    let directory = |database: &park::Database| database.directory.display().to_string();
+    config.databases.iter().map(directory).collect()
 }
 
 /// Starts the engine on what the configuration says.
@@ -97,10 +108,16 @@ fn start(config: &Config) -> Result<Running, Failure> {
         inflight_bytes_max: director.limits.inflight_bytes_max,
         ..engine::Config::default()
     };
+    let cpus = engine_config.cpus.resolve();
+    let cpus = cpus.map_err(|error| explain(config, StartError::Cpus(error)))?;
     let seeds = hash_seeds()?;
+    let (committers, shares) = Stores::open(config, cpus.len(), seeds)?.split();
+    let engine_config = engine::Config { cpus: ShardCpus::List(cpus), ..engine_config };
     let park = config.clone();
-    let make = move |me, shards| park::assemble(&park, me, shards, seeds);
-    engine::start(&engine_config, Vec::new(), make).map_err(|error| explain(config, error))
+    let make = move |me: ShardId, shards| {
+        park::assemble(&park, me, shards, seeds, shares(usize::from(me.0)))
+    };
+    engine::start(&engine_config, committers, make).map_err(|error| explain(config, error))
 }
 
 /// Random, so that nobody can choose channels that collide.

@@ -2,6 +2,7 @@
 
 use crate::health::Health;
 use crate::metrics;
+use crate::store_metrics::Stores;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -29,8 +30,8 @@ pub struct Pages {
 
 impl Pages {
     /// The pages of a running engine.
-    pub fn new(counters: Counters, stop: Stop, health: Health) -> Pages {
-        Pages { registry: Arc::new(metrics::registry(counters)), stop, health }
+    pub fn new(counters: Counters, stores: Stores, stop: Stop, health: Health) -> Pages {
+        Pages { registry: Arc::new(metrics::registry(counters, stores)), stop, health }
     }
 }
 

@@ -32,13 +32,15 @@ pub fn assemble(
     shard.add_role(&[LISTENER], &[UPSTREAM_LINK], |id| {
         Box::new(MessageDirector::new(id, message_director(config)))
     });
-    for server in &config.state_servers {
+    let servers =
+        config.state_servers.iter().map(|server| (Some(server.control), None, server.limits));
+    let dbss = config.dbss.iter().map(|dbss| (None, Some(dbss.stored.clone()), dbss.limits));
+    for (control, database, limits) in servers.chain(dbss) {
         let schema = config.general.classes.schema.clone();
-        let schema = schema.expect("a State Server without classes is refused when it is read");
-        let (control, limits) = (server.control, server.limits);
-        let role = state_server::Config { control, schema, limits, hash_seeds };
+        let schema = schema.expect("objects without classes are refused when the file is read");
+        let role = state_server::Config { control, database, schema, limits, hash_seeds };
         let controls = role.controls(config.general.dialect);
-        let (split, objects) = (StateServer::split as Split, Objects::All);
+        let (split, objects) = (StateServer::split as Split, role.objects());
         let placing = Placing { controls, split, objects, store: None };
         shard.add_placed_role(placing, |id| Box::new(StateServer::new(id, role)));
     }

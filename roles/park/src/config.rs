@@ -5,7 +5,7 @@ use crate::classes::Classes;
 use crate::document::{self, Node};
 use crate::message_director::{Bind, MessageDirector};
 use crate::problem::{Findings, Place, Problem};
-use crate::roles::{self, Database, Roles, StateServer};
+use crate::roles::{self, Database, Dbss, Roles, StateServer};
 use crate::section::Section;
 use crate::value::{choice, do_id, number, scalar, text};
 use runtime::ShardId;
@@ -37,6 +37,8 @@ pub struct Config {
     pub state_servers: Vec<StateServer>,
     /// The roles of type `database`.
     pub databases: Vec<Database>,
+    /// The roles of type `dbss`.
+    pub dbss: Vec<Dbss>,
 }
 
 /// What all roles share.
@@ -157,7 +159,7 @@ impl Config {
         });
         let shards = root.get("shards", shards).unwrap_or_default();
         let shards_place = root.place_of("shards");
-        let Roles { state_servers, databases } =
+        let Roles { state_servers, databases, dbss } =
             roles::read(root, general.dialect, &general.classes, folder, outside);
         Config {
             file: PathBuf::new(),
@@ -170,6 +172,7 @@ impl Config {
             uberdogs,
             state_servers,
             databases,
+            dbss,
         }
     }
 }

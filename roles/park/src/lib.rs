@@ -25,5 +25,5 @@ pub use config::{Config, Daemon, General, Loaded, Shards, Uberdog, Web, load, re
 pub use limits::Limits;
 pub use message_director::{Bind, MessageDirector};
 pub use problem::{Place, Problem};
-pub use roles::{Backend, Database, StateServer};
-pub use stores::{OpenStore, StoreError, StoreShare, open_store};
+pub use roles::{Backend, Database, Dbss, StateServer};
+pub use stores::{OpenStore, StoreError, StoreShare, open_folder, open_store};

@@ -10,6 +10,7 @@ mod event_logger;
 mod state_server;
 
 pub use database::{Backend, Database};
+pub use dbss::Dbss;
 pub use state_server::StateServer;
 
 use crate::address::Outside;
@@ -44,6 +45,7 @@ struct Cluster<'a> {
     claims: Vec<Claim>,
     state_servers: Vec<StateServer>,
     databases: Vec<Database>,
+    dbss: Vec<Dbss>,
 }
 
 /// What `roles` asks for, by type.
@@ -51,6 +53,7 @@ struct Cluster<'a> {
 pub struct Roles {
     pub state_servers: Vec<StateServer>,
     pub databases: Vec<Database>,
+    pub dbss: Vec<Dbss>,
 }
 
 /// A range that a role has for itself.
@@ -79,11 +82,12 @@ pub fn read(
     folder: &Path,
     outside: &dyn Outside,
 ) -> Roles {
-    let (claims, state_servers, databases) = (Vec::new(), Vec::new(), Vec::new());
+    let (claims, state_servers, databases, dbss) = <(Vec<_>, Vec<_>, Vec<_>, Vec<_>)>::default();
     let mut cluster =
-        Cluster { dialect, classes, folder, outside, claims, state_servers, databases };
+        Cluster { dialect, classes, folder, outside, claims, state_servers, databases, dbss };
     root.sections("roles", |role| check(role, &mut cluster));
-    Roles { state_servers: cluster.state_servers, databases: cluster.databases }
+    let Cluster { state_servers, databases, dbss, .. } = cluster;
+    Roles { state_servers, databases, dbss }
 }
 
 fn check(role: &mut Section<'_>, cluster: &mut Cluster<'_>) {

@@ -192,18 +192,13 @@ fn uberdogs() {
     );
 }
 
-const UNBUILT: &str = "is not built yet in this version; it runs: messagedirector, stateserver";
+const UNBUILT: &str =
+    "is not built yet in this version; it runs: messagedirector, stateserver, database, dbss";
 const NO_CLASSES: &str = "its objects need classes: name the DC files in general.dc_files";
 
 #[test]
 fn a_role_that_this_version_cannot_run() {
     for (role, line) in [
-        (
-            "{type: database, control: 4003, generate: {min: 100000000, max: 399999999}, broadcast: true, \
-             backend: {type: store, directory: data/db, indexes: [Account.username]}}",
-            "database",
-        ),
-        ("{type: dbss, database: 4003, ranges: [{min: 100000000, max: 399999999}]}", "dbss"),
         (
             "{type: clientagent, bind: \"0.0.0.0:7198\", version: park-1.0, \
              channels: {min: 1000000000, max: 1009999999}, client: {type: libastron, relocate: false, \
@@ -244,7 +239,7 @@ fn keys_of_roles() {
     check(
         "roles:\n- type: database\n  control: 4003\n  generate: {min: 5000, max: 4000}\n  backend: {type: mongodb, server: x}\n",
         &format!(
-            "park.yml:2:9: roles[0].type: `database` {UNBUILT}\n\
+            "park.yml:2:9: roles[0].type: {NO_CLASSES}\n\
              park.yml:4:30: roles[0].generate.max: 4000 is less than min (5000)\n\
              park.yml:5:19: roles[0].backend.type: expected store or yaml, found `mongodb`"
         ),
@@ -293,6 +288,34 @@ fn state_servers() {
 }
 
 #[test]
+fn databases() {
+    let file = |roles: &str| format!("general: {{dc_files: [park.dc]}}\nroles:\n{roles}");
+    let database = |control: u32, min: u32, backend: &str| {
+        let generate = format!("generate: {{min: {min}, max: {}}}", min + 999);
+        format!("- {{type: database, control: {control}, {generate}, backend: {backend}}}\n")
+    };
+    let store = "{type: store, directory: db}";
+    check(
+        &file(&(database(4003, 1000, store) + &database(4003, 2000, "{type: yaml}"))),
+        "park.yml:4:29: roles[1].control: another Database has channel 4003 already",
+    );
+    check(
+        &file(&(database(4003, 1000, store) + &database(4004, 2000, store))),
+        "park.yml:4:78: roles[1].backend: another Database has db already",
+    );
+    check(
+        &file(&database(4003, 1000, "{type: store, indexes: [Nobody.name, username]}")),
+        "park.yml:3:78: roles[0].backend: `directory` is missing\n\
+         park.yml:3:102: roles[0].backend.indexes[0]: there is no class Nobody\n\
+         park.yml:3:115: roles[0].backend.indexes[1]: expected Class.field, found `username`",
+    );
+    check(
+        &file(&database(4003, 1000, "{type: store, directory: db, segment_bytes: 5}")),
+        "park.yml:3:122: roles[0].backend.segment_bytes: expected a whole number from 1048576 to 1073741824, found `5`",
+    );
+}
+
+#[test]
 fn a_dc_file_that_is_wrong_is_said_where_it_is_wrong() {
     check(
         "general: {dc_files: [broken.dc, park.dc], strings: utf9}\nroles: [{type: stateserver, control: 4002}]\n",
@@ -309,8 +332,8 @@ fn overlapping_ranges() {
     check(
         &format!("roles:\n- {database}\n- {dbss}\n- {agent}\n"),
         &format!(
-            "park.yml:2:10: roles[0].type: `database` {UNBUILT}\n\
-             park.yml:3:10: roles[1].type: `dbss` {UNBUILT}\n\
+            "park.yml:2:10: roles[0].type: {NO_CLASSES}\n\
+             park.yml:3:10: roles[1].type: {NO_CLASSES}\n\
              park.yml:3:73: roles[1].ranges[1].min: overlaps roles[1].ranges[0] (10000 to 14999) in line 3\n\
              park.yml:4:10: roles[2].type: `clientagent` {UNBUILT}\n\
              park.yml:4:39: roles[2].channels.min: overlaps roles[0].generate (10000 to 19999) in line 2"

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use surroundings::Stub;
 use wire::dialect::Dialect;
-use wire::ids::Channel;
+use wire::ids::{Channel, DoId};
 
 /// Reads `text`, which must be sound.
 #[track_caller]
@@ -75,6 +75,20 @@ fn everything_is_read() {
     let [server] = &config.state_servers[..] else { panic!("one State Server") };
     assert_eq!(server.control, Channel(4002));
     assert_eq!((server.limits.objects_max, server.limits.field_bytes_max), (5, 1 << 17));
+}
+
+#[test]
+fn a_dbss_has_the_ranges_of_its_objects_and_a_database() {
+    let config = config(
+        "general: {dc_files: [park.dc]}\nmessagedirector: {bind: 127.0.0.1}\n\
+         roles:\n\
+         - {type: dbss, database: 4003, ranges: [{min: 5000, max: 5999}, {min: 8000, max: 8000}]}\n\
+         - {type: dbss, database: 4004, ranges: [{min: 6000, max: 7999}], limits: {loading_max: 9}}\n",
+    );
+    let [one, other] = &config.dbss[..] else { panic!("two DBSS") };
+    let ranges = vec![DoId(5000)..=DoId(5999), DoId(8000)..=DoId(8000)];
+    assert_eq!((one.stored.channel, &one.stored.ranges), (Channel(4003), &ranges));
+    assert_eq!((other.stored.channel, other.limits.loading_max), (Channel(4004), 9));
 }
 
 #[test]

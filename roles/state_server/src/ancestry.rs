@@ -16,6 +16,7 @@
 
 use crate::ai::GENERATIONS_MAX;
 use crate::jobs::RESUME;
+use crate::loading::Waiting;
 use crate::refusal::Refusal;
 use crate::told::Told;
 use crate::{StateServer, refuse};
@@ -89,13 +90,26 @@ pub struct Deferred {
 }
 
 enum Letter {
-    Datagram { frame: Vec<u8>, from: Option<RoleId> },
-    Told { message: Vec<u8>, from: ShardId },
+    Datagram {
+        frame: Vec<u8>,
+        from: Option<RoleId>,
+    },
+    Told {
+        message: Vec<u8>,
+        from: ShardId,
+    },
+    /// To one object, which has been loaded.
+    Waited {
+        do_id: DoId,
+        waiting: Waiting,
+    },
 }
 
 impl Letter {
     fn len(&self) -> usize {
-        let (Letter::Datagram { frame: bytes, .. } | Letter::Told { message: bytes, .. }) = self;
+        let (Letter::Datagram { frame: bytes, .. }
+        | Letter::Told { message: bytes, .. }
+        | Letter::Waited { waiting: Waiting { payload: bytes, .. }, .. }) = self;
         bytes.len() + size_of::<Letter>()
     }
 }
@@ -364,8 +378,27 @@ impl StateServer {
             Letter::Told { message, from } => {
                 self.take(&Input::Told { message: &message, from }, out);
             }
+            Letter::Waited { do_id, waiting } => self.object_mail(do_id, &waiting.mail(), out),
         }
         self.tell(out.me(), &Told::GoOn, out);
+    }
+
+    /// Whether what waited for an object has to wait on: for a move, or for the next turn.
+    pub(crate) fn must_wait(&self, out: &Outbox) -> bool {
+        self.stall.is_some() || self.deferred.is_suspended || out.is_full()
+    }
+
+    /// Keeps what waited for an object, before all that came meanwhile.
+    pub(crate) fn put_off(&mut self, do_id: DoId, letters: VecDeque<Waiting>, out: &mut Outbox) {
+        for waiting in letters.into_iter().rev() {
+            let letter = Letter::Waited { do_id, waiting };
+            self.deferred.bytes += letter.len();
+            self.deferred.letters.push_front(letter);
+        }
+        if self.stall.is_none() && !self.deferred.is_suspended {
+            self.deferred.is_suspended = true;
+            out.wake_at(self.me, self.now, RESUME);
+        }
     }
 
     /// The next turn has come.

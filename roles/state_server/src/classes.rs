@@ -26,6 +26,8 @@ impl Traits {
     pub const OWNRECV: Traits = Traits(1 << 5);
     /// Several fields that are sent together.
     pub const MOLECULAR: Traits = Traits(1 << 6);
+    /// Its value is stored in the database. To a State Server that is no DBSS no field has this.
+    pub const DB: Traits = Traits(1 << 7);
 
     /// Whether any of `others` is among these.
     #[inline]
@@ -78,22 +80,32 @@ pub struct Classes {
     /// Where they come from.
     pub schema: Arc<Schema>,
     plans: Vec<Option<ClassPlan>>,
+    keywords: KeywordBits,
 }
 
 impl Classes {
-    /// Reads the schema.
-    pub fn new(schema: Arc<Schema>) -> Classes {
-        let keywords = KeywordBits::of(&schema);
+    /// Reads the schema, for objects that are stored or not.
+    pub fn new(schema: Arc<Schema>, are_stored: bool) -> Classes {
+        let keywords = KeywordBits::of(&schema, are_stored);
         let plan =
             |class: &Class| (!class.is_struct).then(|| ClassPlan::new(&schema, class, &keywords));
         let plans = schema.classes().iter().map(plan).collect();
-        Classes { schema, plans }
+        Classes { schema, plans, keywords }
     }
 
     /// The class of this number, if there is one; structs are none.
     #[inline]
     pub fn get(&self, id: ClassId) -> Option<&ClassPlan> {
         self.plans.get(id.0 as usize)?.as_ref()
+    }
+
+    /// The field of this number, of whichever class: for those who do not know the class. Where
+    /// numbers do not count through all classes there may be several; then it is none.
+    pub fn field_of_any(&self, number: FieldId) -> Option<FieldPlan> {
+        let field = self.schema.fields().get(number.0 as usize);
+        let field = field.filter(|field| field.number == number.0)?;
+        let is_struct = self.get(ClassId(field.class.0)).is_none();
+        (!is_struct).then(|| FieldPlan::new(&self.schema, field, &self.keywords))
     }
 
     /// The class of an object.
@@ -103,20 +115,26 @@ impl Classes {
     }
 }
 
+impl FieldPlan {
+    /// A field of which it is not known yet where among the required ones it stands.
+    fn new(schema: &Schema, field: &Field, keywords: &KeywordBits) -> FieldPlan {
+        FieldPlan {
+            number: FieldId(field.number),
+            id: field.id,
+            traits: keywords.traits(field),
+            required_at: u16::MAX,
+            offset: None,
+            bytes: fixed_bytes(schema, field),
+        }
+    }
+}
+
 impl ClassPlan {
     fn new(schema: &Schema, class: &Class, keywords: &KeywordBits) -> ClassPlan {
         let mut fields = HashMap::with_hasher(ahash::RandomState::with_seeds(5, 6, 7, 8));
         for &id in &class.fields {
             let field = schema.field(id);
-            let plan = FieldPlan {
-                number: FieldId(field.number),
-                id,
-                traits: keywords.traits(field),
-                required_at: u16::MAX,
-                offset: None,
-                bytes: fixed_bytes(schema, field),
-            };
-            fields.insert(field.number, plan);
+            fields.insert(field.number, FieldPlan::new(schema, field, keywords));
         }
         let (mut required, mut offset, mut free) = (Vec::new(), Some(0), true);
         for (at, &id) in class.required.iter().enumerate() {
@@ -152,10 +170,11 @@ fn fixed_bytes(schema: &Schema, field: &Field) -> Option<u32> {
 }
 
 /// Which bits of the schema's keywords mean what.
-struct KeywordBits([(Option<Keywords>, Traits); 6]);
+struct KeywordBits([(Option<Keywords>, Traits); 7]);
 
 impl KeywordBits {
-    fn of(schema: &Schema) -> KeywordBits {
+    fn of(schema: &Schema, are_stored: bool) -> KeywordBits {
+        let stored = if are_stored { Traits::DB } else { Traits::default() };
         let bits = [
             ("required", Traits::REQUIRED),
             ("ram", Traits::RAM),
@@ -163,6 +182,7 @@ impl KeywordBits {
             ("clrecv", Traits::CLRECV),
             ("airecv", Traits::AIRECV),
             ("ownrecv", Traits::OWNRECV),
+            ("db", stored),
         ];
         KeywordBits(bits.map(|(name, traits)| (schema.keyword(name), traits)))
     }

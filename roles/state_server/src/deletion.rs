@@ -61,7 +61,10 @@ impl StateServer {
         left.into_iter().for_each(|parent| self.leave_children_channel(parent, out));
         out.counts.objects_deleted += 1;
         out.release(self.me, Channel::object(do_id));
-        self.foreign.forget_parent(do_id);
+        // In the seed children stay; a stored parent may come back before it could ask for them.
+        if out.dialect() == Dialect::Astron || !self.dbss.is_there() {
+            self.foreign.forget_parent(do_id);
+        }
         self.forget_unproved(do_id);
     }
 

@@ -323,7 +323,7 @@ fn required_bytes(schema: &Schema, class: &ClassPlan, bytes: &[u8]) -> Result<us
 
 /// Reads an OTHER block up to a field that `class` does not have: what is to be kept, and that
 /// field.
-fn read_other<'a>(
+pub fn read_other<'a>(
     classes: &'a Classes,
     class: &'a ClassPlan,
     bytes: &'a [u8],

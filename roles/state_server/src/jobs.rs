@@ -9,6 +9,7 @@ use crate::StateServer;
 use crate::deletion::Death;
 use crate::objects::{Condemned, Objects};
 use crate::queries::DEADLINE_FROM;
+use crate::questions::PATIENCE;
 use crate::walk::{Act, Walk};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -194,6 +195,7 @@ impl StateServer {
         match token {
             GO_ON => self.go_on_with_jobs(out),
             RESUME => self.resume(out),
+            PATIENCE => self.give_up_overdue(out),
             query => self.query_overdue(query - DEADLINE_FROM, out),
         }
     }

@@ -8,6 +8,9 @@
 //! since they may be; inside the daemon the instances tell each other what a parent says to its
 //! children ([`told`]), so that it comes in order wherever they live (I2).
 //!
+//! A DBSS is a State Server whose objects are stored in a database ([`stored`]): it has ranges of ids
+//! instead of a control channel, and loads an object when it is needed.
+//!
 //! What is done is written once; where the dialects differ in more than numbers and layouts, the
 //! difference stands where the thing is done. No message number stands here.
 #![no_std]
@@ -23,22 +26,28 @@ mod create;
 mod deletion;
 mod fields;
 mod foreign;
+mod inactive;
 mod index;
 mod jobs;
 mod limits;
+mod loading;
 mod location;
 mod objects;
 mod owner;
 mod queries;
+mod questions;
 mod refusal;
 mod resets;
 mod slots;
+mod stored;
 mod told;
 mod update;
 mod voice;
 mod walk;
+mod write_through;
 
 pub use limits::Limits;
+pub use stored::Stored;
 
 use ai::Said;
 use alloc::collections::BTreeMap;
@@ -56,18 +65,21 @@ use refusal::{Refusal, Request};
 use resets::Resets;
 use runtime::{Input, Now, Outbox, Role, RoleId, ShardId, place};
 use smallvec::SmallVec;
+use stored::Dbss;
 use told::{Below, KnownAi, Told};
 use wire::datagram::Datagram;
 use wire::dialect::Dialect;
 use wire::framing;
 use wire::ids::{Channel, DoId, MsgType};
-use wire::state_server::{MessageError, ObjectMessage, StateServerMessage, Zones};
+use wire::state_server::{ObjectMessage, StateServerMessage, Zones};
 
 /// What the configuration says of this role.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The channel on which objects are created.
-    pub control: Channel,
+    /// The channel on which objects are created; a DBSS has none.
+    pub control: Option<Channel>,
+    /// Where its objects come from, if it is a DBSS.
+    pub database: Option<Stored>,
     /// The classes of the objects.
     pub schema: Arc<Schema>,
     /// What grows no further.
@@ -79,7 +91,16 @@ pub struct Config {
 impl Config {
     /// The channels on which all instances are reached as one.
     pub fn controls(&self, dialect: Dialect) -> SmallVec<[Channel; 2]> {
-        [self.control].into_iter().chain(dialect.all_state_servers()).collect()
+        let shared = self.control.and(dialect.all_state_servers());
+        self.control.into_iter().chain(shared).collect()
+    }
+
+    /// The objects whose channels reach it.
+    pub fn objects(&self) -> runtime::Objects {
+        match &self.database {
+            Some(stored) => runtime::Objects::Ranges(stored.ranges.iter().cloned().collect()),
+            None => runtime::Objects::All,
+        }
     }
 }
 
@@ -87,13 +108,14 @@ impl Config {
 pub struct StateServer {
     me: RoleId,
     controls: SmallVec<[Channel; 2]>,
-    control: Channel,
+    control: Option<Channel>,
     limits: Limits,
     classes: Classes,
     objects: Objects,
     jobs: Jobs,
     queries: Queries,
     foreign: Foreign,
+    dbss: Dbss,
     /// The move that this instance waits for.
     stall: Option<Stall>,
     deferred: Deferred,
@@ -130,11 +152,12 @@ impl StateServer {
             controls: SmallVec::new(),
             control: config.control,
             limits: config.limits,
-            classes: Classes::new(config.schema),
+            classes: Classes::new(config.schema, config.database.is_some()),
             objects: Objects::new(&hasher),
             jobs: Jobs::default(),
             queries: Queries::default(),
             foreign: Foreign::default(),
+            dbss: Dbss::new(config.database),
             stall: None,
             deferred: Deferred::default(),
             heard_ais: BTreeMap::new(),
@@ -196,8 +219,8 @@ impl StateServer {
     }
 
     fn started(&mut self, out: &mut Outbox) {
-        let control = [self.control].into_iter();
-        self.controls = control.chain(out.dialect().all_state_servers()).collect();
+        let shared = self.control.and(out.dialect().all_state_servers());
+        self.controls = self.control.into_iter().chain(shared).collect();
     }
 
     /// A datagram is heard once by each object that it is for.
@@ -262,14 +285,16 @@ impl StateServer {
         };
         match ObjectMessage::decode(out.dialect(), mail.msgtype, mail.payload) {
             Ok(message) => self.object_message(at, do_id, &message, mail, out),
-            Err(MessageError::Unknown(_)) if mail.own => (),
-            Err(error) => refuse(error.into(), "message", do_id, mail.sender, out),
+            Err(error) => self.other_mail(Some(at), do_id, error, mail, out),
         }
     }
 
     /// Counts requests of objects that do not exist. What an object's number alone brings here may
     /// be for somebody else: a client, an AI.
-    fn nobody_there(&self, do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
+    fn nobody_there(&mut self, do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
+        if self.dbss.is_there() {
+            return self.inactive_mail(do_id, mail, out);
+        }
         // It may be an object of another State Server, here or elsewhere, or somebody's channel.
         let is_elsewhere = out.is_placed_elsewhere(self.me, do_id)
             || out.has_upstream()
@@ -364,8 +389,7 @@ impl StateServer {
                 self.query_ai(at, context, mail.sender, out);
             }
             ObjectMessage::SetOwner { owner } => self.set_owner(at, owner, mail.sender, out),
-            // Of the stored copy a State Server knows nothing.
-            ObjectMessage::DeleteDisk { .. } => (),
+            ObjectMessage::DeleteDisk { .. } => self.delete_disk(Some(at), do_id, mail, out),
             // What its own role says of children its instances know.
             ObjectMessage::ChangeZone { .. }
             | ObjectMessage::LocateResp { .. }

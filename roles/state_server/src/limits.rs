@@ -15,8 +15,11 @@ pub struct Limits {
     /// Moves below another parent of which it is not yet known whether they close a ring; one more
     /// is believed.
     pub moves_max: usize,
-    /// Bytes that wait behind the move of a parent; with more the move is refused.
+    /// Bytes that wait behind the move of a parent; with more the move is refused. Also bytes that
+    /// wait for objects to be loaded; what is more is refused.
     pub waiting_bytes_max: usize,
+    /// Stored objects that are being loaded, or of which the database is asked something.
+    pub loading_max: usize,
     /// Objects that one input concerns at once; the others follow, a few times as many a turn.
     pub objects_at_once: usize,
 }
@@ -30,6 +33,7 @@ impl Default for Limits {
             foreign_children_max: 1 << 18,
             moves_max: 16_384,
             waiting_bytes_max: 64 << 20,
+            loading_max: 16_384,
             objects_at_once: 1024,
         }
     }

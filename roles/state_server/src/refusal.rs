@@ -23,6 +23,9 @@ pub enum Refusal {
     /// No class has this number.
     #[error("there is no class {0}")]
     UnknownClass(ClassId),
+    /// The stored object is of another class.
+    #[error("the stored object is of class {0}")]
+    OtherClass(ClassId),
     /// The class of the object does not have this field.
     #[error("its class has no field {0}")]
     UnknownField(FieldId),
@@ -66,7 +69,7 @@ impl Refusal {
             Refusal::Malformed(_) | Refusal::Truncated | Refusal::Excess(_) => {
                 &mut counts.refused_malformed
             }
-            Refusal::UnknownClass(_) => &mut counts.refused_unknown_class,
+            Refusal::UnknownClass(_) | Refusal::OtherClass(_) => &mut counts.refused_unknown_class,
             Refusal::UnknownField(_) | Refusal::NotKept(_) => &mut counts.refused_unknown_field,
             Refusal::BadValue(..) => &mut counts.refused_bad_value,
             Refusal::Duplicate => &mut counts.refused_duplicate,

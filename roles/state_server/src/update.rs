@@ -37,6 +37,9 @@ impl StateServer {
                 let to = self.receivers(at, traits, mail.sender);
                 let update = ObjectNotice::UpdateField { do_id, field, value };
                 self.notify(&to, mail.sender, &update, out);
+                if traits.any(Traits::DB) {
+                    self.write_field_through(do_id, field, value, mail.sender, out);
+                }
             }
             Err(refusal) => refuse(refusal, "update field", do_id, mail.sender, out),
         }
@@ -92,6 +95,9 @@ impl StateServer {
                 }
             };
             self.notify(to, mail.sender, &notice, out);
+        }
+        if self.dbss.is_there() {
+            self.write_through(do_id, &updates, mail.sender, out);
         }
     }
 

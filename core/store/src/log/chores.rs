@@ -163,9 +163,7 @@ impl Scrubbing {
             self.offset += entry.bytes;
         }
         self.next += entries.len();
-        let mut bytes = vec![0; (self.offset - start) as usize];
-        let read = disk.read(self.segment, start, &mut bytes).unwrap_or(0);
-        bytes.truncate(read);
+        let bytes = self.read(disk, start, &entries);
         let mut at = 0;
         for entry in &entries {
             let record = bytes.get(at..at + entry.bytes as usize).unwrap_or_default();
@@ -177,6 +175,24 @@ impl Scrubbing {
             at += entry.bytes as usize;
         }
         Done::Scrubbed((!entries.is_empty()).then_some(self), damaged)
+    }
+
+    /// The bytes of these records; where the disk cannot give one, others are there still.
+    fn read(&self, disk: &dyn Disk, start: u32, entries: &[Entry]) -> Vec<u8> {
+        let mut bytes = vec![0; (self.offset - start) as usize];
+        if disk.read(self.segment, start, &mut bytes).is_ok() {
+            return bytes;
+        }
+        let mut at = 0;
+        for entry in entries {
+            let record = &mut bytes[at..at + entry.bytes as usize];
+            if let Err(why) = disk.read(self.segment, start + at as u32, record) {
+                tracing::error!(segment = %self.segment, offset = start + at as u32, %why, "unreadable");
+                record.fill(0);
+            }
+            at += entry.bytes as usize;
+        }
+        bytes
     }
 
     fn holds(&self, record: &[u8], entry: &Entry) -> bool {
@@ -320,6 +336,14 @@ impl Log {
     pub(super) fn seal_all(&mut self) -> Result<(), DiskError> {
         if self.failed.is_some() {
             return Ok(());
+        }
+        let trailer = self.active.trailer(self.next_do_id);
+        let entries = core::mem::take(&mut self.active.entries);
+        let segment = self.active.segment;
+        if entries.is_empty() {
+            self.disk.remove(segment)?;
+        } else {
+            self.unsealed.push_back(Sealing { segment, trailer, entries });
         }
         for sealing in self.unsealed.drain(..) {
             sealing.run(&*self.disk)?;

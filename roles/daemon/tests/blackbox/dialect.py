@@ -9,6 +9,7 @@ the two shows. A row: the name, what `openotp` has, what `astron` has; `-` for n
     zones                 u16 count and that many u32
     fields                u16 count and that many u16
     ids                   u16 to the end
+    ids32                 u32 count and that many u32
     rest                  bytes to the end
 """
 
@@ -87,6 +88,48 @@ EnterOwnerWithRequired      | - | 2062 do_id:u32 parent:u32 zone:u32 dclass:u16 
 EnterOwnerWithRequiredOther | 2068 parent:u32 zone:u32 dclass:u16 do_id:u32 fields:rest | 2063 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
 """
 
+# To a database's control channel. Some of them it also says, of its objects (`astron`).
+DATABASE = """
+DbCreate         | 1003 context:u32 dclass:u16 count:u16 fields:rest | 3000 context:u32 dclass:u16 count:u16 fields:rest
+DbDelete         | 1008 verify_code:u32 do_id:u32 | 3032 do_id:u32
+DbDeleteQuery    | 1010 verify_code:u32 dclass:u16 comparisons:rest | -
+DbSelectField    | - | 3010 context:u32 do_id:u32 field:u16
+DbSelect         | 1012 context:u32 do_id:u32 fields:fields | 3012 context:u32 do_id:u32 fields:fields
+DbSelectAll      | 1020 context:u32 do_id:u32 | 3014 context:u32 do_id:u32
+DbSelectQuery    | 1016 context:u32 dclass:u32 comparisons:rest | -
+DbUpdateField    | - | 3020 do_id:u32 field:u16 value:rest
+DbUpdate         | 1014 context:u32 do_id:u32 count:u16 fields:rest | 3021 do_id:u32 count:u16 fields:rest
+DbUpdateQuery    | 1018 dclass:u32 comparisons:rest | -
+DbFieldIfEquals  | - | 3022 context:u32 do_id:u32 field:u16 values:rest
+DbIfEquals       | 1024 context:u32 do_id:u32 count:u16 fields:rest | 3024 context:u32 do_id:u32 count:u16 fields:rest
+DbFieldIfEmpty   | - | 3026 context:u32 do_id:u32 field:u16 value:rest
+DbDeleteField    | - | 3030 do_id:u32 field:u16
+DbDeleteFields   | - | 3031 do_id:u32 fields:fields
+"""
+
+# What a database answers.
+DATABASE_NOTICES = """
+DbCreateResp        | 1004 context:u32 do_id:u32 | 3001 context:u32 do_id:u32
+DbSelectFieldResp   | - | 3011 context:u32 success:bool fields:rest
+DbSelectResp        | 1013 context:u32 fields:rest | 3013 context:u32 success:bool fields:rest
+DbSelectAllResp     | 1021 context:u32 dclass:u16 fields:rest | 3015 context:u32 success:bool fields:rest
+DbSelectQueryResp   | 1017 context:u32 do_ids:ids32 | -
+DbFieldIfEqualsResp | - | 3023 context:u32 success:bool fields:rest
+DbIfEqualsResp      | 1025 context:u32 ret_code:u8 fields:rest | 3025 context:u32 success:bool fields:rest
+DbFieldIfEmptyResp  | - | 3027 context:u32 success:bool fields:rest
+"""
+
+# To a stored object, for its DBSS; and what that answers. `openotp` says DELETE_DISK only to it.
+DBSS = """
+ActivateWithDefaults      | - | 2200 do_id:u32 parent:u32 zone:u32
+ActivateWithDefaultsOther | - | 2201 do_id:u32 parent:u32 zone:u32 dclass:u16 fields:rest
+QueryActivated            | - | 2207 context:u32 do_id:u32
+QueryActivatedResp        | - | 2208 context:u32 do_id:u32 active:bool
+DeleteFieldDisk           | - | 2230 do_id:u32 field:u16
+DeleteFieldsDisk          | - | 2231 do_id:u32 fields:fields
+DeleteDisk                | 2060 do_id:u32 | 2232 do_id:u32
+"""
+
 INTEGERS = {"bool": "<B", "u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q"}
 
 
@@ -104,11 +147,11 @@ class Dialect:
         self.name, self.control, self._children = name, control, children
         self.control_shapes = _by_name(CONTROL, column)
         self.shapes = {}
-        for table in (STATE_SERVER, REQUESTS, NOTICES):
+        for table in (STATE_SERVER, REQUESTS, NOTICES, DATABASE, DATABASE_NOTICES, DBSS):
             self.shapes.update(_by_name(table, column))
         # What is heard: a notice, if it can be one, else what one object says to another.
         self.heard = {}
-        for table in (REQUESTS, NOTICES):
+        for table in (REQUESTS, NOTICES, DATABASE, DATABASE_NOTICES, DBSS):
             self.heard.update((s.number, s) for s in _by_name(table, column).values())
 
     @property
@@ -118,6 +161,10 @@ class Dialect:
     def children_channel(self, parent):
         """Where a parent speaks to all its children."""
         return self._children << 32 | parent
+
+    def stored_channel(self, do_id):
+        """Where a database says what became of an object: in `openotp` to the object itself."""
+        return 2 << 32 | do_id if self.astron else do_id
 
     @property
     def reserved_ids(self):
@@ -177,6 +224,8 @@ def _pack(kind, value):
         return struct.pack(f"<H{len(value)}H", len(value), *value)
     if kind == "ids":
         return struct.pack(f"<{len(value)}H", *value)
+    if kind == "ids32":
+        return struct.pack(f"<I{len(value)}I", len(value), *value)
     return value
 
 
@@ -197,6 +246,9 @@ def _unpack(kind, payload, at):
     if kind == "ids":
         count = (len(payload) - at) // 2
         return list(struct.unpack_from(f"<{count}H", payload, at)), at + 2 * count
+    if kind == "ids32":
+        (count,) = struct.unpack_from("<I", payload, at)
+        return list(struct.unpack_from(f"<{count}I", payload, at + 4)), at + 4 + 4 * count
     (count,) = struct.unpack_from("<H", payload, at)
     at += 2
     if kind == "string":

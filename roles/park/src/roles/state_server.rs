@@ -20,7 +20,7 @@ pub struct StateServer {
 /// One key: its name, the least and the most that it may be, where its value goes.
 struct Row(&'static str, u64, u64, fn(&mut Limits, u64));
 
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 8] = [
     Row("objects_max", 1, u32::MAX as u64 - 1, |to, n| to.objects_max = n as usize),
     Row("field_bytes_max", 64 << 10, 1 << 48, |to, n| to.field_bytes_max = n as usize),
     Row("queries_max", 1, 1 << 20, |to, n| to.queries_max = n as usize),
@@ -28,6 +28,7 @@ const ROWS: [Row; 7] = [
     Row("moves_max", 1, 1 << 20, |to, n| to.moves_max = n as usize),
     Row("objects_at_once", 1, 1 << 20, |to, n| to.objects_at_once = n as usize),
     Row("waiting_bytes_max", 64 << 10, 16 << 30, |to, n| to.waiting_bytes_max = n as usize),
+    Row("loading_max", 1, 1 << 24, |to, n| to.loading_max = n as usize),
 ];
 
 fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
@@ -44,7 +45,8 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     cluster.state_servers.push(StateServer { control, limits });
 }
 
-fn limits(section: &mut Section<'_>) -> Limits {
+/// Reads the limits of a State Server, which a DBSS is too.
+pub fn limits(section: &mut Section<'_>) -> Limits {
     let mut limits = Limits::default();
     for Row(key, low, high, set) in &ROWS {
         if let Some(value) = section.get(key, number(*low..=*high)) {

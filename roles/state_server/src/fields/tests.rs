@@ -22,7 +22,7 @@ const TEXT: &str = "dclass DistributedLoom {
 
 fn classes() -> Classes {
     let sources = [Source { name: "loom.dc".into(), text: TEXT.into() }];
-    Classes::new(Arc::new(Schema::load(&sources, Options::default()).unwrap()))
+    Classes::new(Arc::new(Schema::load(&sources, Options::default()).unwrap()), false)
 }
 
 const ROOM: usize = 1 << 20;

@@ -12,7 +12,8 @@ use wire::ids::Zone;
 fn fields() -> Packed {
     let text = "dclass Pebble { setWeight(uint8 grams) required; };";
     let sources = [Source { name: "pebble.dc".into(), text: text.into() }];
-    let classes = Classes::new(Arc::new(Schema::load(&sources, Options::default()).unwrap()));
+    let schema = Schema::load(&sources, Options::default()).unwrap();
+    let classes = Classes::new(Arc::new(schema), false);
     Packed::read(&classes, classes.of(ClassId(0)), &[7], false).unwrap().packed
 }
 

@@ -1,10 +1,14 @@
 //! Messages between words and bytes, by the dialect tables: no message is known here by itself but
-//! the answers to queries of fields, whose layout hangs on whether they succeed.
+//! the answers to queries of fields, whose layout hangs on whether they succeed, and all of a stored
+//! object. What begins with `database.` is said to a database or by one.
 
 use crate::script::Message;
 use crate::words::{Names, hex, list, pair};
 use dc::{FieldKind, Schema, Source};
-use wire::dialect::{Dialect, Inbox, Kind, Object, ObjectNotice, Shape, StateServer};
+use wire::dialect::{
+    Database, DatabaseNotice, Dbss, DbssNotice, Dialect, Inbox, Kind, Object, ObjectNotice, Shape,
+    StateServer,
+};
 use wire::ids::MsgType;
 
 /// What words and bytes mean.
@@ -39,6 +43,9 @@ const PAIRS: [(&str, [&str; 2]); 3] = [
     ("new", ["new_parent", "new_zone"]),
     ("old", ["old_parent", "old_zone"]),
 ];
+
+/// The class of an object that a database does not have.
+const NO_CLASS: &str = "#65535";
 
 /// Words that are no parameters of the message itself.
 const EXTRAS: [&str; 4] = ["required", "other", "extra", "cut"];
@@ -142,22 +149,28 @@ impl Codec<'_> {
                 }
                 self.value(field, value, out)
             }
-            "fields" => {
-                let fields = fields("fields")?;
-                if astron_answer {
-                    put(fields.len() as u64, 2, out)?;
-                }
-                self.fields(&fields, true, out)
+            "values" => self.fields(&fields("values")?, false, out),
+            "object" if failed => Ok(()),
+            "object" => {
+                let class = arguments.get("dclass").ok_or("of which dclass?")?;
+                put(self.class(class)?.into(), 2, out)?;
+                self.counted(&fields("fields")?, out)
             }
+            "fields" if astron_answer => self.counted(&fields("fields")?, out),
+            "fields" => self.fields(&fields("fields")?, true, out),
             "required" => self.fields(&fields("required")?, false, out),
+            "required_other" if arguments.get("dclass") == Some(NO_CLASS) => Ok(()),
             "required_other" => {
                 self.fields(&fields("required")?, false, out)?;
-                let other = fields("other")?;
-                put(other.len() as u64, 2, out)?;
-                self.fields(&other, true, out)
+                self.counted(&fields("other")?, out)
             }
             _ => Err("is packed, but who knows how".to_owned()),
         }
+    }
+
+    fn counted(&self, fields: &[&str], out: &mut Vec<u8>) -> Result<(), String> {
+        put(fields.len() as u64, 2, out)?;
+        self.fields(fields, true, out)
     }
 
     fn fields(&self, fields: &[&str], numbered: bool, out: &mut Vec<u8>) -> Result<(), String> {
@@ -237,8 +250,20 @@ pub fn field_and_value(text: &str) -> Option<(&str, &str)> {
 /// each, of which the parameters tell.
 fn known(name: &str, has_other: bool) -> Result<Known, String> {
     let tail = if has_other { "WithRequiredOther" } else { "WithRequired" };
-    let names = [name.to_owned(), format!("{name}{tail}")];
-    let tables = [all::<Object>(), all::<ObjectNotice>(), all::<StateServer>()];
+    let mut names = [name.to_owned(), format!("{name}{tail}")];
+    let tables = match name.strip_prefix("database.") {
+        Some(name) => {
+            names[0] = name.to_owned();
+            vec![all::<Database>(), all::<DatabaseNotice>()]
+        }
+        None => vec![
+            all::<Object>(),
+            all::<ObjectNotice>(),
+            all::<StateServer>(),
+            all::<Dbss>(),
+            all::<DbssNotice>(),
+        ],
+    };
     let of_name = |known: &Known| names.iter().any(|name| name == known.name);
     let mut rows = tables.into_iter().flatten().filter(of_name);
     let mut known = rows.next().ok_or_else(|| format!("there is no message {name}"))?;
@@ -298,7 +323,11 @@ impl<'a> Arguments<'a> {
     fn check(&self, known: &Known) -> Result<(), String> {
         for (name, _) in &self.named {
             let mut layouts = known.shapes.iter().flatten().flat_map(|shape| shape.layout);
-            if !EXTRAS.contains(name) && layouts.all(|(parameter, _)| parameter != name) {
+            let is_part_of_object = |&(parameter, _): &(&str, Kind)| {
+                parameter == "object" && matches!(*name, "dclass" | "fields")
+            };
+            let is_known = |row: &(&str, Kind)| row.0 == *name || is_part_of_object(row);
+            if !EXTRAS.contains(name) && !layouts.any(is_known) {
                 return Err(format!("{} has no {name}", known.name));
             }
         }

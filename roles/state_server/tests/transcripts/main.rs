@@ -28,8 +28,10 @@ use world::Setting;
 
 const CLASSES: &str = include_str!("classes.dc");
 const NAMES: &str = include_str!("names.txt");
-/// The channel of the State Server; `names.txt` has it, too.
+/// The channels of the State Server and of the database of its DBSS, which a transcript plays;
+/// `names.txt` has them, too.
 const CONTROL: u64 = 400_000;
+const DATABASE: u64 = 700_000;
 
 /// A machine that has `classes.dc` and nothing else.
 struct Machine;
@@ -48,7 +50,12 @@ fn config(dialect: Dialect, at_once: usize) -> Config {
     let text = format!(
         "general: {{dialect: {}, dc_files: [classes.dc]}}\n\
          messagedirector: {{bind: localhost}}\n\
-         roles: [{{type: stateserver, control: {CONTROL}, limits: {{objects_at_once: {at_once}}}}}]\n",
+         roles:\n\
+         - {{type: stateserver, control: {CONTROL}, limits: {{objects_at_once: {at_once}}}}}\n\
+         - {{type: dbss, database: {DATABASE}, ranges: [{{min: 31000, max: 31099}}, {{min: 31200, \
+         max: 31200}}], limits: {{objects_at_once: {at_once}}}}}\n\
+         - {{type: dbss, database: {DATABASE}, ranges: [{{min: 32000, max: 32999}}], limits: \
+         {{loading_max: 1, waiting_bytes_max: 65536, objects_at_once: {at_once}}}}}\n",
         dialect.name()
     );
     match park::read(&text, Path::new("park.yml"), &Machine) {

@@ -22,7 +22,12 @@ struct Expected {
     to: Option<Vec<u64>>,
     subject: u64,
     part: usize,
+    /// The name under which its context is kept, which may be any.
+    meets: Option<String>,
 }
+
+/// A context that has a name stands first.
+const CONTEXT_BYTES: usize = 4;
 
 /// What is counted, by `refused REASON` or the name of a gauge.
 type Tally = BTreeMap<String, u64>;
@@ -41,7 +46,8 @@ struct Play<'a> {
 /// its line. A line that makes no sense is an error, too.
 pub fn play(script: &Script, config: &Config, setting: Setting) -> Result<(), Vec<String>> {
     let schema = config.general.classes.schema.as_deref().expect("the classes are sound");
-    let codec = Codec { dialect: config.general.dialect, schema, names: &script.names };
+    let names = script.names.clone();
+    let codec = Codec { dialect: config.general.dialect, schema, names: &names };
     let world = World::new(config, setting, script.conns.len());
     let (counted, wrong) = (Tally::new(), Vec::new());
     let mut play = Play { script, codec, world, counted, sent: 0, wrong };
@@ -153,7 +159,10 @@ impl Play<'_> {
             rest = behind;
             let dg = Datagram::parse(framing::body(frame)).map_err(|error| error.to_string())?;
             match (0..expected.len()).find(|&e| came[e].is_none() && expected[e].is(&dg)) {
-                Some(open) => came[open] = Some(at),
+                Some(open) => {
+                    expected[open].meet(&dg, self.codec);
+                    came[open] = Some(at);
+                }
                 None => wrong.push(format!("{line}: came to {name}: {}", self.show(&dg))),
             }
             at += 1;
@@ -183,7 +192,10 @@ impl Play<'_> {
         });
         let subject = subject(message).map_or(Ok(sender), number)?;
         let packet = self.codec.encode(message).map_err(here)?;
-        Ok(Expected { line, sender, packet, to: to.transpose()?, subject, part: output.part })
+        let meets = message.arguments.iter().find_map(|word| word.strip_prefix("context=?"));
+        let meets = meets.filter(|name| self.codec.names.met(name).is_none()).map(str::to_owned);
+        let (to, part) = (to.transpose()?, output.part);
+        Ok(Expected { line, sender, packet, to, subject, part, meets })
     }
 
     fn shown(&self, expected: &Expected) -> Result<String, String> {
@@ -236,9 +248,17 @@ impl Expected {
             came == *to
         });
         let Packet { msgtype, payload } = &self.packet;
+        let free = if self.meets.is_some() { CONTEXT_BYTES } else { 0 };
         to && dg.sender().0 == self.sender
             && dg.msgtype() == *msgtype
-            && dg.payload() == payload.as_slice()
+            && dg.payload().get(free..) == payload.get(free..)
+    }
+
+    /// This is what was expected: its context has a name from now on.
+    fn meet(&self, dg: &Datagram<'_>, codec: Codec<'_>) {
+        if let (Some(name), Some(context)) = (&self.meets, dg.payload().first_chunk()) {
+            codec.names.meet(name, u32::from_le_bytes(*context).into());
+        }
     }
 }
 

@@ -13,7 +13,8 @@
 //! wait 1000                               so many milliseconds pass
 //! = refused bad_value 1                   what is counted; `1-2`: within bounds
 //! ```
-//! Messages and their parameters have the names of the dialect tables; a parameter that a dialect
+//! A context that this State Server chooses has a name where it is first seen, `context=?first`, and
+//! is that from then on. Messages and their parameters have the names of the dialect tables; a parameter that a dialect
 //! does not have is left out. A line that is indented belongs to the one before.
 
 use crate::words::{Names, list, split_list, without_comment, words};

@@ -2,7 +2,10 @@
 
 use dc::{FieldId, Schema};
 use wire::datagram::Datagram;
-use wire::dialect::{Dialect, Inbox, Kind, Layout, Object, ObjectNotice, StateServer};
+use wire::dialect::{
+    Database, DatabaseNotice, Dbss, DbssNotice, Dialect, Inbox, Kind, Layout, Object, ObjectNotice,
+    StateServer,
+};
 use wire::ids::MsgType;
 use wire::reader::{DecodeError, Reader};
 
@@ -34,10 +37,20 @@ fn named(dialect: Dialect, number: MsgType) -> (String, Layout) {
     if let Some(row) = Object::from_number(dialect, number) {
         return shape(row.name(), row.shape(dialect).map(|shape| shape.layout));
     }
-    match StateServer::from_number(dialect, number) {
-        Some(row) => shape(row.name(), row.shape(dialect).map(|shape| shape.layout)),
-        None => shape(&format!("#{number}"), None),
-    }
+    let known = [
+        row::<StateServer>(dialect, number, ""),
+        row::<Database>(dialect, number, "database."),
+        row::<DatabaseNotice>(dialect, number, "database."),
+        row::<Dbss>(dialect, number, ""),
+        row::<DbssNotice>(dialect, number, ""),
+    ];
+    known.into_iter().flatten().next().unwrap_or_else(|| shape(&format!("#{number}"), None))
+}
+
+fn row<I: Inbox>(dialect: Dialect, number: MsgType, before: &str) -> Option<(String, Layout)> {
+    let row = I::from_number(dialect, number)?;
+    let layout = row.shape(dialect).map_or(&[] as Layout, |shape| shape.layout);
+    Some((format!("{before}{}", row.name()), layout))
 }
 
 fn channel(channel: wire::ids::Channel) -> String {

@@ -1,31 +1,39 @@
 //! Lines of a transcript, taken apart: words, lists, numbers and names.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId, Zone};
 
 /// What the names of a transcript mean: other names, numbers, channels.
 #[derive(Clone, Default)]
-pub struct Names(BTreeMap<String, String>);
+pub struct Names {
+    meanings: BTreeMap<String, String>,
+    /// What `?name` has turned out to be while a transcript is played.
+    met: RefCell<BTreeMap<String, u64>>,
+}
 
 impl Names {
     /// From now on `name` means `meaning`.
     pub fn define(&mut self, name: &str, meaning: &str) -> Result<(), String> {
-        match self.0.insert(name.to_owned(), meaning.to_owned()) {
+        match self.meanings.insert(name.to_owned(), meaning.to_owned()) {
             None => Ok(()),
             Some(_) => Err(format!("`{name}` has a meaning already")),
         }
     }
 
     /// The number that `text` means: a name, a number, `location(parent, zone)`,
-    /// `children(parent)`, or `a|b`, which is a in `openotp` and b in `astron`.
+    /// `children(parent)`, `?name`, or `a|b`, which is a in `openotp` and b in `astron`.
     pub fn number(&self, text: &str, dialect: Dialect) -> Result<u64, String> {
         let text = text.trim();
         if let [openotp, astron] = split(text, |char| char == '|')[..] {
             return self
                 .number(if dialect == Dialect::OpenOtp { openotp } else { astron }, dialect);
         }
-        if let Some(meaning) = self.0.get(text) {
+        if let Some(name) = text.strip_prefix('?') {
+            return Ok(self.met(name).unwrap_or(0));
+        }
+        if let Some(meaning) = self.meanings.get(text) {
             return self.number(meaning, dialect);
         }
         let parsed = match text.strip_prefix("0x") {
@@ -37,6 +45,16 @@ impl Names {
             (None, Some((name, inside))) => self.channel(name, inside, dialect),
             (None, None) => Err(format!("`{text}` is no number and no name")),
         }
+    }
+
+    /// What `?name` is, if that is known.
+    pub fn met(&self, name: &str) -> Option<u64> {
+        self.met.borrow().get(name).copied()
+    }
+
+    /// `?name` has turned out to be this number.
+    pub fn meet(&self, name: &str, number: u64) {
+        self.met.borrow_mut().insert(name.to_owned(), number);
     }
 
     fn channel(&self, name: &str, inside: &str, dialect: Dialect) -> Result<u64, String> {

@@ -1,6 +1,6 @@
 //! Packed bytes in which a stamp stands at a known place.
 
-use super::stamp::{STAMP_BYTES, Stamp};
+use crate::stamp::{STAMP_BYTES, Stamp};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template {

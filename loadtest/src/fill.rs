@@ -41,7 +41,7 @@ impl<'a> Place<'a> {
     /// What content may consist of: a full stop or, in arrays, the number that is nearest to 0.
     fn element(self) -> Option<Vec<u8>> {
         match &self.member().of.shape {
-            Shape::Text(_) => Some(vec![super::stamp::PADDING]),
+            Shape::Text(_) => Some(vec![crate::stamp::PADDING]),
             Shape::Array(array) => match &array.element.shape {
                 Shape::Integer(integer) => {
                     let least = integer.ranges.least(0).to_le_bytes();

@@ -36,6 +36,20 @@ impl Faults {
             && self.sentences.is_empty()
     }
 
+    /// All of it, one line each.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let Faults { lost, doubled, out_of_order, unexpected, sentences } = self;
+        let counts = [
+            (lost, "lost"),
+            (doubled, "doubled"),
+            (out_of_order, "out of order"),
+            (unexpected, "unexpected"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| **count > 0);
+        let counts = counts.map(|(count, what)| format!("{count} {what}"));
+        counts.chain(sentences.iter().cloned()).collect()
+    }
+
     #[cold]
     pub(crate) fn note(&mut self, fault: Fault, count: u64, sentence: impl FnOnce() -> String) {
         *match fault {

@@ -1,0 +1,279 @@
+//! Ours, driven as the daemon does: the caller is the shard, which has the part; the log is a
+//! thread's, which commits whatever has gathered; its chores are run by two more.
+//!
+//! What compaction asks of the part is done within commits, so its time is in what is measured.
+
+use super::Engine;
+use crate::objects::{Check, Object};
+use crate::scale::Scale;
+use anyhow::{Context, Result, bail, ensure};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::Duration;
+use store::{
+    Access, Catalog, Chore, Chored, ClassKey, Committer, FieldKey, Files, Found, Heard, Log,
+    Options, Part, PartId, Reply, Request, Stats, Ticket, Together,
+};
+use wire::ids::DoId;
+
+/// Between two chores that are to be run at leisure.
+const LEISURE: Duration = Duration::from_millis(100);
+
+pub struct Ours {
+    part: Part,
+    keys: Keys,
+    asked: Sender<Asked>,
+    replies: Receiver<Reply>,
+    stats: Arc<Mutex<Stats>>,
+    writer: JoinHandle<Result<()>>,
+    keepers: Vec<JoinHandle<()>>,
+}
+
+/// What the thread of the log hears.
+enum Asked {
+    Requests(Vec<Request>),
+    Chored(Chored),
+    Close,
+}
+
+impl Ours {
+    pub fn open(folder: &Path, scale: Scale) -> Result<Ours> {
+        let (options, keys) = options(scale)?;
+        let opened = Log::open(Files::open(folder, Access::Serve)?, &options)?;
+        let part = opened.parts.into_iter().next().context("a store has a part")?;
+        let (asked, of_writer) = channel();
+        let (told, replies) = channel();
+        let (urgent, urgent_chores) = channel();
+        let (patient, patient_chores) = channel();
+        let stats = Arc::new(Mutex::new(opened.log.stats()));
+        let writer = Writer {
+            log: opened.log,
+            asked: of_writer,
+            told,
+            urgent,
+            patient,
+            under_way: 0,
+            stats: stats.clone(),
+        };
+        let keepers = vec![
+            keeper(urgent_chores, asked.clone(), Duration::ZERO),
+            keeper(patient_chores, asked.clone(), LEISURE),
+        ];
+        let writer = spawn(|| writer.run());
+        Ok(Ours { part, keys, asked, replies, stats, writer, keepers })
+    }
+
+    /// Hands over what the part wants of the log.
+    fn hand_over(&mut self) -> Result<()> {
+        let requests: Vec<Request> = self.part.take_requests().collect();
+        if !requests.is_empty() {
+            self.asked
+                .send(Asked::Requests(requests))
+                .ok()
+                .context("the log's thread has ended")?;
+        }
+        Ok(())
+    }
+
+    /// Takes a reply in, and does what work that brings.
+    fn hear(&mut self, reply: Reply) -> Result<()> {
+        let heard = self.part.hear(reply);
+        check(&heard)?;
+        if self.part.has_work() {
+            self.part.work();
+        }
+        self.hand_over()
+    }
+
+    fn hear_all(&mut self) -> Result<()> {
+        while let Ok(reply) = self.replies.try_recv() {
+            self.hear(reply)?;
+        }
+        Ok(())
+    }
+}
+
+impl Engine for Ours {
+    fn commit(&mut self, objects: &[Object]) -> Result<()> {
+        self.hear_all()?;
+        let ticket = write(&mut self.part, &self.keys, objects)?;
+        self.hand_over()?;
+        while self.part.durable() < ticket {
+            let reply = self.replies.recv().context("the log's thread has ended")?;
+            self.hear(reply)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, ids: &[u32], check: &mut Check<'_>) -> Result<()> {
+        self.hear_all()?;
+        for &id in ids {
+            let Found::Here(object) = self.part.find(DoId(id)) else {
+                bail!("object {id} is missing: {:?}", self.part.find(DoId(id)));
+            };
+            ensure!(object.class() == self.keys.class, "object {id} has another class");
+            let value = object.field(self.keys.field);
+            check.value(id, value.with_context(|| format!("object {id} has no value"))?);
+        }
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        self.asked.send(Asked::Close).ok().context("the log's thread has ended")?;
+        let closed = self.writer.join().ok().context("the log's thread has panicked")?;
+        for keeper in self.keepers {
+            keeper.join().ok().context("a keeper has panicked")?;
+        }
+        closed
+    }
+
+    fn moved_bytes(&self) -> Option<u64> {
+        self.stats.lock().ok().map(|stats| stats.moved_bytes)
+    }
+}
+
+/// The thread of the log.
+struct Writer {
+    log: Log,
+    asked: Receiver<Asked>,
+    told: Sender<Reply>,
+    urgent: Sender<Chore>,
+    patient: Sender<Chore>,
+    /// Chores that have not come back.
+    under_way: usize,
+    stats: Arc<Mutex<Stats>>,
+}
+
+impl Writer {
+    fn run(mut self) -> Result<()> {
+        let (mut batch, mut answers) = (Vec::new(), Vec::new());
+        let mut closing = false;
+        self.hand_out()?;
+        while !closing {
+            let mut next = Some(self.asked.recv().context("the store was not closed")?);
+            while let Some(asked) = next {
+                match asked {
+                    Asked::Requests(requests) => {
+                        batch.extend(requests.into_iter().map(|request| (PartId(0), request)));
+                    }
+                    Asked::Chored(done) => self.chored(done, &mut answers),
+                    Asked::Close => closing = true,
+                }
+                next = self.asked.try_recv().ok();
+            }
+            if !batch.is_empty() {
+                self.log.commit(&mut batch, &mut answers);
+            }
+            for (_, reply) in answers.drain(..) {
+                // Whoever closes the store does not listen any more.
+                self.told.send(reply).unwrap_or_default();
+            }
+            self.hand_out()?;
+        }
+        self.close()
+    }
+
+    fn hand_out(&mut self) -> Result<()> {
+        while let Some(chore) = self.log.next_chore() {
+            self.under_way += 1;
+            let queue = if chore.is_patient() { &self.patient } else { &self.urgent };
+            queue.send(chore).ok().context("a keeper has ended")?;
+        }
+        if let Ok(mut stats) = self.stats.lock() {
+            *stats = self.log.stats();
+        }
+        Ok(())
+    }
+
+    fn chored(&mut self, done: Chored, answers: &mut Vec<(PartId, Reply)>) {
+        self.under_way -= 1;
+        self.log.chored(done, answers);
+    }
+
+    fn close(mut self) -> Result<()> {
+        while self.under_way > 0 {
+            let asked = self.asked.recv().context("a keeper has ended")?;
+            if let Asked::Chored(done) = asked {
+                self.chored(done, &mut Vec::new());
+            }
+        }
+        Ok(self.log.close()?)
+    }
+}
+
+fn keeper(chores: Receiver<Chore>, done: Sender<Asked>, leisure: Duration) -> JoinHandle<()> {
+    spawn(move || {
+        for chore in chores {
+            // The log's thread waits for all chores before it ends.
+            done.send(Asked::Chored(chore.run())).unwrap_or_default();
+            sleep(leisure);
+        }
+    })
+}
+
+/// The same store in one thread: what the log itself takes, without the way to its thread.
+pub struct Alone {
+    store: Together,
+    keys: Keys,
+}
+
+impl Alone {
+    pub fn open(folder: &Path, scale: Scale) -> Result<Alone> {
+        let (options, keys) = options(scale)?;
+        let (store, _) = Together::open(Files::open(folder, Access::Serve)?, &options)?;
+        Ok(Alone { store, keys })
+    }
+
+    pub fn commit(&mut self, objects: &[Object]) -> Result<()> {
+        let part = self.store.part(0);
+        let ticket = write(part, &self.keys, objects)?;
+        self.store.commit();
+        self.store.heard.drain(..).try_for_each(|(_, heard)| check(&heard))?;
+        ensure!(self.store.part(0).durable() >= ticket, "a commit was not carried out");
+        Ok(())
+    }
+
+    /// What other threads would do.
+    pub fn settle(&mut self) {
+        self.store.settle();
+    }
+}
+
+struct Keys {
+    class: ClassKey,
+    field: FieldKey,
+}
+
+fn options(scale: Scale) -> Result<(Options, Keys)> {
+    let mut catalog = Catalog::default();
+    let class = catalog.class("Object")?;
+    // One field, as the others get one value.
+    let keys = Keys { class, field: catalog.field("value", "blob")? };
+    let options = Options {
+        segment_bytes: scale.segment_bytes,
+        catalog,
+        hash_seeds: [1, 2, 3, 4],
+        ..Options::default()
+    };
+    Ok((options, keys))
+}
+
+fn write(part: &mut Part, keys: &Keys, objects: &[Object]) -> Result<Ticket> {
+    let mut ticket = part.durable();
+    for object in objects {
+        let fields = [(keys.field, &object.value[..])];
+        ticket = part.write(DoId(object.id), keys.class, &fields)?;
+    }
+    Ok(ticket)
+}
+
+fn check(heard: &Heard) -> Result<()> {
+    match heard {
+        Heard::Nothing | Heard::Durable(_) => Ok(()),
+        Heard::Refused { .. } | Heard::Failed(_) | Heard::Fetched(..) | Heard::Damaged(..) => {
+            bail!("the store says {heard:?}")
+        }
+    }
+}

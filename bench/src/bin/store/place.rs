@@ -1,0 +1,36 @@
+//! Where the stores lie: the folder, its file system, and what a store takes of it.
+
+use anyhow::{Context, Result};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The folder `target` that this program was built into, where a temporary folder is on the same
+/// disk as the sources; `/tmp` may be memory.
+pub fn default_folder() -> PathBuf {
+    let own = std::env::current_exe().ok();
+    let target = own.as_deref().and_then(|path| path.ancestors().nth(2));
+    target.filter(|path| path.is_dir()).map_or_else(std::env::temp_dir, Path::to_owned)
+}
+
+/// The type of the file system below a folder, as the kernel names it.
+pub fn file_system(folder: &Path) -> Result<String> {
+    let device = fs::metadata(folder).with_context(|| folder.display().to_string())?.dev();
+    let number = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let of_device = mounts.lines().find(|line| line.split(' ').nth(2) == Some(&number));
+    let name = of_device.and_then(|line| line.split(" - ").nth(1)?.split(' ').next());
+    Ok(name.unwrap_or("unknown").to_owned())
+}
+
+/// Bytes that the files below a folder take on the disk.
+pub fn disk_bytes(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        // A background thread may have removed it in between.
+        let Ok(data) = fs::symlink_metadata(&path) else { continue };
+        bytes += if data.is_dir() { disk_bytes(&path)? } else { data.blocks() * 512 };
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,194 @@
+//! The real disk: a directory of segment files.
+//!
+//! ```text
+//! LOCK                the server that has the directory holds a lock on it; says its process id
+//! ferriswheel.store   the marker: what this directory is, and its format
+//! 00000001.segment    segments; `.new` behind it while one is being made
+//! damaged/            what repair has set aside
+//! ```
+//! A directory that is something else, or another server's, is refused before anything is touched.
+
+mod directory;
+mod map;
+
+pub use directory::{Access, FilesError};
+
+use crate::disk::{Disk, DiskError, SegmentBytes};
+use crate::ids::SegmentId;
+use directory::Directory;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// How much is written at once where space cannot be reserved otherwise.
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+
+/// The segments in a directory.
+#[derive(Debug)]
+pub struct Files {
+    directory: Directory,
+    /// Files that are written to. They are few: the active segment, the prepared ones, and those
+    /// that get their footers.
+    writing: Mutex<HashMap<SegmentId, Arc<File>, ahash::RandomState>>,
+}
+
+impl Files {
+    /// Opens a directory, which is made if there is none and `access` allows it.
+    pub fn open(path: &Path, access: Access) -> Result<Arc<Files>, FilesError> {
+        let directory = Directory::open(path, access)?;
+        // Segment numbers are no input of strangers.
+        let writing = Mutex::new(HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4)));
+        Ok(Arc::new(Files { directory, writing }))
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Keeps bytes below `damaged/`, durably.
+    pub fn set_aside(&self, name: &str, bytes: &[u8]) -> Result<(), DiskError> {
+        let what = || format!("damaged/{name}");
+        self.directory.check_writable(&what())?;
+        self.directory.set_aside(name, bytes).map_err(|why| failed(what(), why))
+    }
+
+    fn name(segment: SegmentId) -> String {
+        format!("{:08}.segment", segment.0)
+    }
+
+    fn open_segment(&self, segment: SegmentId) -> io::Result<File> {
+        let write = self.directory.is_writable();
+        let path = self.directory.path().join(Files::name(segment));
+        File::options().read(true).write(write).open(path)
+    }
+
+    /// The segment's file, which stays open for writing.
+    fn for_writing(&self, segment: SegmentId) -> Result<Arc<File>, DiskError> {
+        self.directory.check_writable(&Files::name(segment))?;
+        let mut writing = self.writing.lock().expect("no holder of this lock panics");
+        if let Some(file) = writing.get(&segment) {
+            return Ok(file.clone());
+        }
+        let opened = self.open_segment(segment);
+        let file = Arc::new(opened.map_err(|why| failed(Files::name(segment), why))?);
+        writing.insert(segment, file.clone());
+        Ok(file)
+    }
+
+    fn forget(&self, segment: SegmentId) {
+        self.writing.lock().expect("no holder of this lock panics").remove(&segment);
+    }
+
+    /// Makes the file under another name, so that it is there as a whole or not at all.
+    fn make(&self, segment: SegmentId, head: &[u8], bytes: u32) -> io::Result<()> {
+        let name = Files::name(segment);
+        let new = self.directory.path().join(format!("{name}.new"));
+        let made = fill(&new, head, bytes)
+            .and_then(|()| std::fs::rename(&new, self.directory.path().join(&name)))
+            .and_then(|()| self.directory.sync());
+        if made.is_err() && new.exists() {
+            std::fs::remove_file(&new)?;
+        }
+        made
+    }
+}
+
+fn fill(path: &Path, head: &[u8], bytes: u32) -> io::Result<()> {
+    let file = File::options().write(true).create(true).truncate(true).open(path)?;
+    reserve(&file, bytes)?;
+    file.write_all_at(head, 0)?;
+    file.sync_all()
+}
+
+/// Makes sure that so many bytes can be written.
+fn reserve(file: &File, bytes: u32) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, u64::from(bytes)) {
+        Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+            for at in (0..bytes).step_by(ZEROS.len()) {
+                let piece = ZEROS.len().min((bytes - at) as usize);
+                file.write_all_at(&ZEROS[..piece], u64::from(at))?;
+            }
+            Ok(())
+        }
+        Err(why) => Err(why.into()),
+    }
+}
+
+fn failed(what: String, why: io::Error) -> DiskError {
+    match Errno::from_io_error(&why) {
+        Some(Errno::NOSPC | Errno::DQUOT) => DiskError::Full { what },
+        Some(_) | None => DiskError::Failed { what, why: why.to_string() },
+    }
+}
+
+impl Disk for Files {
+    fn list(&self) -> Result<Vec<SegmentId>, DiskError> {
+        let what = || self.path().display().to_string();
+        self.directory.segments().map_err(|why| failed(what(), why))
+    }
+
+    fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
+        self.directory.check_writable(&Files::name(segment))?;
+        self.forget(segment);
+        self.make(segment, head, bytes).map_err(|why| failed(Files::name(segment), why))
+    }
+
+    fn len(&self, segment: SegmentId) -> Result<u32, DiskError> {
+        let metadata = std::fs::metadata(self.path().join(Files::name(segment)));
+        let bytes = metadata.map_err(|why| failed(Files::name(segment), why))?.len();
+        let too_long = |_| failed(Files::name(segment), io::Error::other("longer than 4 GiB"));
+        u32::try_from(bytes).map_err(too_long)
+    }
+
+    fn read(&self, segment: SegmentId, offset: u32, into: &mut [u8]) -> Result<usize, DiskError> {
+        let what = |why| failed(Files::name(segment), why);
+        let file = self.open_segment(segment).map_err(what)?;
+        let mut done = 0;
+        while done < into.len() {
+            match file.read_at(&mut into[done..], u64::from(offset) + done as u64) {
+                Ok(0) => break,
+                Ok(bytes) => done += bytes,
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(what(why)),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write(&self, segment: SegmentId, offset: u32, bytes: &[u8]) -> Result<(), DiskError> {
+        let written = self.for_writing(segment)?.write_all_at(bytes, u64::from(offset));
+        written.map_err(|why| failed(Files::name(segment), why))
+    }
+
+    fn sync(&self, segment: SegmentId) -> Result<(), DiskError> {
+        let synced = self.for_writing(segment)?.sync_data();
+        synced.map_err(|why| failed(Files::name(segment), why))
+    }
+
+    fn truncate(&self, segment: SegmentId, bytes: u32) -> Result<(), DiskError> {
+        let cut = self.for_writing(segment)?.set_len(u64::from(bytes));
+        cut.map_err(|why| failed(Files::name(segment), why))
+    }
+
+    fn remove(&self, segment: SegmentId) -> Result<(), DiskError> {
+        self.directory.check_writable(&Files::name(segment))?;
+        self.forget(segment);
+        let removed = std::fs::remove_file(self.path().join(Files::name(segment)));
+        let durable = removed.and_then(|()| self.directory.sync());
+        durable.map_err(|why| failed(Files::name(segment), why))
+    }
+
+    fn map(&self, segment: SegmentId) -> Result<Arc<dyn SegmentBytes>, DiskError> {
+        self.forget(segment);
+        let path = self.path().join(Files::name(segment));
+        let mapped = map::Map::of(path).map_err(|why| failed(Files::name(segment), why))?;
+        Ok(Arc::new(mapped))
+    }
+}
