@@ -97,7 +97,7 @@ impl Run {
             // know of that, so a disk that is cold does not keep it waiting.
             Event::Disk(event) => {
                 match event {
-                    DiskEvent::Waits => self.world().test_disk().restart(),
+                    DiskEvent::Waits => self.world().disk(DiskEvent::Warm),
                     DiskEvent::Cold => self.world().disk(DiskEvent::GoesOn),
                     _ => (),
                 }
