@@ -3,16 +3,17 @@
 //! A job that comes to an object which is not in memory has it fetched and goes on with others; it
 //! looks at it when it has come.
 
-use crate::query::{Change, Selection};
+use crate::matching::{Change, Selection};
+use crate::refusal::{Refusal, Request};
 use crate::stored::SWEEP;
 use crate::walk::{Source, Walk};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use runtime::Outbox;
-use store::{ClassKey, FieldKey, Found, Place};
+use store::{ClassKey, FieldKey, Found};
 use wire::dialect::{Database, Dialect, Inbox};
-use wire::ids::{ClassId, DoId};
+use wire::ids::{Channel, ClassId, DoId};
 
 /// The wake-up at which jobs go on.
 const GO_ON: u64 = 0;
@@ -126,9 +127,8 @@ impl crate::Database {
             let plan = plan.and_then(|id| self.classes.get(id))?;
             Some((plan.key, plan.stored_by_name(schema, field)?))
         };
-        let keys = self.config.indexes.iter().map(key);
-        let mut keys: Vec<_> =
-            keys.map(|key| key.expect("the configuration names stored fields")).collect();
+        let keys = self.config.indexes.iter().filter_map(key);
+        let mut keys: Vec<_> = keys.collect();
         keys.sort_unstable();
         keys.dedup();
         keys
@@ -223,27 +223,28 @@ impl crate::Database {
     }
 
     fn visit(&mut self, job: &mut Job, do_id: DoId, out: &mut Outbox) {
-        let looked = match &mut job.act {
-            Act::Select(selection) => self.select_one(selection, do_id, out),
-            Act::Change(change) => self.change_one(change, do_id, out),
-            Act::Build(_) | Act::Repair => self.index_one(do_id),
-        };
-        if let Err(at) = looked {
-            self.fetch(do_id, at);
-            job.away.insert(do_id);
-        }
-    }
-
-    /// The indexes get to know an object, unless it is away.
-    fn index_one(&mut self, do_id: DoId) -> Result<(), Place> {
         match self.part.find(do_id) {
-            Found::Here(object) => {
-                self.indexes.changed(do_id, object.class(), |key| object.field(key));
+            Found::Away(at) => {
+                self.fetch(do_id, at);
+                job.away.insert(do_id);
+                return;
             }
-            Found::Absent | Found::Damaged(_) => self.indexes.gone(do_id),
-            Found::Away(at) => return Err(at),
+            Found::Damaged(at) if matches!(job.act, Act::Select(_) | Act::Change(_)) => {
+                let request = Request { what: "a query", do_id, sender: Channel(0) };
+                Refusal::Damaged(at).note(&mut out.counts, &request);
+            }
+            Found::Here(_) | Found::Absent | Found::Damaged(_) => (),
         }
-        Ok(())
+        match &mut job.act {
+            Act::Select(selection) => self.select_one(selection, do_id),
+            Act::Change(change) => self.change_one(change, do_id, out),
+            Act::Build(_) | Act::Repair => match self.part.find(do_id) {
+                Found::Here(object) => {
+                    self.indexes.changed(do_id, object.class(), |key| object.field(key));
+                }
+                Found::Absent | Found::Away(_) | Found::Damaged(_) => self.indexes.gone(do_id),
+            },
+        }
     }
 
     /// A job has been everywhere; it is given back if it has to wait still.
@@ -295,7 +296,7 @@ impl crate::Database {
             let Some(mut job) = self.jobs.jobs.remove(&id) else { continue };
             if let Act::Select(selection) = &mut job.act {
                 selection.restart();
-                let source = self.source_of(selection);
+                let source = self.source(&selection.matching);
                 job.walk.restart(source);
                 (job.walked, job.away, job.again) = (false, BTreeSet::new(), BTreeSet::new());
             }
