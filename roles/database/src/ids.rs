@@ -17,7 +17,9 @@ impl Ids {
     /// Of the ids from `min` to `max` those from `next` on are left.
     pub fn new((min, max): (DoId, DoId), next: DoId) -> Ids {
         let first = min.max(next).max(DoId(1));
-        Ids { next: (first <= max).then_some(first), max, returned: BTreeSet::new() }
+        // There is no id behind the last one: the store says the same whether it was given or not.
+        let is_left = first <= max && next != DoId(u32::MAX);
+        Ids { next: is_left.then_some(first), max, returned: BTreeSet::new() }
     }
 
     /// Takes the next one that is not `taken` for something else.
@@ -58,6 +60,7 @@ mod tests {
         assert_eq!(ids(Ids::new(range, DoId(0)), Dialect::OpenOtp), [4029, 4031]);
         let range = (DoId(u32::MAX - 1), DoId(u32::MAX));
         assert_eq!(ids(Ids::new(range, DoId(0)), Dialect::Astron), [u32::MAX - 1, u32::MAX]);
+        assert!(ids(Ids::new(range, DoId(u32::MAX)), Dialect::Astron).is_empty());
         assert_eq!(ids(Ids::new((DoId(0), DoId(1001)), DoId(0)), Dialect::Astron), [1000, 1001]);
     }
 

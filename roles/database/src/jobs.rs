@@ -4,16 +4,15 @@
 //! looks at it when it has come.
 
 use crate::matching::{Change, Selection};
-use crate::refusal::{Refusal, Request};
 use crate::stored::SWEEP;
 use crate::walk::{Source, Walk};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use runtime::Outbox;
-use store::{ClassKey, FieldKey, Found};
+use store::{ClassKey, FieldKey, Found, Place};
 use wire::dialect::{Database, Dialect, Inbox};
-use wire::ids::{Channel, ClassId, DoId};
+use wire::ids::{ClassId, DoId};
 
 /// The wake-up at which jobs go on.
 const GO_ON: u64 = 0;
@@ -223,28 +222,27 @@ impl crate::Database {
     }
 
     fn visit(&mut self, job: &mut Job, do_id: DoId, out: &mut Outbox) {
-        match self.part.find(do_id) {
-            Found::Away(at) => {
-                self.fetch(do_id, at);
-                job.away.insert(do_id);
-                return;
-            }
-            Found::Damaged(at) if matches!(job.act, Act::Select(_) | Act::Change(_)) => {
-                let request = Request { what: "a query", do_id, sender: Channel(0) };
-                Refusal::Damaged(at).note(&mut out.counts, &request);
-            }
-            Found::Here(_) | Found::Absent | Found::Damaged(_) => (),
-        }
-        match &mut job.act {
-            Act::Select(selection) => self.select_one(selection, do_id),
+        let looked = match &mut job.act {
+            Act::Select(selection) => self.select_one(selection, do_id, out),
             Act::Change(change) => self.change_one(change, do_id, out),
-            Act::Build(_) | Act::Repair => match self.part.find(do_id) {
-                Found::Here(object) => {
-                    self.indexes.changed(do_id, object.class(), |key| object.field(key));
-                }
-                Found::Absent | Found::Away(_) | Found::Damaged(_) => self.indexes.gone(do_id),
-            },
+            Act::Build(_) | Act::Repair => self.index_one(do_id),
+        };
+        if let Err(at) = looked {
+            self.fetch(do_id, at);
+            job.away.insert(do_id);
         }
+    }
+
+    /// The indexes get to know an object, unless it is away.
+    fn index_one(&mut self, do_id: DoId) -> Result<(), Place> {
+        match self.part.find(do_id) {
+            Found::Here(object) => {
+                self.indexes.changed(do_id, object.class(), |key| object.field(key));
+            }
+            Found::Absent | Found::Damaged(_) => self.indexes.gone(do_id),
+            Found::Away(at) => return Err(at),
+        }
+        Ok(())
     }
 
     /// A job has been everywhere; it is given back if it has to wait still.

@@ -4,15 +4,15 @@ use crate::Database;
 use crate::classes::FieldPlan;
 use crate::gather::FOUND_MAX;
 use crate::pending::{Held, Otherwise};
-use crate::refusal::Request;
+use crate::refusal::{Refusal, Request};
 use crate::told::{QueryId, Told};
 use crate::values::{Comparison, Value, Values};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use runtime::{Outbox, place};
-use store::{ClassKey, FieldKey, Found, Object, Ticket};
-use wire::ids::DoId;
+use store::{ClassKey, FieldKey, Found, Object, Place, Ticket};
+use wire::ids::{Channel, DoId};
 use wire::lists::DoIds;
 
 /// Which objects are meant.
@@ -114,11 +114,21 @@ impl Selection {
 }
 
 impl Database {
-    /// A search looks at an object that is in memory, or gone.
-    pub(crate) fn select_one(&mut self, selection: &mut Selection, do_id: DoId) {
+    /// A search looks at an object, unless that is away.
+    pub(crate) fn select_one(
+        &mut self,
+        selection: &mut Selection,
+        do_id: DoId,
+        out: &mut Outbox,
+    ) -> Result<(), Place> {
         let meets = match self.part.find(do_id) {
             Found::Here(object) => selection.matching.meets(&object),
-            Found::Absent | Found::Damaged(_) | Found::Away(_) => false,
+            Found::Absent => false,
+            Found::Damaged(at) => {
+                note_damage(do_id, at, out);
+                false
+            }
+            Found::Away(at) => return Err(at),
         };
         if meets {
             selection.found.insert(do_id);
@@ -128,14 +138,25 @@ impl Database {
         if let Some(rests_on) = &mut selection.rests_on {
             *rests_on = self.part.exposed(do_id).map_or(*rests_on, |seen| seen.max(*rests_on));
         }
+        Ok(())
     }
 
-    /// A change gets to an object that is in memory, or gone.
-    pub(crate) fn change_one(&mut self, change: &Change, do_id: DoId, out: &mut Outbox) {
-        let Found::Here(object) = self.part.find(do_id) else { return };
-        if !change.matching.meets(&object) {
-            return;
-        }
+    /// A change gets to an object, unless that is away.
+    pub(crate) fn change_one(
+        &mut self,
+        change: &Change,
+        do_id: DoId,
+        out: &mut Outbox,
+    ) -> Result<(), Place> {
+        let object = match self.part.find(do_id) {
+            Found::Here(object) if change.matching.meets(&object) => object,
+            Found::Here(_) | Found::Absent => return Ok(()),
+            Found::Damaged(at) => {
+                note_damage(do_id, at, out);
+                return Ok(());
+            }
+            Found::Away(at) => return Err(at),
+        };
         let (asker, dialect) = (change.request.sender, out.dialect());
         let (written, said) = match &change.values {
             Some(values) => {
@@ -155,6 +176,7 @@ impl Database {
             }
             Err(refusal) => refusal.note(&mut out.counts, &request),
         }
+        Ok(())
     }
 
     /// Tells what has been found to the instance that answers.
@@ -179,4 +201,9 @@ impl Database {
             out.tell(first, self.me, &Told::Found { query, refused, more, do_ids }.write());
         }
     }
+}
+
+fn note_damage(do_id: DoId, at: Place, out: &mut Outbox) {
+    let request = Request { what: "a query", do_id, sender: Channel(0) };
+    Refusal::Damaged(at).note(&mut out.counts, &request);
 }

@@ -96,15 +96,25 @@ impl Database {
     }
 
     /// Does what is asked of an object, or lets it wait until the object is in memory.
-    pub(crate) fn serve_or_wait(&mut self, asked: &Asked<'_>, out: &mut Outbox) {
+    fn serve_or_wait(&mut self, asked: &Asked<'_>, out: &mut Outbox) {
+        if let Err(at) = self.serve_unless_away(asked, out) {
+            self.fetch(asked.do_id, at);
+            self.wait(asked, out);
+        }
+    }
+
+    /// Does what is asked of an object, unless that is away.
+    pub(crate) fn serve_unless_away(
+        &mut self,
+        asked: &Asked<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), Place> {
         match self.serve(asked, out) {
             Ok(()) => (),
             Err(Undone::Refused(refusal)) => self.refuse(refusal, asked, out),
-            Err(Undone::Away(at)) => {
-                self.fetch(asked.do_id, at);
-                self.wait(asked, out);
-            }
+            Err(Undone::Away(at)) => return Err(at),
         }
+        Ok(())
     }
 
     fn serve(&mut self, asked: &Asked<'_>, out: &mut Outbox) -> Result<(), Undone> {

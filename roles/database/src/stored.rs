@@ -159,23 +159,27 @@ impl Database {
             warn!("object {do_id} cannot be read: {at}: {why}");
         }
         while let Some(mail) = self.waiting.pop(do_id) {
-            // It may have moved meanwhile, to where it is not in memory.
-            if let Found::Away(at) = self.part.find(do_id) {
+            // It may have moved meanwhile, or gone out of memory again.
+            if let Err(at) = self.go_on_with(do_id, &mail, out) {
                 self.fetch(do_id, at);
                 self.waiting.push_front(do_id, mail);
                 break;
             }
-            self.go_on_with(do_id, &mail, out);
         }
         self.came(do_id, out);
     }
 
-    /// Does a request that has waited, though others wait behind it.
-    fn go_on_with(&mut self, do_id: DoId, mail: &KeptMail, out: &mut Outbox) {
+    /// Does a request that has waited, though others wait behind it; unless its object is away.
+    fn go_on_with(
+        &mut self,
+        do_id: DoId,
+        mail: &KeptMail,
+        out: &mut Outbox,
+    ) -> Result<(), Place> {
         let mail = mail.mail();
         let message = DatabaseMessage::decode(out.dialect(), mail.msgtype, mail.payload);
         let message = message.expect("it was a message when it came");
-        self.serve_or_wait(&Asked { do_id, message, mail }, out);
+        self.serve_unless_away(&Asked { do_id, message, mail }, out)
     }
 
     fn sweep_later(&mut self, out: &mut Outbox) {
