@@ -170,12 +170,7 @@ impl Database {
     }
 
     /// Does a request that has waited, though others wait behind it; unless its object is away.
-    fn go_on_with(
-        &mut self,
-        do_id: DoId,
-        mail: &KeptMail,
-        out: &mut Outbox,
-    ) -> Result<(), Place> {
+    fn go_on_with(&mut self, do_id: DoId, mail: &KeptMail, out: &mut Outbox) -> Result<(), Place> {
         let mail = mail.mail();
         let message = DatabaseMessage::decode(out.dialect(), mail.msgtype, mail.payload);
         let message = message.expect("it was a message when it came");

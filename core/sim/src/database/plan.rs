@@ -94,8 +94,7 @@ impl Plan {
         let dialect = if chance.one_in(2) { Dialect::OpenOtp } else { Dialect::Astron };
         let daemons = chance.between(1, 2) as usize;
         let mut tempo = plan::tempo(chance, Trouble::Calm);
-        tempo.disk_ns_max =
-            chance.pick(&[0, 20 * MICRO, 300 * MICRO, 5 * MILLI]).unwrap_or(MICRO);
+        tempo.disk_ns_max = chance.pick(&[0, 20 * MICRO, 300 * MICRO, 5 * MILLI]).unwrap_or(MICRO);
         let control = match dialect {
             Dialect::OpenOtp => 4003,
             Dialect::Astron => 4_003,

@@ -163,9 +163,8 @@ impl Run {
             let class = schema.class(dc::ClassId(object.class));
             for (number, value) in &object.fields {
                 let id = class.field_by_number(*number).expect("it is one of its fields");
-                let is_indexed = |(of, name): &(&str, &str)| {
-                    *of == class.name && *name == schema.field(id).name
-                };
+                let is_indexed =
+                    |(of, name): &(&str, &str)| *of == class.name && *name == schema.field(id).name;
                 if schema::INDEXED.iter().any(is_indexed) {
                     let comparison = [&[0], &number.to_le_bytes()[..], value].concat();
                     asked.push((class.id, comparison));

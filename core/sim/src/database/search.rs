@@ -4,6 +4,7 @@
 use crate::database::model::{Object, Rules};
 use crate::objects::datagram::Dg;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// What the one who asked has heard.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,7 +59,7 @@ pub struct State {
 }
 
 /// So many states are looked at, at most; then whatever was found counts, and nothing is wrong.
-const LOOKED_AT_MAX: usize = 60_000;
+const LOOKED_AT_MAX: usize = 20_000;
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Spot {
@@ -67,12 +68,24 @@ struct Spot {
     state: u32,
 }
 
+/// What comes of a turn in one state.
+struct Known {
+    next: u32,
+    announced: Option<Dg>,
+    stores: bool,
+    /// Whether that is what was heard.
+    fits: bool,
+    /// Whether what was heard is that it was not stored.
+    may_be_refused: bool,
+}
+
 struct Search<'a> {
     rules: &'a Rules,
     id: u32,
     tracks: &'a Tracks,
     states: Vec<State>,
     numbers: BTreeMap<State, u32>,
+    known: BTreeMap<(u32, usize, u16), Rc<Known>>,
     seen: BTreeSet<Spot>,
     open: Vec<Spot>,
     ends: BTreeSet<State>,
@@ -94,6 +107,7 @@ pub fn explain(
         tracks,
         states: Vec::new(),
         numbers: BTreeMap::new(),
+        known: BTreeMap::new(),
         seen: BTreeSet::new(),
         open: Vec::new(),
         ends: BTreeSet::new(),
@@ -139,9 +153,8 @@ impl Search<'_> {
 
     fn go_on(&mut self, spot: &Spot) {
         let tracks = self.tracks;
-        let next = |track| Self::next(tracks, spot, track);
         let all = 0..tracks.tracks.len();
-        if all.clone().all(|track| next(track).is_none()) {
+        if all.clone().all(|track| Self::next(tracks, spot, track).is_none()) {
             if usize::from(spot.heard) == tracks.announced.len() {
                 self.ends.insert(self.states[spot.state as usize].clone());
             }
@@ -151,25 +164,78 @@ impl Search<'_> {
         let rest = |track: usize| tracks.tracks[track].iter().skip(usize::from(spot.at[track]));
         let open = all.clone().flat_map(rest).filter(|turn| !turn.optional);
         let first = open.filter_map(|turn| turn.answered).min();
+        let may = |turn: &Turn| {
+            let done = |(track, count): (usize, usize)| usize::from(spot.at[track]) >= count;
+            turn.after.is_none_or(done) && first.is_none_or(|first| turn.sent <= first)
+        };
+        let mut to_take = Vec::new();
         for track in all {
-            let Some(turn) = next(track) else { continue };
+            let Some(turn) = Self::next(tracks, spot, track) else { continue };
             let mut to = spot.clone();
             to.at[track] += 1;
+            if may(turn) && self.is_idle(turn, track, spot) {
+                // It fits and changes nothing: nothing is gained by waiting.
+                return self.visit(to);
+            }
+            if turn.optional || may(turn) {
+                to_take.push((track, to));
+            }
+        }
+        for (track, to) in to_take {
+            let turn = &tracks.tracks[track][usize::from(spot.at[track])];
             if turn.optional {
                 self.visit(to.clone());
             }
-            let waits =
-                turn.after.is_some_and(|(track, count)| usize::from(spot.at[track]) < count);
-            if !waits && first.is_none_or(|first| turn.sent <= first) {
-                self.take(turn, to);
+            if may(turn) {
+                self.take(turn, track, to);
             }
         }
     }
 
-    fn take(&mut self, turn: &Turn, to: Spot) {
-        let state = self.states[to.state as usize].clone();
+    /// What comes of a turn in the state of a spot.
+    fn step(&mut self, turn: &Turn, track: usize, at: u16, state: u32) -> Rc<Known> {
+        if let Some(known) = self.known.get(&(state, track, at)) {
+            return known.clone();
+        }
+        let before = self.states[state as usize].clone();
+        let step = self.rules.ask(self.id, before.object.as_ref(), &turn.dg);
+        let fits = match &turn.answer {
+            Answer::Unknown => true,
+            Answer::Said(said) => *said == step.answer,
+            Answer::Found(found) => *found == step.meets,
+        };
+        let may_be_refused = turn.refusable && step.stores && {
+            let failure = self.rules.not_stored(&turn.dg);
+            match &turn.answer {
+                Answer::Unknown => true,
+                Answer::Said(said) => *said == failure,
+                Answer::Found(found) => !found,
+            }
+        };
+        let next = self.number(State { born: before.born, object: step.next });
+        let (announced, stores) = (step.announced, step.stores);
+        let known = Rc::new(Known { next, announced, stores, fits, may_be_refused });
+        self.known.insert((state, track, at), known.clone());
+        known
+    }
+
+    /// Whether a turn explains itself where it is, and makes no difference to any other.
+    fn is_idle(&mut self, turn: &Turn, track: usize, spot: &Spot) -> bool {
         if turn.creates {
-            if !state.born
+            return turn.optional && self.states[spot.state as usize].born;
+        }
+        // Without an answer it may have done something later, but for a question.
+        let is_settled = match &turn.answer {
+            Answer::Said(Some(_)) | Answer::Found(_) => true,
+            Answer::Unknown | Answer::Said(None) => self.rules.only_asks(&turn.dg),
+        };
+        let known = self.step(turn, track, spot.at[track], spot.state);
+        is_settled && known.fits && !known.stores
+    }
+
+    fn take(&mut self, turn: &Turn, track: usize, to: Spot) {
+        if turn.creates {
+            if !self.states[to.state as usize].born
                 && let Some(object) = self.rules.conceive(&turn.dg)
             {
                 let state = self.number(State { born: true, object: Some(object) });
@@ -177,34 +243,21 @@ impl Search<'_> {
             }
             return;
         }
-        let step = self.rules.ask(self.id, state.object.as_ref(), &turn.dg);
-        if turn.refusable && step.stores {
-            let failure = self.rules.not_stored(&turn.dg);
-            if match &turn.answer {
-                Answer::Unknown => true,
-                Answer::Said(said) => *said == failure,
-                Answer::Found(found) => !found,
-            } {
-                self.visit(to.clone());
-            }
+        let known = self.step(turn, track, to.at[track] - 1, to.state);
+        if known.may_be_refused {
+            self.visit(to.clone());
         }
-        let fits = match &turn.answer {
-            Answer::Unknown => true,
-            Answer::Said(said) => *said == step.answer,
-            Answer::Found(found) => *found == step.meets,
-        };
-        if !fits {
+        if !known.fits {
             return;
         }
-        let next = self.number(State { born: state.born, object: step.next });
-        let Some(announced) = step.announced else {
-            return self.visit(Spot { state: next, ..to });
+        let Some(announced) = &known.announced else {
+            return self.visit(Spot { state: known.next, ..to });
         };
-        if self.tracks.announced.get(usize::from(to.heard)) == Some(&announced) {
-            self.visit(Spot { state: next, heard: to.heard + 1, at: to.at.clone() });
+        if self.tracks.announced.get(usize::from(to.heard)) == Some(announced) {
+            self.visit(Spot { state: known.next, heard: to.heard + 1, at: to.at.clone() });
         }
         if self.tracks.deaf {
-            self.visit(Spot { state: next, ..to });
+            self.visit(Spot { state: known.next, ..to });
         }
     }
 }

@@ -168,8 +168,7 @@ impl Run {
                 let dg = self.tampered(dg);
                 let (rules, in_order) = (&self.model.rules, !storm.troubles.refused);
                 storm.history.answered(rules, conn, &dg, at, in_order)?;
-                let notice =
-                    DatabaseNotice::decode(self.plan.dialect, dg.msgtype, &dg.payload);
+                let notice = DatabaseNotice::decode(self.plan.dialect, dg.msgtype, &dg.payload);
                 if let Ok(DatabaseNotice::CreateResp { do_id, .. }) = notice
                     && do_id != BAD_DO_ID
                 {

@@ -162,7 +162,8 @@ impl Model {
         }
         let mut outcome = Outcome::default();
         let ids: Vec<u32> = self.objects.keys().copied().collect();
-        let found: Vec<u32> = ids.into_iter().filter(|&id| self.step(id, dg, &mut outcome)).collect();
+        let found: Vec<u32> =
+            ids.into_iter().filter(|&id| self.step(id, dg, &mut outcome)).collect();
         if let DatabaseMessage::SelectQuery { context, .. } = *message {
             let do_ids: Vec<[u8; 4]> = found.iter().map(|id| id.to_le_bytes()).collect();
             let notice = DatabaseNotice::SelectQueryResp { context, do_ids: DoIds(&do_ids) };

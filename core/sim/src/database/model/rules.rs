@@ -32,10 +32,23 @@ impl Rules {
         Some(self.answer(dg.sender, &notice))
     }
 
+    /// Whether a request never changes anything.
+    pub fn only_asks(&self, dg: &Dg) -> bool {
+        matches!(
+            DatabaseMessage::decode(self.dialect, dg.msgtype, &dg.payload),
+            Ok(DatabaseMessage::SelectField { .. }
+                | DatabaseMessage::Select { .. }
+                | DatabaseMessage::SelectAll { .. }
+                | DatabaseMessage::SelectQuery { .. })
+        )
+    }
+
     /// The object that a create asks for, if it is sound.
     pub fn conceive(&self, dg: &Dg) -> Option<Object> {
         let message = DatabaseMessage::decode(self.dialect, dg.msgtype, &dg.payload);
-        let Ok(DatabaseMessage::Create { dclass, count, fields, .. }) = message else { return None };
+        let Ok(DatabaseMessage::Create { dclass, count, fields, .. }) = message else {
+            return None;
+        };
         let class = self.class(dclass.0.into())?;
         let mut rest = fields;
         let given = self.take_values(class, count, &mut rest, Unstored::LeftOut).ok()?;
@@ -110,7 +123,8 @@ impl Rules {
                 answered(&DatabaseNotice::SelectAllResp { context, object })
             }
             DatabaseMessage::UpdateField { field, value, .. } => {
-                let (field, mut rest, mut values) = (self.field(class, field.0)?, value, Values::new());
+                let (field, mut rest, mut values) =
+                    (self.field(class, field.0)?, value, Values::new());
                 let value = self.take_value(field, &mut rest)?;
                 ended(rest)?;
                 self.put(class, field, value, Unstored::Mistake, &mut values)?;
@@ -151,8 +165,7 @@ impl Rules {
                 let mut rest = value;
                 let value = self.take_value(of, &mut rest)?;
                 ended(rest)?;
-                let notice =
-                    |outcome| DatabaseNotice::UpdateFieldIfEmptyResp { context, outcome };
+                let notice = |outcome| DatabaseNotice::UpdateFieldIfEmptyResp { context, outcome };
                 match object.fields.get(&field.0) {
                     Some(current) => answered(&notice(Outcome::Differs((field, current)))),
                     None => {
@@ -312,7 +325,9 @@ impl Rules {
         let do_id = DoId(id);
         let notice = match changed[..] {
             [] => return Ok(still(Some(object))),
-            [field] => DatabaseNotice::DeleteField { do_id, field: FieldId(u16::from_le_bytes(field)) },
+            [field] => {
+                DatabaseNotice::DeleteField { do_id, field: FieldId(u16::from_le_bytes(field)) }
+            }
             _ => DatabaseNotice::DeleteFields { do_id, fields: Fields(&changed) },
         };
         let announced = self.of_object(id, &notice, dg);
@@ -418,7 +433,8 @@ impl Rules {
     fn meet(&self, id: u32, object: Option<&Object>, dg: &Dg) -> Step {
         let message = DatabaseMessage::decode(self.dialect, dg.msgtype, &dg.payload);
         let message = message.expect("it has been read before");
-        let (Some(object), Ok((class, comparisons, values))) = (object, self.query(&message)) else {
+        let (Some(object), Ok((class, comparisons, values))) = (object, self.query(&message))
+        else {
             return still(object);
         };
         let holds = |(number, equal, value): &Comparison| {
