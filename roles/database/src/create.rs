@@ -33,7 +33,9 @@ impl Database {
         let class = conceive(&self.classes, given, dialect, &mut self.draft)?;
         self.draft.stored()?;
         self.check_room()?;
-        let do_id = self.ids.take(dialect, |do_id| out.is_control(Channel::object(do_id)));
+        // What is said of an object on a control channel would be taken for a control message.
+        let is_taken = |channel| channel == dialect.control_channel() || out.is_control(channel);
+        let do_id = self.ids.take(dialect, |do_id| is_taken(Channel::object(do_id)));
         let do_id = do_id.ok_or(Refusal::NoId)?;
         let owner = place(do_id, out.shards());
         if owner == out.me() {
