@@ -89,8 +89,11 @@ impl Run {
             .filter(|id| !self.model.objects.contains_key(id))
             .take(30)
             .collect();
+        // A record that is longer than a segment lets it grow, which a full disk takes for a failure:
+        // no configuration has segments as short as here.
+        let big = self.plan.mode != Mode::Full;
         let (model, chance) = (&self.model, &mut self.chance);
-        Draw { model, others: &others, chance, sender, context, wanted }.request()
+        Draw { model, others: &others, chance, sender, context, wanted, big }.request()
     }
 
     /// Those who ask, and one who hears all that is said of objects.

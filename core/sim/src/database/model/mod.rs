@@ -79,9 +79,11 @@ pub struct Model {
 
 /// The ids that a Database may give, ascending.
 pub fn ids_of(dialect: Dialect, control: u64, (min, max): (u32, u32)) -> Vec<u32> {
-    let may = |&id: &u32| {
-        id != 0 && !dialect.is_reserved_do_id(DoId(id)) && !is_control(dialect, control, id.into())
+    let is_taken = |id: u32| {
+        let channel = u64::from(id);
+        dialect.control_channel().0 == channel || is_control(dialect, control, channel)
     };
+    let may = |&id: &u32| id != 0 && !dialect.is_reserved_do_id(DoId(id)) && !is_taken(id);
     (min..=max).filter(may).collect()
 }
 
