@@ -222,6 +222,11 @@ impl crate::Database {
     }
 
     fn visit(&mut self, job: &mut Job, do_id: DoId, out: &mut Outbox) {
+        // What was asked of it before comes first, though it may be in memory already.
+        if self.waiting.is_awaited(do_id) {
+            job.away.insert(do_id);
+            return;
+        }
         let looked = match &mut job.act {
             Act::Select(selection) => self.select_one(selection, do_id, out),
             Act::Change(change) => self.change_one(change, do_id, out),
