@@ -204,7 +204,8 @@ impl Search<'_> {
             Answer::Said(said) => *said == step.answer,
             Answer::Found(found) => *found == step.meets,
         };
-        let may_be_refused = turn.refusable && step.stores && {
+        // It may have seen what was taken back with it.
+        let may_be_refused = turn.refusable && !self.rules.only_asks(&turn.dg) && {
             let failure = self.rules.not_stored(&turn.dg);
             match &turn.answer {
                 Answer::Unknown => true,

@@ -159,7 +159,9 @@ impl Run {
     /// What was heard goes to the history, and what is learned of it to what there probably is.
     fn take_in(&mut self, storm: &mut Storm) -> Result<(), Violation> {
         let heard = std::mem::take(&mut self.stage.conns[storm.watcher].heard);
-        for (_, dg) in heard {
+        // It may hear what is sent to the Database, too, if that has a channel among those of objects.
+        let said = heard.into_iter().filter(|(_, dg)| !dg.to.contains(&self.plan.control));
+        for (_, dg) in said {
             storm.history.announced.entry(dg.to[0] as u32).or_default().push(dg);
         }
         for conn in storm.conns.clone() {
