@@ -13,6 +13,8 @@ use wire::lists::Fields;
 
 /// A field with a value as long as this, now and then.
 const BIG_BYTES: u64 = 34_000;
+/// No datagram holds more, about.
+const PAYLOAD_BYTES_MAX: usize = 65_400;
 /// Values are drawn from so few: so they meet.
 const COMMON: u64 = 3;
 
@@ -68,6 +70,9 @@ impl Draw<'_> {
                 _ => self.rare(),
             },
         };
+        if dg.payload.len() > PAYLOAD_BYTES_MAX {
+            dg = self.select_all();
+        }
         if self.chance.one_in(25) {
             self.spoil_length(&mut dg);
         }

@@ -33,6 +33,8 @@ pub struct Conn {
     pub open: bool,
     daemon: usize,
     outside: OutsideId,
+    /// What is to be heard after the next, if that is to be found out.
+    held: Option<(u64, Dg)>,
 }
 
 /// Daemons and those around them.
@@ -113,7 +115,8 @@ impl Stage {
         let now = self.world.now();
         self.world.trace.say(now, || format!("conn {conn} is {channel:x}, wants {wants:x?}"));
         let (wants, heard) = (wants.to_vec(), Vec::new());
-        self.conns.push(Conn { channel, wants, heard, open: true, daemon, outside });
+        let held = None;
+        self.conns.push(Conn { channel, wants, heard, open: true, daemon, outside, held });
         for (low, high) in [(channel, channel)].into_iter().chain(self.conns[conn].wants.clone()) {
             let message = match low == high {
                 true => ControlMessage::AddChannel(Channel(low)),
@@ -218,7 +221,7 @@ impl Stage {
         let (now, dialect) = (self.world.now(), self.plan.dialect);
         self.world.trace.say(now, || format!("conn {conn} hears {}", describe(&dg, dialect)));
         let spoil = self.plan.sabotage != Sabotage::None && self.chance.one_in(6);
-        let heard = &mut self.conns[conn].heard;
+        let Conn { heard, held, .. } = &mut self.conns[conn];
         match self.plan.sabotage {
             Sabotage::Double if spoil => heard.push((now, dg.clone())),
             Sabotage::Lose if spoil => return Ok(()),
@@ -226,11 +229,9 @@ impl Stage {
                 Some(last) => *last ^= 1,
                 None => dg.sender ^= 1,
             },
-            Sabotage::Swap if spoil => {
-                if let Some((then, last)) = heard.pop() {
-                    heard.extend([(then, dg), (now, last)]);
-                    return Ok(());
-                }
+            Sabotage::Swap if spoil && held.is_none() => {
+                *held = Some((now, dg));
+                return Ok(());
             }
             Sabotage::None
             | Sabotage::NoGate
@@ -249,11 +250,18 @@ impl Stage {
             | Sabotage::NoRollback => (),
         }
         heard.push((now, dg));
+        heard.extend(held.take());
         Ok(())
+    }
+
+    /// What was held back is heard.
+    pub fn release(&mut self) {
+        self.conns.iter_mut().for_each(|conn| conn.heard.extend(conn.held.take()));
     }
 
     /// What everybody has heard since this was asked last.
     pub fn take_heard(&mut self) -> Vec<Vec<(u64, Dg)>> {
+        self.release();
         self.conns.iter_mut().map(|conn| std::mem::take(&mut conn.heard)).collect()
     }
 

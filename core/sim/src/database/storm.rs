@@ -45,6 +45,8 @@ impl Run {
                 }
             }
         }
+        self.stage.release();
+        self.take_in(&mut storm)?;
         self.stage.cut_all();
         self.stage.settle()?;
         Ok((storm.history, storm.troubles))

@@ -13,6 +13,9 @@ use wire::ids::{ClassId, DoId, FieldId};
 use wire::lists::Fields;
 use wire::state_server::ObjectMessage;
 
+/// The most that an answer may take, in bytes: a datagram has a head, too.
+const ANSWER_BYTES_MAX: usize = wire::framing::BODY_BYTES_MAX - 32;
+
 /// What a query is about: its class, its comparisons, and what it sets.
 type Query<'a> = (&'a Class, Vec<Comparison>, Option<Values>);
 
@@ -105,7 +108,11 @@ impl Rules {
     ) -> Result<Step, Unsound> {
         let astron = self.dialect == Dialect::Astron;
         let answered = |notice: &DatabaseNotice<'_>| {
-            Ok(Step { answer: Some(self.answer(dg.sender, notice)), ..still(Some(object)) })
+            let answer = self.answer(dg.sender, notice);
+            if answer.payload.len() > ANSWER_BYTES_MAX {
+                return Err(Unsound);
+            }
+            Ok(Step { answer: Some(answer), ..still(Some(object)) })
         };
         match *message {
             DatabaseMessage::SelectField { context, field, .. } => {
@@ -269,7 +276,11 @@ impl Rules {
         let (count, values) = self.select(class, object, Fields(&asked))?;
         let outcome = Outcome::Differs((count, values.as_slice()));
         let notice = DatabaseNotice::UpdateIfEqualsResp { context, outcome };
-        Ok(Step { answer: Some(self.answer(dg.sender, &notice)), ..still(Some(object)) })
+        let answer = self.answer(dg.sender, &notice);
+        if answer.payload.len() > ANSWER_BYTES_MAX {
+            return Err(Unsound);
+        }
+        Ok(Step { answer: Some(answer), ..still(Some(object)) })
     }
 
     fn set(&self, id: u32, object: &Object, values: &Values, dg: &Dg) -> Result<Step, Unsound> {
