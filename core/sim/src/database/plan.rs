@@ -117,7 +117,12 @@ impl Plan {
             control,
             generate: generate(chance),
             broadcast: !chance.one_in(4),
-            segment_bytes: chance.pick(&[3, 4, 8, 32]).unwrap_or(4) << 10,
+            segment_bytes: match mode {
+                Mode::Full => chance.between(3, 4) as u32,
+                Mode::Sequential | Mode::Parallel | Mode::Crashes | Mode::Broken | Mode::Rot => {
+                    chance.pick(&[3, 4, 8, 32]).unwrap_or(4)
+                }
+            } << 10,
             indexes: indexes(chance),
             database_limits: database::Limits {
                 objects_at_once: chance.pick(&[1, 2, 7, 1024]).unwrap_or(1),
@@ -126,7 +131,8 @@ impl Plan {
             disk,
             conns: chance.between(1, 6) as usize,
             rounds: chance.between(2, 4) as u32,
-            requests: chance.between(15, 50) as u32,
+            // It takes some to fill what is in reserve.
+            requests: chance.between(15, 50) as u32 * if mode == Mode::Full { 3 } else { 1 },
             action_ns_max: chance.pick(&[0, 5 * MICRO, 50 * MICRO, MILLI]).unwrap_or(0),
             sabotage,
         }

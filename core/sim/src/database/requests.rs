@@ -11,8 +11,6 @@ use wire::dialect::Dialect;
 use wire::ids::{ClassId, DoId, FieldId, MsgType};
 use wire::lists::Fields;
 
-/// A field with a value as long as this, now and then.
-const BIG_BYTES: u64 = 34_000;
 /// No datagram holds more, about.
 const PAYLOAD_BYTES_MAX: usize = 65_400;
 /// Values are drawn from so few: so they meet.
@@ -32,8 +30,8 @@ pub struct Draw<'a> {
     pub context: u32,
     /// How many objects there should be.
     pub wanted: usize,
-    /// Whether values may be long.
-    pub big: bool,
+    /// How long some values are, at most.
+    pub longest: u64,
 }
 
 impl Draw<'_> {
@@ -175,8 +173,8 @@ impl Draw<'_> {
         let value = value(schema, field, &mut from);
         match self.chance.below(60) {
             0 => spoilt(value, self.chance),
-            1..3 if self.big && ["setA", "setB", "setNote"].contains(&field.name.as_str()) => {
-                let len = self.chance.below(BIG_BYTES) as u16;
+            1..3 if ["setA", "setB", "setNote"].contains(&field.name.as_str()) => {
+                let len = self.chance.below(self.longest) as u16;
                 let byte = self.chance.number() as u8;
                 len.to_le_bytes().into_iter().chain((0..len).map(|_| byte)).collect()
             }

@@ -91,9 +91,9 @@ impl Run {
             .collect();
         // A record that is longer than a segment lets it grow, which a full disk takes for a failure:
         // no configuration has segments as short as here.
-        let big = self.plan.mode != Mode::Full;
+        let longest = if self.plan.mode == Mode::Full { 700 } else { 34_000 };
         let (model, chance) = (&self.model, &mut self.chance);
-        Draw { model, others: &others, chance, sender, context, wanted, big }.request()
+        Draw { model, others: &others, chance, sender, context, wanted, longest }.request()
     }
 
     /// Those who ask, and one who hears all that is said of objects.

@@ -90,7 +90,7 @@ impl Run {
             Mode::Full => {
                 storm.troubles.refused = true;
                 let later = at + self.some_time();
-                self.stage.world.alarm(at, FILL);
+                self.stage.world.alarm(at / 8, FILL);
                 if self.chance.one_in(2) {
                     self.stage.world.alarm(later, ROOM);
                 }
@@ -108,7 +108,7 @@ impl Run {
             SEND => self.send_one(storm),
             CRASH => self.crash_one(storm),
             FILL => {
-                let room = self.chance.below(3 * u64::from(self.plan.segment_bytes));
+                let room = self.chance.below(u64::from(self.plan.segment_bytes));
                 let most = self.stage.disk.bytes_used() + room;
                 self.stage.disk.set_bytes_max(Some(most));
             }
