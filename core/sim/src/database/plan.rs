@@ -115,7 +115,7 @@ impl Plan {
             tempo,
             limits: plan::limits(Trouble::Calm),
             control,
-            generate: generate(chance),
+            generate: generate(chance, mode),
             broadcast: !chance.one_in(4),
             segment_bytes: match mode {
                 Mode::Full => chance.between(3, 4) as u32,
@@ -158,8 +158,9 @@ fn lives(chance: &mut Chance, shards: Option<usize>) -> Vec<usize> {
 }
 
 /// Few ids, at the ends of what an id can be, or where some are reserved, or simply enough.
-fn generate(chance: &mut Chance) -> (u32, u32) {
-    let most = chance.pick(&[3, 12, 40, 40, 60]).unwrap_or(40);
+fn generate(chance: &mut Chance, mode: Mode) -> (u32, u32) {
+    let some = chance.pick(&[3, 12, 40, 40, 60]).unwrap_or(40);
+    let most = if mode == Mode::Full { 60 } else { some };
     let first = match chance.below(6) {
         0 => u32::MAX - most,
         1 => 3_995,

@@ -82,7 +82,9 @@ impl Run {
     pub(super) fn draw(&mut self, conn: usize) -> Dg {
         let context = self.next_context();
         let sender = self.stage.conns[conn].channel;
-        let wanted = (self.ids.len() / 2).min(8);
+        // A disk stays full only where much is there.
+        let most = if self.plan.mode == Mode::Full { 30 } else { 8 };
+        let wanted = (self.ids.len() / 2).min(most);
         let others: Vec<u32> = [self.plan.control as u32, 4030, 0, 1]
             .into_iter()
             .chain(self.ids.iter().copied())
