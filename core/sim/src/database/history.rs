@@ -179,6 +179,17 @@ impl History {
         all.filter(|(_, asked)| is_open(asked)).map(|(nth, _)| nth).collect()
     }
 
+    /// Creates that are sound and failed: a delete may have found the object meanwhile, and was
+    /// carried out though the create was not.
+    pub fn failed_creates(&self, rules: &Rules) -> Vec<usize> {
+        let done: Vec<usize> = self.created(rules).into_iter().map(|(_, nth)| nth).collect();
+        let has_failed = |&(nth, asked): &(usize, &Asked)| {
+            let is_create = asked.about == About::Create && asked.answer.is_some();
+            is_create && !done.contains(&nth) && rules.conceive(&asked.dg).is_some()
+        };
+        self.asked.iter().enumerate().filter(has_failed).map(|(nth, _)| nth).collect()
+    }
+
     /// Ids that were asked for and are none of `ids`, each once.
     pub fn foreign_ids(&self, ids: &[u32]) -> BTreeSet<u32> {
         let id = |asked: &Asked| match asked.about {
@@ -205,13 +216,14 @@ impl History {
         troubles: Troubles,
     ) -> Tracks {
         let mut conns: BTreeMap<usize, usize> = BTreeMap::new();
+        let lost_creates = if troubles.refused { self.failed_creates(rules) } else { Vec::new() };
         let mut tracks: Vec<Vec<Turn>> = Vec::new();
         for (nth, asked) in self.asked.iter().enumerate() {
             let turn = |after| Turn {
                 dg: asked.dg.clone(),
                 creates: asked.about == About::Create,
                 answer: asked.heard(rules, id),
-                optional: troubles.lost && asked.answer.is_none(),
+                optional: troubles.lost && asked.answer.is_none() || lost_creates.contains(&nth),
                 refusable: troubles.refused,
                 sent: asked.sent,
                 answered: asked.answer.as_ref().map(|(at, _)| *at),
@@ -223,7 +235,14 @@ impl History {
                         tracks.push(Vec::new());
                         tracks.len() - 1
                     });
-                    tracks[track].push(turn(None));
+                    if troubles.refused && asked.failure.is_some() {
+                        // What it rested on may not have been stored: then it is dealt with once
+                        // more, perhaps behind what its connection has asked since.
+                        let after = Some((track, tracks[track].len()));
+                        tracks.push(vec![turn(after)]);
+                    } else {
+                        tracks[track].push(turn(None));
+                    }
                 }
                 About::Class if with_queries => {
                     let track = conns.get(&asked.conn);

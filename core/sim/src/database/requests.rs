@@ -83,7 +83,7 @@ impl Draw<'_> {
             1 => {
                 let payload = (0..self.chance.index(20)).map(|byte| byte as u8).collect();
                 let msgtype = MsgType(self.chance.between(5_000, 5_010) as u16);
-                self.to_control(msgtype, payload)
+                self.for_control(msgtype, payload)
             }
             _ => self.create(),
         }
@@ -98,7 +98,7 @@ impl Draw<'_> {
         }
     }
 
-    fn to_control(&mut self, msgtype: MsgType, payload: Vec<u8>) -> Dg {
+    fn for_control(&mut self, msgtype: MsgType, payload: Vec<u8>) -> Dg {
         let rules = &self.model.rules;
         let mut to = vec![rules.control];
         if let Some(all) = rules.dialect.all_databases().filter(|_| self.chance.one_in(4)) {
@@ -114,7 +114,7 @@ impl Draw<'_> {
         let dialect = self.model.rules.dialect;
         let mut payload = Vec::new();
         message.write(dialect, &mut payload);
-        self.to_control(message.msgtype(dialect).expect("the dialect has it"), payload)
+        self.for_control(message.msgtype(dialect).expect("the dialect has it"), payload)
     }
 
     /// An object, mostly one that is there.

@@ -6,7 +6,7 @@ use crate::database::model::Object;
 use crate::database::plan::Mode;
 use crate::database::run::Run;
 use crate::database::schema::{self, dclasses};
-use crate::database::search::{State, Tracks, explain};
+use crate::database::search::{Answer, State, Tracks, explain};
 use crate::database::stage::describe;
 use crate::ledger::Violation;
 use crate::objects::datagram::Dg;
@@ -211,13 +211,19 @@ impl Run {
         open: &[usize],
     ) -> Result<(), Violation> {
         let mut strangers = 0;
+        let mut may_begin = open.to_vec();
+        if troubles.refused {
+            may_begin.extend(history.failed_creates(&self.model.rules));
+        }
         for id in self.ids.iter().copied().chain(history.foreign_ids(&self.ids)) {
             let (begun, was_given) = (created.get(&id), self.given.contains(&id));
             let is_stranger = begun.is_none() && !was_given && self.ids.contains(&id);
             strangers += usize::from(is_stranger && found.contains_key(&id));
             let creates: Vec<usize> = match begun {
                 Some(&nth) => vec![nth],
-                None if is_stranger => open.to_vec(),
+                None if is_stranger && (troubles.lost || history.announced.contains_key(&id)) => {
+                    may_begin.clone()
+                }
                 None => Vec::new(),
             };
             let may_live = before.contains_key(&id) || !creates.is_empty();
@@ -269,10 +275,10 @@ impl Run {
                 for turn in track {
                     let dg = describe(&turn.dg, self.plan.dialect);
                     let answer = match &turn.answer {
-                        crate::database::search::Answer::Said(Some(dg)) => {
-                            describe(dg, self.plan.dialect)
+                        Answer::Said(Some(dg)) => describe(dg, self.plan.dialect),
+                        answer @ (Answer::Said(None) | Answer::Unknown | Answer::Found(_)) => {
+                            format!("{answer:?}")
                         }
-                        other => format!("{other:?}"),
                     };
                     text += &format!("\n    {dg} -> {answer} (optional: {})", turn.optional);
                 }

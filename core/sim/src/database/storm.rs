@@ -39,8 +39,13 @@ impl Run {
         while let Some(happening) = self.stage.world.next_pressing() {
             match happening {
                 Happening::Alarm(token) => self.act(&mut storm, token),
-                other => {
-                    self.stage.take(other)?;
+                heard @ (Happening::Heard(..)
+                | Happening::Ended(..)
+                | Happening::Linked(..)
+                | Happening::ClosedByShard(..)
+                | Happening::LinkClosedByShard(..)
+                | Happening::Event(..)) => {
+                    self.stage.take(heard)?;
                     self.take_in(&mut storm)?;
                 }
             }
