@@ -1,9 +1,9 @@
 //! What a segment says of itself when it is read from the disk: its head, and the records that its
 //! footer lists or, without one, those that are found one behind the other.
 
+use crate::catalog::Catalog;
 use crate::disk::{Disk, DiskError};
-use crate::ids::ClassKey;
-use crate::ids::SegmentId;
+use crate::ids::{ClassKey, Place, SegmentId};
 use crate::log::COMMIT_BYTES_MAX;
 use crate::options::OpenError;
 use crate::record::{Said, Seal, View, commit_at, word_at};
@@ -77,8 +77,41 @@ impl Survey {
         Ok(survey)
     }
 
+    /// A sealed segment whose head cannot be read, by what its footer says. The names are those of
+    /// the other segments.
+    pub fn without_head(segment: SegmentId, bytes: &[u8], catalog: &Catalog) -> Option<Survey> {
+        let salt = Trailer::salt_of(bytes)?;
+        let footer = Footer::of_segment(bytes, salt)?;
+        let records: u64 = footer.entries(0).map(|entry| u64::from(entry.bytes)).sum();
+        let trailer = footer.trailer;
+        let first_record = trailer.records_end.checked_sub(u32::try_from(records).ok()?)?;
+        let next_do_id = trailer.next_do_id;
+        Some(Survey {
+            head: Head { segment, salt, next_do_id, catalog: catalog.clone() },
+            bytes: u32::try_from(bytes.len()).ok()?,
+            first_record,
+            entries: footer.entries(0).collect(),
+            first_commit: trailer.first_commit,
+            last_commit: trailer.last_commit,
+            next_do_id,
+            end: trailer.records_end,
+            loose: None,
+        })
+    }
+
     pub fn segment(&self) -> SegmentId {
         self.head.segment
+    }
+
+    /// The listed records, and where they stand.
+    pub fn places(&self) -> impl Iterator<Item = (&Entry, Place)> {
+        let segment = self.segment();
+        let mut offset = self.first_record;
+        self.entries.iter().map(move |entry| {
+            let place = Place { segment, offset, bytes: entry.bytes };
+            offset += entry.bytes;
+            (entry, place)
+        })
     }
 
     pub fn trailer(&self) -> Trailer {
@@ -146,20 +179,24 @@ impl Survey {
         Ok(start)
     }
 
-    /// Writes what stands from `start` on once more, and a footer behind it; nothing follows it
-    /// then.
+    /// Writes what stands from `start` on once more, then a footer behind it, where nothing follows
+    /// any more. Where there is a footer, there are its records: it is written when they are
+    /// durable.
     pub fn seal_from(&mut self, disk: &dyn Disk, start: u32) -> Result<(), DiskError> {
         let segment = self.segment();
-        let mut bytes = vec![0; (self.end - start) as usize];
-        let read = disk.read(segment, start, &mut bytes)?;
-        bytes.truncate(read);
-        bytes.extend(self.trailer().encode(&self.entries));
+        if start < self.end {
+            let mut bytes = vec![0; (self.end - start) as usize];
+            let read = disk.read(segment, start, &mut bytes)?;
+            disk.write(segment, start, &bytes[..read])?;
+            disk.sync(segment)?;
+        }
+        let footer = self.trailer().encode(&self.entries);
         if self.loose.take().is_some() {
             disk.truncate(segment, self.end)?;
         }
-        disk.write(segment, start, &bytes)?;
+        disk.write(segment, self.end, &footer)?;
         disk.sync(segment)?;
-        self.bytes = start + bytes.len() as u32;
+        self.bytes = self.end + footer.len() as u32;
         Ok(())
     }
 

@@ -1,8 +1,11 @@
-//! The scripts in `blackbox/` against the daemon: all of the State Server's rules, in both
-//! dialects, seen from outside. Skipped with a word where there is no Python 3.8 or newer.
+//! The scripts in `blackbox/` against the daemon: the rules of the State Server, of the Database and
+//! of the DBSS, in both dialects, and bad nights of a store, seen from outside. Skipped with a word
+//! where there is no Python 3.8 or newer.
 //!
 //! By hand, with any number of shards and names of tests:
 //! `python3 roles/daemon/tests/blackbox/run.py --binary target/debug/ferriswheel --shards 1,2,3`
+//! `python3 roles/daemon/tests/blackbox/stored/run.py --binary target/debug/ferriswheel`
+//! `python3 roles/daemon/tests/blackbox/stored/kill_loop.py --binary .. --kills 200`
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use std::path::Path;
@@ -17,18 +20,66 @@ fn python() -> Option<String> {
     command.status().is_ok_and(|status| status.success()).then_some(python)
 }
 
-#[test]
-fn the_black_box_scripts_pass() {
+/// Runs a script with two shards, and fails with all that it found wrong.
+fn pass(script: &str, arguments: &[&str]) {
     let Some(python) = python() else {
         eprintln!("skipped: the black-box scripts need Python 3.8 or newer, and there is none");
         return;
     };
-    let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/blackbox/run.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/blackbox").join(script);
     let mut command = Command::new(python);
-    command.arg(run).args(["--binary", env!("CARGO_BIN_EXE_ferriswheel"), "--shards", "2"]);
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    command.arg(script).args(["--binary", env!("CARGO_BIN_EXE_ferriswheel"), "--shards", "2"]);
+    let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let failed: Vec<&str> = said.lines().filter(|line| !line.starts_with("ok ")).collect();
+    for skipped in failed.iter().filter(|line| line.starts_with("skip ")) {
+        eprintln!("{skipped}");
+    }
     let trouble = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{trouble}", failed.join("\n"));
+}
+
+#[test]
+fn the_black_box_scripts_pass() {
+    pass("run.py", &[]);
+}
+
+#[test]
+fn the_scripts_of_the_database_pass_in_openotp() {
+    pass("stored/run.py", &["--dialect", "openotp", "--daemons", "a database"]);
+}
+
+#[test]
+fn the_scripts_of_the_database_pass_in_astron() {
+    pass("stored/run.py", &["--dialect", "astron", "--daemons", "a database"]);
+}
+
+#[test]
+fn the_scripts_of_the_dbss_pass_in_openotp() {
+    pass("stored/run.py", &["--dialect", "openotp", "--daemons", "a DBSS"]);
+}
+
+#[test]
+fn the_scripts_of_the_dbss_pass_in_astron() {
+    pass("stored/run.py", &["--dialect", "astron", "--daemons", "a DBSS"]);
+}
+
+#[test]
+fn what_was_promised_survives_kills() {
+    pass("stored/kill_loop.py", &["--kills", "4"]);
+}
+
+#[test]
+fn a_damaged_store_says_so() {
+    pass("stored/damage.py", &["--dialect", "openotp"]);
+}
+
+#[test]
+fn a_directory_that_a_store_must_not_take_is_refused() {
+    pass("stored/directory.py", &["--dialect", "openotp"]);
+}
+
+#[test]
+fn a_full_disk_costs_nothing_that_was_promised() {
+    pass("stored/full_disk.py", &["--dialect", "openotp"]);
 }

@@ -84,6 +84,9 @@ impl Database {
             }
             Err(_) => return,
         };
+        if matches!(&wanted, Wanted::Update(values) if values.is_empty()) {
+            return;
+        }
         let max = self.config.limits.queries_max;
         let refusal = match &wanted {
             Wanted::Update(_) | Wanted::Delete if self.part.read_only().is_some() => {
@@ -98,6 +101,10 @@ impl Database {
             if let Wanted::Select(query) = wanted {
                 self.tell_found(query, (true, false), &BTreeSet::new(), out);
             }
+            return;
+        }
+        // An update of no field changes nothing, so there is nothing to announce.
+        if matches!(&wanted, Wanted::Update(values) if values.is_empty()) {
             return;
         }
         let walk = Walk::new(self.source(&matching));

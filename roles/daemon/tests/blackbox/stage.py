@@ -42,8 +42,11 @@ class Park:
         stage = Stage(self)
         for bystander in self.bystanders:
             stage.create(bystander)
-        stage.settle(rounds=1)
+        self.await_bystanders(stage)
         stage.end()
+
+    def await_bystanders(self, stage):
+        stage.settle(rounds=1)
 
     def connect(self):
         return Connection(self.port, self.dialect, next(self.channels))

@@ -14,6 +14,15 @@ from yard import SPLIT, YardPark, dbss_role, state_server_role
 JOIN_SECONDS = 15  # a lost upstream is dialled again after at most 8 s
 
 
+class FarPark(stage.Park):
+    """Numbers and bystanders of a daemon below the one that is spoken to."""
+
+    def await_bystanders(self, stage_):
+        """Objects are heard of above some time after they are created; what comes earlier is lost."""
+        for bystander in self.bystanders:
+            until_answered(stage_.me, bystander.do_id, "Locate")
+
+
 class ApartPark(YardPark):
     """A root, a daemon with the database, and two with a DBSS each; tests connect to the root."""
 
@@ -27,7 +36,10 @@ class ApartPark(YardPark):
         self.holders = [self.leaf("low.yml", state_server_role() + dbss_role(low)),
                         self.leaf("high.yml", dbss_role(high))]
         self.join()
-        self.stage_park = stage.Park(self.daemon.port(), self.d, shards)
+        self.stage_park = self.new_numbers()
+
+    def new_numbers(self):
+        return FarPark(self.daemon.port(), self.d, self.shards)
 
     def leaf(self, name, roles):
         config = configuration(self.d.name, self.shards, roles, self.daemon.port())

@@ -236,10 +236,10 @@ class Base:
         return Dg(self.d, to, sender, name, **args)
 
     def updated(self, do_id, pairs, by=None):
-        """What is said of an update by a participant."""
+        """What is said of an update by a participant: its fields, ascending."""
         by = self.me.channel if by is None else by
         to, sender = self.d.stored_channel(do_id), by if self.astron else CONTROL
-        pairs = [(NUMBERS.get(name, name), value) for name, value in pairs]
+        pairs = sorted((NUMBERS.get(name, name), value) for name, value in pairs)
         if len(pairs) == 1:
             name = "DbUpdateField" if self.astron else "UpdateField"
             return self.dg(to, sender, name, do_id=do_id, field=pairs[0][0], value=pairs[0][1])

@@ -10,7 +10,7 @@ import world
 from world import DClass, Field, i16, text, u8, u16, u32
 
 FORMATS = {"u8": "<B", "u16": "<H", "u32": "<I", "i16": "<h"}
-STORED_BYTES_MAX = 65_000  # all stored fields of an object together
+STORED_BYTES_MAX = 65_000  # all stored fields of an object together, each with its number
 
 
 class BadValue(ValueError):

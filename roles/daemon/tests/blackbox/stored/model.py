@@ -183,7 +183,7 @@ class Model:
 
 
 def check_size(values):
-    if sum(len(value) for value in values.values()) > STORED_BYTES_MAX:
+    if sum(2 + len(value) for value in values.values()) > STORED_BYTES_MAX:
         raise Refused("too large")
 
 

@@ -92,10 +92,9 @@ class OpenOtp(Model):
         """The return code, and the values that follow it."""
         try:
             do_id = reader.u32()
-            record = self.record(do_id)
-        except Refused:
-            return NO_OBJECT, b""
-        try:
+            if do_id not in self.objects:
+                return NO_OBJECT, b""
+            record = self.objects[do_id]
             triples = self.triples(record, reader)
             current = [value_or_default(record, field) for field, _, _ in triples]
             if any(value != old for value, (_, old, _) in zip(current, triples)):

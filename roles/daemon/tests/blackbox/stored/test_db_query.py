@@ -155,6 +155,17 @@ def send_update(t, comparisons, pairs, dclass=7):
 
 
 @only("openotp")
+def test_an_update_of_no_field_is_nothing(t):
+    """In a query, of one object, and as an exchange, which is done."""
+    mark, ids = crowd(t, 6)
+    t.hear_of(*ids)
+    send_update(t, [(EQUALS, "setUser", mark)], [])
+    t.update(ids[0])
+    assert t.exchange_all(ids[0], [])["ret_code"] == 0
+    t.expect_nothing()
+
+
+@only("openotp")
 def test_all_that_match_are_deleted(t):
     mark, ids = crowd(t)
     t.hear_of(*ids)

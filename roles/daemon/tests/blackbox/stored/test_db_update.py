@@ -137,11 +137,12 @@ def test_truncated_and_overlong_updates(t):
 def test_an_object_cannot_grow_over_the_limit(t):
     """65,000 bytes: what would go over it is refused, what makes room is not."""
     left = text(b"l" * 30_000)
+    rest = 65_000 - 4 * 2 - 2 * len(left) - len(text("crate"))
     do_id = t.create("Crate", setLeft=left, setRight=left)
     t.hear_of(do_id)
-    t.update(do_id, setTop=text(b"t" * (65_000 - 2 * len(left) - len(text("crate")) - 1)))
+    t.update(do_id, setTop=text(b"t" * (rest - 1)))
     t.expect_nothing()
-    top = text(b"t" * (65_000 - 2 * len(left) - len(text("crate")) - 2))
+    top = text(b"t" * (rest - 2))
     t.update(do_id, setTop=top)
     t.expect(t.updated(do_id, [("setTop", top)]))
     t.update(do_id, setTag=text("crate!"))

@@ -207,8 +207,10 @@ class Walk:
         return (to, message[2:6]) if to == self.t.me.channel else to
 
     def meaning(self, message):
-        """The message; of an announced update what it says of each atom."""
+        """The message; of an announced update what it says of each atom, of a deletion which fields."""
         number, reader = struct.unpack_from("<H", message)[0], Reader(message[2:])
+        if number == 3031:
+            return reader.u32(), sorted(reader.u16() for _ in range(reader.u16()))
         if number not in (2004, 2005, 3020, 3021):
             return message
         do_id, values = reader.u32(), {}

@@ -300,9 +300,10 @@ def test_what_follows_an_activation_finds_it_active(t):
         said = [entry, t.updated(thing, "setSteam", u8(number), to=t.loc(thing))]
         thing.values["setSteam"] = u8(number)
         t.expect(*said, t.all_of(thing, context))
+        old = thing.at
         t.move(thing, second.do_id, 6)
+        t.expect(*t.moved(thing, old))
         t.expect_at(thing)
-        t.drain()
 
 
 @only("astron")

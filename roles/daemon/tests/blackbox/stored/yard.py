@@ -33,7 +33,10 @@ class YardPark(Park):
 
     def __init__(self, kit, dialect, shards):
         super().__init__(kit, dialect, shards, self.roles)
-        self.stage_park = stage.Park(self.daemon.port(), self.d, shards)
+        self.stage_park = self.new_numbers()
+
+    def new_numbers(self):
+        return stage.Park(self.daemon.port(), self.d, self.shards)
 
     def restart(self, kill):
         """What the State Server had is gone, bystanders too: there are new ones."""
@@ -47,7 +50,7 @@ class YardPark(Park):
     def renew(self):
         """The numbers go on; the bystanders are new ones."""
         numbers = self.stage_park
-        self.stage_park = stage.Park(self.daemon.port(), self.d, self.shards)
+        self.stage_park = self.new_numbers()
         for name in ("do_ids", "zones", "channels", "contexts"):
             setattr(self.stage_park, name, getattr(numbers, name))
 
