@@ -264,11 +264,11 @@ fn damage_is_found_named_and_repaired() {
     assert_eq!((&finding["segment"], &finding["object"]), (&1.into(), &118.into()));
     assert!(finding["offset"].as_u64().unwrap() > 0);
     desk.ends("verify store", 1, "object 118");
-    desk.ends("stat store", 1, "1 that cannot be read");
     desk.ends("dump store --dc park.dc", 1, "object 118");
     desk.ends("backup copy -d store", 1, "");
     let said = desk.in_order("repair store");
-    assert!(said.contains("118") && said.contains("damaged"), "{said}");
+    assert!(said.contains("object 118 is deleted"), "{said}");
+    assert!(said.ends_with("what was taken out lies in store/damaged.\n"), "{said}");
     assert!(fs::read_dir(desk.path("store/damaged")).unwrap().next().is_some());
     desk.ends("verify store --dc park.dc", 0, "2 objects, all in order");
     let left: String = DUMP.split_inclusive('\n').take(2).collect();
@@ -318,8 +318,9 @@ fn compacting_leaves_nothing_dead() {
     assert!(before["dead_bytes"].as_u64() > before["live_bytes"].as_u64(), "{before}");
     desk.in_order("compact store");
     let after = desk.json("stat store --json", 0);
-    // The note of the next id is of 24 bytes.
-    assert_eq!((&after["dead_bytes"], &after["tombstone_bytes"]), (&24.into(), &0.into()));
+    // The notes of the next id: 24 bytes for each segment that was swept.
+    assert!(after["dead_bytes"].as_u64().unwrap() <= 4 * 24, "{after}");
+    assert_eq!(after["tombstone_bytes"], 0);
     assert_eq!((&after["live_bytes"], &after["next_id"]), (&before["live_bytes"], &120.into()));
     assert_eq!(desk.db("dump store --dc park.dc").out, DUMP.replace("Bert", "Bob"));
     desk.ends("compact astron --dc park.dc", 2, "no unused space");

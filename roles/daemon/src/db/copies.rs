@@ -15,7 +15,9 @@ pub fn backup(destination: &Path, place: &ChosenPlace) -> Done {
     let database = Database::chosen(place)?;
     let shown = database.directory.display();
     if database.kind == Kind::Yaml {
-        return question(format!("{shown}: is a folder of YAML files: copy it, each file is whole"));
+        return question(format!(
+            "{shown}: is a folder of YAML files: copy it, each file is whole"
+        ));
     }
     let objects = copy(&database.directory, destination, "backing up")?;
     Ok(Ending::in_order(format!(
@@ -49,7 +51,8 @@ fn copy(source: &Path, destination: &Path, doing: &'static str) -> Result<u64, F
     let snapshot = open::snapshot(source)?;
     let files = open::files(destination)?;
     let mut progress = Progress::new(doing);
-    let copied = inspect::backup(&snapshot, &*files, &mut |done, of| progress.at(done, of, "bytes"));
+    let copied =
+        inspect::backup(&snapshot, &*files, &mut |done, of| progress.at(done, of, "bytes"));
     drop(progress);
     Ok(copied.with_context(|| format!("{} to {}", source.display(), destination.display()))?)
 }

@@ -115,7 +115,9 @@ fn verify_store(database: &Database) -> Result<Verified, Failure> {
 
 fn finding(of: &inspect::Finding) -> Finding {
     let object = match &of.fault {
-        Fault::Object(do_id, _) | Fault::Superseded(do_id) | Fault::Tombstone(do_id) => Some(do_id.0),
+        Fault::Object(do_id, _) | Fault::Superseded(do_id) | Fault::Tombstone(do_id) => {
+            Some(do_id.0)
+        }
         Fault::Mark | Fault::Footer | Fault::Log(_) | Fault::Format(_) | Fault::Disk(_) => None,
     };
     let whole = of.to_string();
