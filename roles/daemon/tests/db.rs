@@ -350,7 +350,7 @@ fn a_store_in_use_is_looked_at_and_copied_and_not_touched() {
     desk.ends("verify --config park.yml", 0, "all in order");
     desk.in_order("backup copy --config park.yml");
     for touched in ["import astron --merge", "compact", "repair"] {
-        desk.ends(&format!("{touched} --config park.yml"), 2, "us");
+        desk.ends(&format!("{touched} --config park.yml"), 2, "store");
     }
     assert!(daemon.stop().success());
     assert_eq!(desk.db("dump copy --dc park.dc").out, DUMP);
