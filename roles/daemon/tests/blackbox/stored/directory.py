@@ -152,8 +152,39 @@ def at(base, name, **args):
     return heard
 
 
-CHECKS = [a_second_daemon_is_refused, the_same_directory_twice_in_a_file, a_newer_format_is_refused,
-          a_directory_of_something_else_is_refused, a_file_is_refused, a_directory_without_permission_is_refused,
+def what_a_file_must_not_say(night):
+    """Found before anything starts, with the key that is at fault."""
+    low, high = LOW, LOW + 100
+    dbss = "  - {{type: dbss, database: 4003, ranges: [{}]}}\n".format
+    ranged = "{{min: {}, max: {}}}".format
+    wrong = [
+        (night.roles(indexes=["Keeper.setNothing"]), "indexes"),
+        (night.roles(indexes=["Nobody.setPin"]), "indexes"),
+        (night.roles(indexes=["Keeper.setMood"]), "indexes"),
+        (night.roles(indexes=["Keeper.setPQ"]), "indexes"),
+        (night.roles(low=high, high=low), "generate"),
+        (night.roles(low=0), "generate"),
+        (night.roles(control=0), "control"),
+        (night.roles(backend=", colour: red"), "colour"),
+        (dbss(ranged(high, low)), "ranges"),
+        (dbss(""), "ranges"),
+        (dbss(ranged(low, high) + ", " + ranged(high, high + 1)), "ranges"),
+        (dbss(ranged(low, high)) + dbss(ranged(low + 5, low + 6)), "ranges"),
+    ]
+    for roles, word in wrong:
+        config = night.folder / "wrong.yml"
+        config.write_text(configuration(night.dialect, night.shards, roles))
+        for file in night.kit.dc_files:
+            (night.folder / pathlib.Path(file).name).write_bytes(pathlib.Path(file).read_bytes())
+        done = subprocess.run([night.kit.binary, "check", str(config)], capture_output=True, timeout=STOP_SECONDS)
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        must(done.returncode == 2 and word in said, f"{roles} is taken: {done.returncode} {said}")
+    must(not night.data.exists(), "a directory was made")
+
+
+CHECKS = [what_a_file_must_not_say, a_second_daemon_is_refused, the_same_directory_twice_in_a_file, a_newer_format_is_refused,
+          a_directory_of_something_else_is_refused, a_file_is_refused,
+          a_directory_without_permission_is_refused,
           an_empty_directory_and_none_at_all_are_taken, two_stores_in_one_daemon_are_two]
 
 if __name__ == "__main__":
