@@ -23,16 +23,30 @@ pub enum ParseValueError {
 impl Schema {
     /// The text form of a value of the field.
     pub fn text(&self, id: FieldId, bytes: &[u8]) -> Result<String, ValueError> {
+        self.value_text(id, bytes, true)
+    }
+
+    /// The same without the names of parameters: as a DC file has its defaults.
+    pub fn plain_text(&self, id: FieldId, bytes: &[u8]) -> Result<String, ValueError> {
+        self.value_text(id, bytes, false)
+    }
+
+    fn value_text(
+        &self,
+        id: FieldId,
+        bytes: &[u8],
+        with_names: bool,
+    ) -> Result<String, ValueError> {
         let (mut out, mut rest) = (String::new(), bytes);
         match &self.field(id).kind {
-            FieldKind::Parameter(member) => text(&member.of, &mut rest, &mut out)?,
+            FieldKind::Parameter(member) => text(&member.of, &mut rest, with_names, &mut out)?,
             FieldKind::Atomic(_) | FieldKind::Molecular(_) => {
                 out.push('(');
                 for atom in self.atoms(id).filter(|atom| !atom.members().is_empty()) {
                     if out.len() > 1 {
                         out.push_str(", ");
                     }
-                    text_members(atom.members(), &mut rest, &mut out)?;
+                    text_members(atom.members(), &mut rest, with_names, &mut out)?;
                 }
                 out.push(')');
             }
@@ -58,7 +72,12 @@ impl Schema {
 /// Appends the text form of the value that `bytes` begin with; they begin behind it then.
 ///
 /// It reads back as the same bytes: a number that its text does not say exactly is a hex string.
-pub fn text(of: &Type, bytes: &mut &[u8], out: &mut String) -> Result<(), ValueError> {
+fn text(
+    of: &Type,
+    bytes: &mut &[u8],
+    with_names: bool,
+    out: &mut String,
+) -> Result<(), ValueError> {
     match &of.shape {
         Shape::Integer(integer) => {
             write_integer(integer, take(bytes, integer.bytes as usize)?, out);
@@ -77,14 +96,14 @@ pub fn text(of: &Type, bytes: &mut &[u8], out: &mut String) -> Result<(), ValueE
             }
             Ok(())
         }
-        Shape::Array(array) => write_array(array, bytes, out),
+        Shape::Array(array) => write_array(array, bytes, with_names, out),
         Shape::Struct(of) => {
             out.push('{');
-            text_members(&of.fields, bytes, out)?;
+            text_members(&of.fields, bytes, with_names, out)?;
             out.push('}');
             Ok(())
         }
-        Shape::Switch(switch) => write_switch(switch, bytes, out),
+        Shape::Switch(switch) => write_switch(switch, bytes, with_names, out),
     }
 }
 
@@ -116,7 +135,12 @@ fn write_float(float: &Float, bytes: &[u8], out: &mut String) {
     }
 }
 
-fn write_array(array: &Array, bytes: &mut &[u8], out: &mut String) -> Result<(), ValueError> {
+fn write_array(
+    array: &Array,
+    bytes: &mut &[u8],
+    with_names: bool,
+    out: &mut String,
+) -> Result<(), ValueError> {
     let (mut content, left) = match array.fixed_count() {
         Some(count) => (*bytes, Some(count)),
         None => (long(bytes, 2)?, None),
@@ -127,7 +151,7 @@ fn write_array(array: &Array, bytes: &mut &[u8], out: &mut String) -> Result<(),
         if count > 0 {
             out.push_str(", ");
         }
-        text(&array.element, &mut content, out)?;
+        text(&array.element, &mut content, with_names, out)?;
         count += 1;
     }
     out.push(']');
@@ -140,34 +164,36 @@ fn write_array(array: &Array, bytes: &mut &[u8], out: &mut String) -> Result<(),
 fn write_switch(
     switch: &SwitchType,
     bytes: &mut &[u8],
+    with_names: bool,
     out: &mut String,
 ) -> Result<(), ValueError> {
     let mut key = *bytes;
     let fields = case(switch, bytes, TextPolicy::Bytes)?;
     out.push('(');
-    text_members(std::slice::from_ref(&switch.key), &mut key, out)?;
+    text_members(std::slice::from_ref(&switch.key), &mut key, with_names, out)?;
     if !fields.is_empty() {
         out.push_str(", ");
-        text_members(fields, bytes, out)?;
+        text_members(fields, bytes, with_names, out)?;
     }
     out.push(')');
     Ok(())
 }
 
-/// Appends `name = value, ...` for fields of a struct or parameters of a method.
-pub fn text_members(
+/// Appends `name = value, ...`, or `value, ...`, for fields of a struct or parameters of a method.
+fn text_members(
     members: &[Member],
     bytes: &mut &[u8],
+    with_names: bool,
     out: &mut String,
 ) -> Result<(), ValueError> {
     for (at, member) in members.iter().enumerate() {
         if at > 0 {
             out.push_str(", ");
         }
-        if !member.name.is_empty() {
+        if with_names && !member.name.is_empty() {
             say(out, format_args!("{} = ", member.name));
         }
-        text(&member.of, bytes, out)?;
+        text(&member.of, bytes, with_names, out)?;
     }
     Ok(())
 }

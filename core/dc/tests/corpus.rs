@@ -99,9 +99,11 @@ fn every_default_is_a_value() {
             let (id, bytes) = (field.id, &field.default[..]);
             assert_eq!(schema.check(id, bytes), Ok(()), "{}", field.name);
             let read = schema.text(id, bytes).unwrap();
-            let mut again = Vec::new();
-            schema.pack(id, &parse_value(&source(&read)).unwrap(), &mut again).unwrap();
-            assert_eq!(again, bytes, "{} {read}", field.name);
+            for read in [&read, &schema.plain_text(id, bytes).unwrap()] {
+                let mut again = Vec::new();
+                schema.pack(id, &parse_value(&source(read)).unwrap(), &mut again).unwrap();
+                assert_eq!(again, bytes, "{} {read}", field.name);
+            }
             for end in 0..bytes.len() {
                 assert!(schema.check(id, &bytes[..end]).is_err(), "{} {read}", field.name);
             }
@@ -109,6 +111,26 @@ fn every_default_is_a_value() {
             assert_eq!(schema.check(id, &longer), Err(ValueError::Trailing), "{}", field.name);
         }
     }
+}
+
+#[test]
+fn texts_have_names_or_not() {
+    let schema = load(&["struct S { int8 a; }; dclass A { f(int8 x, S y); };"], Rules::Modern);
+    let field = schema.class_by_name("A").unwrap().field_by_name("f").unwrap();
+    assert_eq!(schema.text(field, &[1, 2]).unwrap(), "(x = 1, y = {a = 2})");
+    assert_eq!(schema.plain_text(field, &[1, 2]).unwrap(), "(1, {2})");
+}
+
+/// What stands for bytes that are no UTF-8 is a character like any other.
+#[test]
+fn a_replacement_character_reads_back() {
+    let schema = load(&["dclass A { string s; };"], Rules::Modern);
+    let field = schema.class_by_name("A").unwrap().field_by_name("s").unwrap();
+    let bytes = [3, 0, 0xef, 0xbf, 0xbd];
+    let text = schema.text(field, &bytes).unwrap();
+    let mut again = Vec::new();
+    schema.pack(field, &parse_value(&source(&text)).unwrap(), &mut again).unwrap();
+    assert_eq!(again, bytes, "{text}");
 }
 
 #[test]

@@ -231,9 +231,8 @@ impl State {
     ) -> (Extent, Result<(), DiskError>) {
         let (call, what) = (self.calls, what());
         self.calls += 1;
-        if self.last.len() == LAST_CALLS {
-            self.last.remove(0);
-        }
+        let surplus = (self.last.len() + 1).saturating_sub(LAST_CALLS);
+        self.last.drain(..surplus);
         self.last.push(format!("call {call}: {what}"));
         let failed = |why: &str| DiskError::Failed { what: what.clone(), why: why.into() };
         if self.is_off {

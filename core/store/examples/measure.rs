@@ -1,23 +1,24 @@
-//! Measures the store on a real disk: durable creates in batches, opening clean and after a kill,
+//! Measures the store on a real disk: durable creates and updates in large batches, opening clean and after a kill,
 //! random reads by id. `cargo run --release -p store --features files --example measure -- DIRECTORY
-//! [OBJECTS]`; the directory must not exist and is removed at the end.
+//! [OBJECTS] [ROUNDS of reads] [UPDATES]`; the directory must not exist and is removed at the end.
 #![allow(clippy::unwrap_used, reason = "a measurement ends where something is missing")]
 
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::{Access, Catalog, ClassKey, Committer, FieldKey, Files, Found, Options, Together};
 use wire::ids::DoId;
 
 const VALUE_BYTES: usize = 300;
-const BATCH: u32 = 64;
+const BATCH: u32 = 4096;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let directory = arguments.next().expect("an argument: the directory");
     let directory = Path::new(&directory);
     assert!(!directory.exists(), "the directory is made here, and removed at the end");
-    let objects: u32 = arguments.next().map_or(1_000_000, |count| count.parse().unwrap());
+    let mut number = |default| arguments.next().map_or(default, |said| said.parse().unwrap());
+    let (objects, rounds, updates) = (number(1_000_000), number(3), number(1_000_000));
     let mut store = open(directory);
     create(&mut store, objects);
     let stats = store.committer.stats();
@@ -27,12 +28,12 @@ fn main() {
     killed.committer.close().unwrap();
     drop(killed);
     let mut store = timed("open clean", 1, || open(directory));
-    for _ in 0..3 {
+    for _ in 0..rounds {
         reads(&mut store, objects);
     }
     let mut chance = Chance(7);
-    timed("updates, 64 per commit", objects, || {
-        for at in 0..objects {
+    timed("updates, 4096 per commit", updates, || {
+        for at in 0..updates {
             write(&mut store, 1 + chance.below(objects), at as u8);
             if at % BATCH == 0 {
                 store.commit();
@@ -59,7 +60,7 @@ fn open(directory: &Path) -> Together {
 }
 
 fn create(store: &mut Together, objects: u32) {
-    timed("creates, 64 per commit", objects, || {
+    timed("creates, 4096 per commit", objects, || {
         for do_id in 1..=objects {
             write(store, do_id, do_id as u8);
             if do_id % BATCH == 0 {
@@ -107,9 +108,20 @@ impl Chance {
 }
 
 fn timed<T>(what: &str, times: u32, run: impl FnOnce() -> T) -> T {
-    let start = Instant::now();
+    let (start, start_busy) = (Instant::now(), busy());
     let result = run();
-    let took = start.elapsed();
-    println!("{what}: {took:?}, {:.0} per second", f64::from(times) / took.as_secs_f64());
+    let (took, busy) = (start.elapsed(), busy() - start_busy);
+    let rate = |time: Duration| f64::from(times) / time.as_secs_f64();
+    println!(
+        "{what}: {took:?}, {:.0} per second; on the core {busy:?}, {:.0}",
+        rate(took),
+        rate(busy)
+    );
     result
+}
+
+/// How long this thread has been on a core.
+fn busy() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

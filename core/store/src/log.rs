@@ -61,6 +61,8 @@ pub struct Log {
     fetches: VecDeque<(PartId, Place)>,
     scrub: Scrub,
     compaction: Compaction,
+    /// Segments below this one are swept if anything in them is of no use, be it ever so little.
+    sweep_below: SegmentId,
     tallies: Tallies,
     /// The disk had no room for the segment that was to be prepared last.
     tight: bool,

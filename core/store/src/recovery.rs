@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::disk::{Disk, DiskError};
 use crate::ids::SegmentId;
 use crate::options::{Cut, OpenError, Options, Report};
+use crate::segment::footer_bytes;
 use crate::survey::Survey;
 use alloc::format;
 use alloc::string::String;
@@ -54,6 +55,7 @@ pub(crate) fn judge(surveys: Vec<Survey>) -> Result<Recovered, OpenError> {
             return Err(damaged(&survey, survey.first_record, what));
         }
         gap_allowed &= survey.loose.is_none_or(|loose| loose.footer_damaged);
+        check_records_of_footer(&survey)?;
         if tail.is_some_and(|tail| at < tail) {
             check_middle(&survey)?;
         } else {
@@ -71,6 +73,17 @@ pub(crate) fn judge(surveys: Vec<Survey>) -> Result<Recovered, OpenError> {
     }
     recovered.report.segments = recovered.filled.len();
     Ok(recovered)
+}
+
+/// A segment with a footer was finished: its records reach just up to it, though it cannot be read.
+fn check_records_of_footer(survey: &Survey) -> Result<(), OpenError> {
+    let Some(loose) = &survey.loose else { return Ok(()) };
+    let all = survey.end as usize + footer_bytes(survey.entries.len());
+    if loose.footer_damaged && all != survey.bytes as usize {
+        let what = String::from("a record cannot be read, nor can the footer that lists it");
+        return Err(damaged(survey, loose.unfinished_end, what));
+    }
+    Ok(())
 }
 
 /// A segment with a later one that has records: it was finished.

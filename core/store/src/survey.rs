@@ -146,20 +146,24 @@ impl Survey {
         Ok(start)
     }
 
-    /// Writes what stands from `start` on once more, and a footer behind it; nothing follows it
-    /// then.
+    /// Writes what stands from `start` on once more, then a footer behind it, where nothing follows
+    /// any more. Where there is a footer, there are its records: it is written when they are
+    /// durable.
     pub fn seal_from(&mut self, disk: &dyn Disk, start: u32) -> Result<(), DiskError> {
         let segment = self.segment();
-        let mut bytes = vec![0; (self.end - start) as usize];
-        let read = disk.read(segment, start, &mut bytes)?;
-        bytes.truncate(read);
-        bytes.extend(self.trailer().encode(&self.entries));
+        if start < self.end {
+            let mut bytes = vec![0; (self.end - start) as usize];
+            let read = disk.read(segment, start, &mut bytes)?;
+            disk.write(segment, start, &bytes[..read])?;
+            disk.sync(segment)?;
+        }
+        let footer = self.trailer().encode(&self.entries);
         if self.loose.take().is_some() {
             disk.truncate(segment, self.end)?;
         }
-        disk.write(segment, start, &bytes)?;
+        disk.write(segment, self.end, &footer)?;
         disk.sync(segment)?;
-        self.bytes = start + bytes.len() as u32;
+        self.bytes = self.end + footer.len() as u32;
         Ok(())
     }
 

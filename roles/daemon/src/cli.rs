@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::db::Db;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dc::{Rules, TextPolicy};
 use std::path::PathBuf;
@@ -36,6 +37,9 @@ pub enum Command {
     /// Check, hash, list, try out, format and compare DC files
     #[command(subcommand)]
     Dc(Dc),
+    /// Count, check, repair, copy, read and write the objects of a database
+    #[command(subcommand)]
+    Db(Db),
 }
 
 /// What to do with DC files.

@@ -4,6 +4,7 @@
 
 mod banner;
 mod cli;
+mod db;
 mod dc;
 mod health;
 mod log;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     match command {
         Some(Command::Check { config }) => run::check(&config),
         Some(Command::Dc(command)) => dc::run(&command),
+        Some(Command::Db(command)) => db::run(&command),
         Some(Command::Run { config }) => run::run(config.as_deref(), &log),
         None => run::run(None, &log),
     }

@@ -16,7 +16,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use tracing::{error, info, warn};
 
-const DEFAULT_CONFIG: &str = "etc/park.yml";
+/// What is run if nothing is named.
+pub const DEFAULT_CONFIG: &str = "etc/park.yml";
 const FAILED: u8 = 1;
 const MISCONFIGURED: u8 = 2;
 

@@ -5,6 +5,7 @@ use park::{Backend, Config, Database, OpenStore, StoreShare};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::{Access, Committer, Files};
 use tracing::{info, warn};
+use yaml_folder::Folder;
 
 /// All of them: the logs for the engine, and what each shard begins with.
 pub struct Stores {
@@ -60,6 +61,11 @@ fn open(
             let opened = park::open_store(database, &config.general, shards, hash_seeds, files);
             opened.map_err(|error| error.to_string())
         }
-        Backend::Yaml => Err("the YAML backend is not built yet".into()),
+        Backend::Yaml => {
+            let folder = Folder::create(&database.directory).map_err(|error| error.to_string())?;
+            let folder = Box::new(folder);
+            let opened = park::open_folder(&config.general, shards, hash_seeds, folder);
+            opened.map_err(|error| error.to_string())
+        }
     }
 }

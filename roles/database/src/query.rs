@@ -84,6 +84,9 @@ impl Database {
             }
             Err(_) => return,
         };
+        if matches!(&wanted, Wanted::Update(values) if values.is_empty()) {
+            return;
+        }
         let max = self.config.limits.queries_max;
         let refusal = match &wanted {
             Wanted::Update(_) | Wanted::Delete if self.part.read_only().is_some() => {

@@ -26,4 +26,4 @@ pub use limits::Limits;
 pub use message_director::{Bind, MessageDirector};
 pub use problem::{Place, Problem};
 pub use roles::{Backend, Database, Dbss, StateServer};
-pub use stores::{OpenStore, StoreError, StoreShare, open_store};
+pub use stores::{OpenStore, StoreError, StoreShare, open_folder, open_store};

@@ -37,6 +37,9 @@ pub enum StoreError {
     /// What it holds would be misread.
     #[error(transparent)]
     Schema(#[from] database::Problem),
+    /// A folder of YAML files cannot be read.
+    #[error(transparent)]
+    Folder(#[from] yaml_folder::OpenError),
 }
 
 /// Opens the embedded store of `database`, which lies on `disk`, for so many shards.
@@ -68,6 +71,22 @@ pub fn open_store(
     let share = |part| StoreShare { part, next_do_id };
     let shares = opened.parts.into_iter().map(share).collect();
     Ok(OpenStore { committer: Box::new(opened.log), shares, remarks })
+}
+
+/// Opens the folder of YAML files of `database` for so many shards.
+pub fn open_folder(
+    general: &General,
+    shards: usize,
+    hash_seeds: [u64; 4],
+    files: Box<dyn yaml_folder::Files>,
+) -> Result<OpenStore, StoreError> {
+    let schema = schema_of(general);
+    let options = options(&schema, None, shards, hash_seeds)?;
+    let opened = yaml_folder::open(files, schema, &options)?;
+    let next_do_id = opened.next_do_id;
+    let share = |part| StoreShare { part, next_do_id };
+    let shares = opened.parts.into_iter().map(share).collect();
+    Ok(OpenStore { committer: Box::new(opened.committer), shares, remarks: opened.warnings })
 }
 
 fn options(

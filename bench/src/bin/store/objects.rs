@@ -88,29 +88,16 @@ pub struct Check<'a> {
 }
 
 impl Check<'_> {
-    #[cfg(feature = "peers")]
     #[inline]
     pub fn value(&mut self, id: u32, value: &[u8]) {
-        self.pieces(id, [value].into_iter());
-    }
-
-    /// A value in pieces; the first has its head.
-    #[inline]
-    pub fn pieces<'b>(&mut self, id: u32, pieces: impl Iterator<Item = &'b [u8]>) {
+        let (words, _) = value.as_chunks::<8>();
         let version = self.versions.get(id as usize - 1).copied().unwrap_or(u32::MAX);
         let wanted = u64::from(id) | u64::from(version) << 32;
-        let (mut bytes, mut head) = (0, None);
-        for piece in pieces {
-            let (words, rest) = piece.as_chunks::<8>();
-            let words = words.iter().map(|word| u64::from_le_bytes(*word));
-            head = head.or(words.clone().next());
-            self.sum = words.fold(self.sum, u64::wrapping_add);
-            self.sum = rest.iter().fold(self.sum, |sum, byte| sum.wrapping_add(u64::from(*byte)));
-            bytes += piece.len();
-        }
-        if bytes != OBJECT_BYTES || head != Some(wanted) {
+        if value.len() != OBJECT_BYTES || u64::from_le_bytes(words[0]) != wanted {
             self.wrong = Some(id);
         }
+        let words = words.iter().map(|word| u64::from_le_bytes(*word));
+        self.sum = words.fold(self.sum, u64::wrapping_add);
         self.read += 1;
     }
 

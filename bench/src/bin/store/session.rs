@@ -203,8 +203,11 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// Of the closed store: what an open one reserves beside its objects does not grow with them.
     fn disk(&mut self, row: Row) -> Result<()> {
+        self.run.close()?;
         let bytes = place::disk_bytes(&self.run.folder)?;
+        self.run.engine = Some(self.run.kind.open(&self.run.folder, self.scale)?);
         self.note(row, bytes as f64 / self.run.model.len() as f64, None);
         Ok(())
     }

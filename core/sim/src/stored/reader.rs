@@ -5,6 +5,7 @@
 //! the first to the last, and the last one of an object counts.
 
 use super::body::Body;
+use crate::disk::FaultyDisk;
 use std::collections::BTreeMap;
 
 const HEADER: usize = 16;
@@ -74,6 +75,20 @@ pub fn segment(bytes: &[u8]) -> Result<Segment, String> {
     let is_sealed = is_sealed(bytes, offset, &records);
     let next_do_id = word(bytes, 24).ok_or("a head is cut off")?;
     Ok(Segment { number, next_do_id, classes, fields, head, records, is_sealed })
+}
+
+/// What lies on a disk, for those who look for what went wrong.
+pub fn brief(disk: &FaultyDisk) -> String {
+    let one = |id| match segment(&disk.image(id)) {
+        Err(why) => format!("{id}: {why}"),
+        Ok(segment) => {
+            let first = segment.records.first().map_or(0, |record| record.commit);
+            let last = segment.records.last().map_or(0, |record| record.commit);
+            let sealed = if segment.is_sealed { "sealed" } else { "loose" };
+            format!("{id}: commits {first} to {last}, {sealed}")
+        }
+    };
+    disk.segments().into_iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 impl Segment {

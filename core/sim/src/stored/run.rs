@@ -5,6 +5,7 @@ use super::body::Body;
 use super::names::{self, Names};
 use super::plan::{Plan, Trouble};
 use super::promises::Promises;
+use super::reader;
 use super::session::{self, Session};
 use crate::chance::Chance;
 use crate::disk::{Fault, FaultyDisk, Moment};
@@ -30,11 +31,25 @@ pub struct Run {
     /// How often which action comes in this life.
     pace: [u64; ACTIONS],
     /// A bit that was turned over.
-    flipped: Option<(SegmentId, u32, u8)>,
+    flipped: Option<Flipped>,
+    /// A call failed, and the process was started again though the power had not gone: what was
+    /// read since then may not be on the disk.
+    is_doubtful: bool,
+    /// The store is damaged, and nothing more can be said.
+    is_over: bool,
     /// Things that were done.
     pub(super) steps: u64,
     /// Objects that were compared.
     pub(super) compared: u64,
+}
+
+/// A bit that was turned over, and the byte that it was in, as it is now.
+#[derive(Clone, Copy, Debug)]
+struct Flipped {
+    segment: SegmentId,
+    offset: u32,
+    bit: u8,
+    byte: u8,
 }
 
 const ACTIONS: usize = 9;
@@ -62,6 +77,8 @@ impl Run {
             next_do_id: FIRST_DO_ID,
             pace: [1; ACTIONS],
             flipped: None,
+            is_doubtful: false,
+            is_over: false,
             steps: 0,
             compared: 0,
         }
@@ -88,7 +105,11 @@ impl Run {
         self.plan.strike = None;
         self.plan.trouble = Trouble::Crashes;
         for end in [End::Closed, End::Crashed] {
-            let mut session = self.open()?.ok_or_else(|| {
+            let opened = self.open()?;
+            if self.is_over {
+                return Ok(());
+            }
+            let mut session = opened.ok_or_else(|| {
                 Violation::new("a store opens", "it did not, though nothing struck".into())
             })?;
             self.rest(&mut session)?;
@@ -125,9 +146,13 @@ impl Run {
                     return Ok(None);
                 }
                 Err(_) if self.disk.has_struck() => {}
+                Err(OpenError::Damaged { .. }) if self.is_doubtful => {
+                    self.is_over = true;
+                    return Ok(None);
+                }
                 Err(error) => {
-                    let last = self.disk.last_calls().join("; ");
-                    return Err(Violation::new("a store opens", format!("{error} ({last})")));
+                    let what = format!("{error} ({})", reader::brief(&self.disk));
+                    return Err(Violation::new("a store opens", what));
                 }
             }
             self.fall(End::Crashed);
@@ -332,6 +357,7 @@ impl Run {
         let ends = [End::Closed, End::Killed, End::Crashed];
         let end = match self.plan.trouble {
             _ if self.disk.is_off() => End::Crashed,
+            _ if session.is_failed && !self.chance.one_in(4) => End::Crashed,
             Trouble::Flips => End::Closed,
             Trouble::Crashes | Trouble::Cuts | Trouble::Failures | Trouble::Full => {
                 self.chance.pick(&ends).unwrap_or(End::Crashed)
@@ -344,6 +370,7 @@ impl Run {
         if end == End::Closed {
             session.close()?;
         }
+        self.is_doubtful |= session.is_failed && end != End::Crashed;
         session.promises.interrupted();
         (self.promises, self.names) = session.end();
         self.flip_back();
@@ -369,15 +396,18 @@ impl Run {
         let bytes = self.disk.image(segment).len() as u64;
         let (offset, bit) = (self.chance.below(bytes) as u32, self.chance.below(8) as u8);
         if self.disk.flip(segment, offset, bit) {
-            self.flipped = Some((segment, offset, bit));
+            let byte = self.disk.image(segment)[offset as usize];
+            self.flipped = Some(Flipped { segment, offset, bit, byte });
             self.note("flip", &[("segment", segment.0.into()), ("offset", offset.into())]);
         }
     }
 
+    /// Turns it over again, unless it was written in the meantime.
     fn flip_back(&mut self) {
-        if let Some((segment, offset, bit)) = self.flipped.take() {
-            let is_there = self.disk.flip(segment, offset, bit);
-            self.note("flip back", &[("is there", is_there.into())]);
+        let Some(Flipped { segment, offset, bit, byte }) = self.flipped.take() else { return };
+        if self.disk.image(segment).get(offset as usize) == Some(&byte) {
+            self.disk.flip(segment, offset, bit);
+            self.note("flip back", &[]);
         }
     }
 

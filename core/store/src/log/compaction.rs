@@ -49,6 +49,12 @@ impl Log {
         }
     }
 
+    /// From now on all segments before the active one are swept in which anything is of no use, be
+    /// it ever so little: for a store at rest. A server sweeps where it is worth the writing.
+    pub fn sweep_all(&mut self) {
+        self.sweep_below = self.active.segment;
+    }
+
     /// Goes on where nothing is waited for.
     pub(super) fn compact(&mut self, out: &mut Vec<(PartId, Reply)>) {
         if self.failed.is_some() {
@@ -105,6 +111,12 @@ impl Log {
             let fits = |tally: &Tally| tally.live + tally.tombstones <= self.room();
             let frees = sealed().filter(|(_, tally)| frees(tally) && fits(tally));
             return most_dead(frees);
+        }
+        let is_due = |(segment, tally): &(SegmentId, &Tally)| {
+            *segment < self.sweep_below && tally.live < tally.bytes
+        };
+        if let Some((segment, _)) = sealed().find(is_due) {
+            return Some(segment);
         }
         if dead > (live / 2).max(segment_bytes) {
             return most_dead(sealed());

@@ -80,6 +80,7 @@ impl Log {
             fetches: VecDeque::new(),
             scrub,
             compaction: Compaction::Idle,
+            sweep_below: SegmentId(0),
             tallies,
             tight: false,
             full: false,

@@ -85,7 +85,9 @@ impl Codec<'_> {
             ("context", _) => put(self.number(message.get(name).unwrap_or("0"))?, 4, out),
             ("count", _) => {
                 let count = message.get(name).map(|count| self.number(count)).transpose()?;
-                put(count.unwrap_or(fields.len() as u64), 2, out)
+                let is_query = message.name.ends_with("Query");
+                let usual = if is_query { message.list("where")?.len() } else { fields.len() };
+                put(count.unwrap_or(usual as u64), 2, out)
             }
             ("verify_code", _) => {
                 let usual = if message.name == "Delete" { "0x44696521" } else { "0x4b696c6c" };
@@ -98,7 +100,7 @@ impl Codec<'_> {
                 put(fields.len() as u64, 2, out)?;
                 fields.iter().try_for_each(|field| put(self.field(field)?, 2, out))
             }
-            ("fields", _) if message.get("was").is_some() => {
+            ("conditions", _) => {
                 let was = message.list("was")?;
                 was.iter().zip(&fields).try_for_each(|(old, new)| {
                     put(self.field(field_name(old))?, 2, out)?;
@@ -125,9 +127,7 @@ impl Codec<'_> {
     }
 
     fn comparisons(&self, message: &Message, out: &mut Vec<u8>) -> Written {
-        let comparisons = message.list("where")?;
-        put(comparisons.len() as u64, 2, out)?;
-        comparisons.iter().try_for_each(|comparison| {
+        message.list("where")?.iter().try_for_each(|comparison| {
             let other = comparison.strip_prefix('?').map(|field| (7, field));
             let not = comparison.strip_prefix('!').map(|field| (1, field));
             let (operator, field) = not.or(other).unwrap_or((0, comparison));

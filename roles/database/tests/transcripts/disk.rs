@@ -5,6 +5,25 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 use store::{Disk, DiskError, MemoryDisk, Place, SegmentBytes, SegmentId};
 
+/// What happens to the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DiskEvent {
+    /// Nothing becomes durable by itself any more.
+    Waits,
+    /// What has been asked for becomes durable.
+    Commit,
+    /// All becomes durable by itself again.
+    GoesOn,
+    /// There is no room for more segments.
+    Full,
+    /// There is again.
+    Empty,
+    /// The next write fails.
+    Fails,
+    /// Nothing is in memory.
+    Cold,
+}
+
 /// What is the matter with it.
 #[derive(Default)]
 struct Faults {

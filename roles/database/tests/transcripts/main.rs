@@ -34,7 +34,7 @@ const NAMES: &str = include_str!("names.txt");
 /// The channel of the Database; `names.txt` has it, too.
 const CONTROL: u64 = 400_000;
 /// Its first ids have names there.
-const GENERATE: (DoId, DoId) = (DoId(100_000), DoId(100_009));
+const GENERATE: (DoId, DoId) = (DoId(100_000), DoId(100_019));
 
 /// What all transcripts stand on.
 pub struct Ground {
@@ -87,8 +87,8 @@ fn transcripts(name: &str, wanted: &str) -> Vec<PathBuf> {
 /// With how many shards, in how many ways each.
 fn settings() -> impl Iterator<Item = Setting> {
     let ways = std::env::var("TRANSCRIPT_WAYS").ok().and_then(|ways| ways.parse().ok());
-    let ways = ways.unwrap_or(6);
-    [(1, 6), (2, ways), (3, ways)].into_iter().flat_map(|(shards, variants)| {
+    let ways = ways.unwrap_or(5);
+    [(1, 2), (2, ways), (3, ways)].into_iter().flat_map(|(shards, variants)| {
         (0..variants).map(move |variant| Setting { shards, variant })
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::codec::{Codec, Packet, lengths, numbers};
 use crate::disk::TestDisk;
-use crate::script::{Check, DiskEvent, Input, Output, Script, Send, Step};
+use crate::script::{Check, Input, Output, Script, Send, Step};
 use crate::world::{self, Setting, World};
 use crate::{Ground, show};
 use database::Config;
@@ -97,8 +97,8 @@ impl Play<'_> {
         for input in &step.inputs {
             match input {
                 Input::Send(send) => self.send(send)?,
-                Input::Disk(DiskEvent::Damage(object)) => self.damage(object)?,
-                Input::Disk(event) => self.world().disk(event),
+                Input::Damage(object) => self.damage(object)?,
+                Input::Disk(event) => self.world().disk(*event),
                 Input::Crash(file) => match (self.crash(file.as_deref()), refused_start(step)) {
                     (Ok(()), None) => (),
                     (Err(what), Some(wanted)) if what.contains(&wanted) => return Ok(()),

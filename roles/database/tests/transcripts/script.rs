@@ -22,6 +22,7 @@
 //! ```
 //! A line that is indented belongs to the one before. [`crate::codec`] says how messages are written.
 
+use crate::disk::DiskEvent;
 use crate::words::{Names, list, split_list, without_comment, words};
 
 /// A whole file.
@@ -65,29 +66,10 @@ pub enum Input {
     Send(Send),
     /// Something happens to the disk.
     Disk(DiskEvent),
+    /// The record of an object is damaged; the server starts again.
+    Damage(String),
     /// The server goes away at once and comes back, with these classes if they are others.
     Crash(Option<String>),
-}
-
-/// What happens to the disk.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum DiskEvent {
-    /// Nothing becomes durable by itself any more.
-    Waits,
-    /// What has been asked for becomes durable.
-    Commit,
-    /// All becomes durable by itself again.
-    GoesOn,
-    /// There is no room for more segments.
-    Full,
-    /// There is again.
-    Empty,
-    /// The next write fails.
-    Fails,
-    /// Nothing is in memory.
-    Cold,
-    /// The record of an object is damaged.
-    Damage(String),
 }
 
 /// A message that goes in.
@@ -194,7 +176,7 @@ impl Script {
             ("disk", "empty") => Input::Disk(DiskEvent::Empty),
             ("disk", "fails") => Input::Disk(DiskEvent::Fails),
             ("disk", "cold") => Input::Disk(DiskEvent::Cold),
-            ("damage", object) => Input::Disk(DiskEvent::Damage(object.to_owned())),
+            ("damage", object) => Input::Damage(object.to_owned()),
             ("crash", "") => Input::Crash(None),
             ("crash", rest) => {
                 let file = rest.strip_prefix("with ").ok_or("expected crash with FILE")?;

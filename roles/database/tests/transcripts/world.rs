@@ -1,8 +1,7 @@
 //! A daemon's shards and the log of its store, driven by hand: sockets that take everything, an
 //! inbox per shard, a clock that stands still, and shards that take turns in different orders.
 
-use crate::disk::TestDisk;
-use crate::script::DiskEvent;
+use crate::disk::{DiskEvent, TestDisk};
 use database::{Config, Database};
 use message_director::MessageDirector;
 use runtime::{
@@ -156,7 +155,7 @@ impl World {
     }
 
     /// Something happens to the disk.
-    pub fn disk(&mut self, event: &DiskEvent) {
+    pub fn disk(&mut self, event: DiskEvent) {
         match event {
             DiskEvent::Waits => self.waits = true,
             DiskEvent::Commit => {
@@ -168,7 +167,6 @@ impl World {
             DiskEvent::Empty => self.disk.has_room(true),
             DiskEvent::Fails => self.disk.fail(),
             DiskEvent::Cold => self.disk.cool(),
-            DiskEvent::Damage(_) => unreachable!("the one who plays knows where objects are"),
         }
     }
 

@@ -327,7 +327,7 @@ impl<'a> Arguments<'a> {
                 parameter == "object" && matches!(*name, "dclass" | "fields")
             };
             let is_known = |row: &(&str, Kind)| row.0 == *name || is_part_of_object(row);
-            if !EXTRAS.contains(name) && !layouts.any(|row| is_known(row)) {
+            if !EXTRAS.contains(name) && !layouts.any(is_known) {
                 return Err(format!("{} has no {name}", known.name));
             }
         }

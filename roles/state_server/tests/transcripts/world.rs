@@ -1,14 +1,20 @@
 //! A daemon's shards, driven by hand: sockets that take everything, an inbox per shard, a clock
-//! that stands still, and shards that take turns in different orders.
+//! that stands still, and shards that take turns in different orders. The stores of its Databases
+//! are in memory; when they commit is a matter of those orders, too.
 
-use park::{Config, assemble};
+use park::{Config, OpenStore, StoreShare, assemble, open_store};
 use runtime::{
-    Block, CloseReason, ConnId, Counts, Effect, Now, Shard, ShardId, Sockets, Ticket, Write,
+    Block, CloseReason, ConnId, Counts, Effect, Now, Shard, ShardId, Sockets, StoreId, Ticket,
+    Write,
 };
 use std::collections::{BTreeMap, VecDeque};
+use store::{Committer, MemoryDisk, PartId, Reply, Request};
 
 /// More turns than any transcript takes.
 const TURNS_MAX: usize = 200_000;
+
+/// Keys of all hashes.
+const HASH_SEEDS: [u64; 4] = [1, 2, 3, 4];
 
 /// How a transcript is played: on how many shards, who is where, and in which order they run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +45,13 @@ struct Core {
     inbox: VecDeque<(ShardId, runtime::Batch)>,
     /// What its connections have sent.
     reads: VecDeque<(ConnId, Vec<u8>)>,
+    /// What stores have answered.
+    replies: VecDeque<(StoreId, Reply)>,
+}
+
+struct Store {
+    committer: Box<dyn Committer>,
+    asked: Vec<(PartId, Request)>,
 }
 
 /// The daemon.
@@ -46,6 +59,7 @@ pub struct World {
     setting: Setting,
     now: Now,
     cores: Vec<Core>,
+    stores: Vec<Store>,
     chance: u64,
 }
 
@@ -53,14 +67,17 @@ impl World {
     /// A daemon that has started, with `conns` connections.
     pub fn new(config: &Config, setting: Setting, conns: usize) -> World {
         let now = Now(1);
-        let make = |me| {
-            let mut shard = assemble(config, ShardId(me as u16), setting.shards, [1, 2, 3, 4]);
+        let (stores, shares) = open_stores(config, setting.shards);
+        let make = |(me, shares)| {
+            let me = ShardId(me as u16);
+            let mut shard = assemble(config, me, setting.shards, HASH_SEEDS, shares);
             shard.start(now);
-            let (inbox, reads) = (VecDeque::new(), VecDeque::new());
-            Core { shard, net: Net::default(), inbox, reads }
+            let (inbox, reads, replies) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+            Core { shard, net: Net::default(), inbox, reads, replies }
         };
-        let cores = (0..setting.shards).map(make).collect();
-        let mut world = World { setting, now, cores, chance: setting.variant as u64 };
+        let cores = shares.into_iter().enumerate().map(make).collect();
+        let chance = setting.variant as u64;
+        let mut world = World { setting, now, cores, stores, chance };
         let peer = "127.0.0.1:9".parse().expect("an address");
         for conn in 0..conns {
             let at = world.home(conn);
@@ -98,17 +115,21 @@ impl World {
     pub fn settle(&mut self) {
         (0..self.cores.len()).for_each(|at| self.turn(at));
         for _ in 0..TURNS_MAX {
-            let busy: Vec<usize> = (0..self.cores.len()).filter(|&at| self.is_busy(at)).collect();
+            let shards = self.cores.len();
+            let parties = 0..shards + self.stores.len();
+            let busy: Vec<usize> = parties.filter(|&at| self.is_busy(at)).collect();
             if busy.is_empty() {
                 return;
             }
-            let at = self.pick(busy.len());
-            self.turn(busy[at]);
+            match busy[self.pick(busy.len())] {
+                at if at < shards => self.turn(at),
+                store => self.commit(store - shards),
+            }
         }
         panic!("it goes on for ever");
     }
 
-    /// Which of the shards that have something to do is next.
+    /// Which of those that have something to do is next.
     fn pick(&mut self, of: usize) -> usize {
         match self.setting.variant {
             0 | 1 => self.setting.variant * (of - 1),
@@ -119,17 +140,34 @@ impl World {
         }
     }
 
+    /// Whether a shard, or behind them a store, has something to do.
     fn is_busy(&self, at: usize) -> bool {
-        let Core { shard, inbox, reads, .. } = &self.cores[at];
+        let Some(Core { shard, inbox, reads, replies, .. }) = self.cores.get(at) else {
+            return !self.stores[at - self.cores.len()].asked.is_empty();
+        };
         let due = shard.next_wake().is_some_and(|wake| wake <= self.now);
-        !inbox.is_empty() || !reads.is_empty() || due || shard.wants_turn()
+        !inbox.is_empty() || !reads.is_empty() || !replies.is_empty() || due || shard.wants_turn()
+    }
+
+    /// A store makes durable what it was asked for, and does what else it has to do.
+    fn commit(&mut self, at: usize) {
+        let Store { committer, asked } = &mut self.stores[at];
+        let mut answers = Vec::new();
+        committer.commit(asked, &mut answers);
+        while let Some(chore) = committer.next_chore().filter(|chore| !chore.is_patient()) {
+            committer.chored(chore.run(), &mut answers);
+        }
+        for (part, reply) in answers {
+            self.cores[usize::from(part.0)].replies.push_back((StoreId(at as u16), reply));
+        }
     }
 
     /// One turn, as [`Shard`] wants it.
     fn turn(&mut self, at: usize) {
         let now = self.now;
-        let Core { shard, inbox, reads, .. } = &mut self.cores[at];
+        let Core { shard, inbox, reads, replies, .. } = &mut self.cores[at];
         shard.wake(now);
+        replies.drain(..).for_each(|(store, reply)| shard.stored(now, store, reply));
         inbox.drain(..).for_each(|(from, batch)| shard.batch(now, from, batch));
         for (conn, bytes) in reads.drain(..) {
             shard.received(now, conn, Block::new(bytes, Ticket::NONE));
@@ -143,7 +181,14 @@ impl World {
         let Core { shard, net, .. } = &mut self.cores[at];
         shard.flush(now, net);
         for effect in shard.effects() {
-            assert!(!matches!(effect, Effect::Close(..)), "a connection was closed: {effect:?}");
+            match effect {
+                Effect::AskStore(store, request) => {
+                    let asked = &mut self.stores[usize::from(store.0)].asked;
+                    asked.push((PartId(at as u16), request));
+                }
+                Effect::Close(..) => panic!("a connection was closed"),
+                _ => (),
+            }
         }
         shard.recycle().for_each(drop);
     }
@@ -183,4 +228,18 @@ impl World {
         places.dedup();
         places.len() == ids.len() || shards < ids.len()
     }
+}
+
+/// Opens a store for each Database, on a disk of its own; and the shares of each shard.
+fn open_stores(config: &Config, shards: usize) -> (Vec<Store>, Vec<Vec<StoreShare>>) {
+    let mut shares: Vec<Vec<StoreShare>> = (0..shards).map(|_| Vec::new()).collect();
+    let mut stores = Vec::new();
+    for database in &config.databases {
+        let disk = MemoryDisk::new();
+        let opened = open_store(database, &config.general, shards, HASH_SEEDS, disk);
+        let OpenStore { committer, shares: parts, .. } = opened.expect("an empty disk opens");
+        stores.push(Store { committer, asked: Vec::new() });
+        shares.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
+    }
+    (stores, shares)
 }

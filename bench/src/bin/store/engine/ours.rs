@@ -18,8 +18,6 @@ use store::{
 };
 use wire::ids::DoId;
 
-/// Bytes of each of the three fields of an object.
-const FIELD_BYTES: usize = crate::objects::OBJECT_BYTES / 3;
 /// Between two chores that are to be run at leisure.
 const LEISURE: Duration = Duration::from_millis(100);
 
@@ -116,7 +114,8 @@ impl Engine for Ours {
                 bail!("object {id} is missing: {:?}", self.part.find(DoId(id)));
             };
             ensure!(object.class() == self.keys.class, "object {id} has another class");
-            check.pieces(id, object.fields().map(|(_, value)| value));
+            let value = object.field(self.keys.field);
+            check.value(id, value.with_context(|| format!("object {id} has no value"))?);
         }
         Ok(())
     }
@@ -244,15 +243,14 @@ impl Alone {
 
 struct Keys {
     class: ClassKey,
-    fields: [FieldKey; 3],
+    field: FieldKey,
 }
 
 fn options(scale: Scale) -> Result<(Options, Keys)> {
     let mut catalog = Catalog::default();
     let class = catalog.class("Object")?;
-    let fields = ["first", "second", "third"].map(|name| catalog.field(name, "blob"));
-    let [first, second, third] = fields;
-    let keys = Keys { class, fields: [first?, second?, third?] };
+    // One field, as the others get one value.
+    let keys = Keys { class, field: catalog.field("value", "blob")? };
     let options = Options {
         segment_bytes: scale.segment_bytes,
         catalog,
@@ -265,8 +263,7 @@ fn options(scale: Scale) -> Result<(Options, Keys)> {
 fn write(part: &mut Part, keys: &Keys, objects: &[Object]) -> Result<Ticket> {
     let mut ticket = part.durable();
     for object in objects {
-        let mut values = object.value.chunks(FIELD_BYTES);
-        let fields = keys.fields.map(|key| (key, values.next().unwrap_or_default()));
+        let fields = [(keys.field, &object.value[..])];
         ticket = part.write(DoId(object.id), keys.class, &fields)?;
     }
     Ok(ticket)

@@ -1,0 +1,115 @@
+//! Databases, opened: for this process alone, or to look at while a server uses them.
+
+use super::desk::Desk;
+use super::ending::{Failure, question};
+use super::overlay::Overlay;
+use super::place::Kind;
+use anyhow::Context;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+use store::{Access, Catalog, Disk, Files, FilesError, OpenError};
+use yaml_folder::{Folder, FolderError};
+
+/// A server removes a segment now and then; that it does so each time somebody looks is no chance.
+const LOOKS_MAX: usize = 10;
+/// The file on which a server holds a lock.
+const LOCK: &str = "LOCK";
+
+/// The segments of a store, for this process alone.
+pub fn files(directory: &Path) -> Result<Arc<Files>, Failure> {
+    Files::open(directory, Access::Serve).map_err(refused)
+}
+
+/// The segments of a store, to be read whoever uses it.
+pub fn files_to_read(directory: &Path) -> Result<Arc<Files>, Failure> {
+    Files::open(directory, Access::ReadOnly).map_err(refused)
+}
+
+/// A store for this process alone; `catalog` has the names that will be written.
+pub fn alone(directory: &Path, catalog: Catalog) -> Result<Desk, Failure> {
+    let files: Arc<dyn Disk> = files(directory)?;
+    Ok(Desk::open(files, catalog).with_context(|| directory.display().to_string())?)
+}
+
+/// A store as it was a moment ago, be it in use or not. Nothing of it is changed.
+pub fn snapshot(directory: &Path) -> Result<Desk, Failure> {
+    let (desk, _) =
+        snapshot_with_segments(directory)?.with_context(|| directory.display().to_string())?;
+    Ok(desk)
+}
+
+/// The same with its segments; or why it is damaged.
+pub fn snapshot_with_segments(
+    directory: &Path,
+) -> Result<Result<(Desk, Arc<Overlay>), OpenError>, Failure> {
+    let files: Arc<dyn Disk> = files_to_read(directory)?;
+    let mut looks = 1;
+    loop {
+        let overlay = Arc::new(Overlay::new(files.clone()));
+        match Desk::open(overlay.clone(), Catalog::default()) {
+            // A segment was there when they were listed, and then no more.
+            Err(OpenError::Disk(_)) if looks < LOOKS_MAX => looks += 1,
+            Err(error @ OpenError::Damaged { .. }) => return Ok(Err(error)),
+            opened => {
+                let desk = opened.with_context(|| directory.display().to_string())?;
+                return Ok(Ok((desk, overlay)));
+            }
+        }
+    }
+}
+
+/// A folder of YAML files, to be read whoever uses it.
+pub fn folder(path: &Path) -> Result<Folder, Failure> {
+    match Folder::look(path) {
+        Ok(folder) => Ok(folder),
+        Err(error @ (FolderError::InUse(_) | FolderError::Failed { .. })) => {
+            question(error.to_string())
+        }
+    }
+}
+
+/// Whether a server has a database.
+pub fn is_in_use(directory: &Path, kind: Kind) -> Result<bool, Failure> {
+    let path = match kind {
+        Kind::Store => directory.join(LOCK),
+        Kind::Yaml | Kind::Nothing => directory.to_owned(),
+    };
+    if !path.exists() {
+        return Ok(false);
+    }
+    let file = File::open(&path).with_context(|| path.display().to_string())?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(Errno::WOULDBLOCK) => Ok(true),
+        Err(errno) => Err(errno).with_context(|| path.display().to_string())?,
+    }
+}
+
+/// How many bytes the segments of a store take on the disk, reserved ones included.
+pub fn disk_bytes(directory: &Path) -> Result<u64, Failure> {
+    let shown = || directory.display().to_string();
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory).with_context(shown)? {
+        let path = entry.with_context(shown)?.path();
+        if path.extension().is_some_and(|extension| extension == "segment") {
+            // It may have been removed meanwhile.
+            bytes += path.metadata().map_or(0, |metadata| metadata.len());
+        }
+    }
+    Ok(bytes)
+}
+
+fn refused(error: FilesError) -> Failure {
+    match error {
+        FilesError::Missing(_)
+        | FilesError::NotADirectory(_)
+        | FilesError::Foreign(_)
+        | FilesError::Newer { .. }
+        | FilesError::InUse { .. }
+        | FilesError::NoPermission(_) => Failure::Question(error.to_string()),
+        FilesError::Failed { .. } => Failure::Failed(error.into()),
+    }
+}
