@@ -234,7 +234,8 @@ def served_or_refused(base, made, file):
 
 
 CHECKS = [a_flipped_bit_costs_one_object, a_flipped_bit_in_the_log_stops_the_start,
-          a_torn_commit_of_several_objects, the_end_of_the_log_is_missing, the_end_of_the_log_is_noise, the_end_of_the_log_is_zeros, the_last_record_has_a_flipped_bit,
+          a_torn_commit_of_several_objects, the_end_of_the_log_is_missing,
+          the_end_of_the_log_is_noise, the_end_of_the_log_is_zeros, the_last_record_has_a_flipped_bit,
           a_head_is_damaged, a_footer_is_damaged, bits_here_and_there]
 
 if __name__ == "__main__":
