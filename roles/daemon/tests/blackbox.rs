@@ -93,3 +93,8 @@ fn a_folder_of_yaml_files_is_served_read_and_written() {
 fn copies_of_a_store_are_good_for_something() {
     pass("stored/tool.py", &["--dialect", "openotp"]);
 }
+
+#[test]
+fn what_is_not_in_memory_is_read_in_order() {
+    pass("stored/cold.py", &["--dialect", "openotp"]);
+}
