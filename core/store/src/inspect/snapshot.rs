@@ -116,16 +116,19 @@ impl Snapshot {
         self.objects.iter().map(|(do_id, class, _)| (*do_id, *class))
     }
 
+    /// Where the newest version of an object stands.
+    pub fn place_of(&self, do_id: DoId) -> Option<Place> {
+        let at = self.objects.binary_search_by_key(&do_id, |(at, ..)| *at).ok()?;
+        Some(self.objects[at].2)
+    }
+
     /// Reads an object; None: there is none with this id. `room` holds its bytes.
     pub fn find<'a>(
         &self,
         do_id: DoId,
         room: &'a mut rkyv::util::AlignedVec<8>,
     ) -> Result<Option<Object<'a>>, ReadError> {
-        let Ok(at) = self.objects.binary_search_by_key(&do_id, |(at, ..)| *at) else {
-            return Ok(None);
-        };
-        let place = self.objects[at].2;
+        let Some(place) = self.place_of(do_id) else { return Ok(None) };
         room.clear();
         room.resize(place.bytes as usize, 0);
         let read = self.disk.read(place.segment, place.offset, room);
