@@ -60,7 +60,7 @@ pub(crate) fn judge(surveys: &[Survey]) -> Result<Recovered, OpenError> {
             return Err(damaged(survey, survey.first_record, what));
         }
         gap_allowed &= survey.loose.is_none_or(|loose| loose.footer_damaged);
-        check_records_of_footer(&survey)?;
+        check_records_of_footer(survey)?;
         if tail.is_some_and(|tail| at < tail) {
             check_middle(survey)?;
         } else {
