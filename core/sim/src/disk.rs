@@ -219,6 +219,14 @@ impl State {
         self.files.iter().filter(|(_, file)| file.written().is_some()).map(|(&id, _)| id)
     }
 
+    /// A segment was made or removed, durably: so is every removal before, though it had failed, as
+    /// they are of one directory.
+    fn directory_synced(&mut self) {
+        if self.kind.lie != Lie::RemoveIsForgotten {
+            self.files.retain(|_, file| file.written().is_some());
+        }
+    }
+
     fn used(&self) -> u64 {
         self.files.values().filter_map(File::written).map(|bytes| bytes.len() as u64).sum()
     }
@@ -305,6 +313,9 @@ impl Disk for FaultyDisk {
         let file = File::created(whole, is_seen, is_durable);
         if !file.is_gone() {
             state.files.insert(segment, file);
+        }
+        if heard.is_ok() {
+            state.directory_synced();
         }
         heard
     }
@@ -404,6 +415,9 @@ impl Disk for FaultyDisk {
         file.remove(is_unseen, is_durable);
         if file.is_gone() {
             state.files.remove(&segment);
+        }
+        if heard.is_ok() {
+            state.directory_synced();
         }
         heard
     }
