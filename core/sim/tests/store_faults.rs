@@ -1,5 +1,6 @@
 //! Every single thing that can befall a small store: a crash, a failure or a full disk at every
 //! call of the disk, a log cut at every byte, every bit turned over.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use sim::chance::Chance;
 use sim::disk::{self, Fault, FaultyDisk, Moment};
