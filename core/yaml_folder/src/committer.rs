@@ -83,7 +83,8 @@ impl FolderCommitter {
         places: Places,
         parts: usize,
     ) -> FolderCommitter {
-        let (refusals, stats) = (vec![0; parts], Stats::default());
+        let live_bytes = objects.values().map(|&bytes| u64::from(bytes)).sum();
+        let (refusals, stats) = (vec![0; parts], Stats { live_bytes, ..Stats::default() });
         FolderCommitter { files, keys, info, objects, places, refusals, stats, is_failed: false }
     }
 }
@@ -109,12 +110,7 @@ impl Committer for FolderCommitter {
     }
 
     fn stats(&self) -> Stats {
-        Stats {
-            objects: self.objects.len() as u64,
-            live_bytes: self.objects.values().map(|&bytes| u64::from(bytes)).sum(),
-            read_only: self.is_failed,
-            ..self.stats
-        }
+        Stats { objects: self.objects.len() as u64, read_only: self.is_failed, ..self.stats }
     }
 
     fn close(&mut self) -> Result<(), DiskError> {
@@ -294,13 +290,15 @@ impl FolderCommitter {
 
     /// Counts what is durable now, and names a place for it.
     fn count(&mut self, record: &Record) -> Place {
-        match record.read() {
+        let was = match record.read() {
             Some(object) => {
                 let bytes: usize = object.fields().map(|(_, value)| value.len()).sum();
+                self.stats.live_bytes += bytes as u64;
                 self.objects.insert(record.do_id(), bytes as u32)
             }
             None => self.objects.remove(&record.do_id()),
         };
+        self.stats.live_bytes -= u64::from(was.unwrap_or(0));
         self.places.next(record.bytes())
     }
 

@@ -97,7 +97,8 @@ fn objects_of_a_folder_are_there_and_the_next_id_is_above_them() {
     let mut shelf = Shelf::open(Drawer::with(&files));
     assert_eq!((shelf.name(7), shelf.name(8)), (Some("Anna".into()), Some("Bert".into())));
     assert_eq!(shelf.opened.next_do_id, DoId(12));
-    assert_eq!(shelf.opened.committer.stats().objects, 2);
+    let stats = shelf.opened.committer.stats();
+    assert_eq!((stats.objects, stats.live_bytes), (2, 12));
     assert_eq!(shelf.opened.warnings, [""; 0]);
     assert_eq!(shelf.drawer.inside().prepared, 0, "opening writes nothing");
 }
@@ -115,6 +116,8 @@ fn what_is_told_to_be_durable_is() {
     assert_eq!(shelf.drawer.durable("info.yaml").unwrap(), "next: 10\nfree: [3]\n");
     shelf.delete(8);
     shelf.commit();
+    let stats = shelf.opened.committer.stats();
+    assert_eq!((stats.objects, stats.live_bytes), (1, 6));
     let mut shelf = shelf.crash();
     assert_eq!((shelf.name(8), shelf.name(9)), (None, Some("Carl".into())));
     shelf.delete(9);
@@ -247,6 +250,8 @@ drawer/7.yaml:2: there is no class `Thong`: did you mean `Thing`?
 drawer/8.yaml:1: the name of the file says 8, and `id` says 7";
     let thong = ANNA.replace("Thing", "Thong");
     refused(&[("7.yaml", &thong), ("8.yaml", ANNA), ("info.yaml", "next: x")], wanted);
+    let wanted = "drawer/007.yaml: is no file of an object: its name is not the id of one";
+    refused(&[("007.yaml", ANNA)], wanted);
     let names: Vec<String> = (1000..1025).map(|id| format!("{id}.yaml")).collect();
     let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), ANNA)).collect();
     let drawer = Drawer::with(&many);
