@@ -251,6 +251,18 @@ fn classes_and_fields_that_are_gone_are_named() {
     desk.ends("verify store --dc other.dc", 0, "all in order");
 }
 
+/// What the server asks for when the type of a stored field has changed.
+#[test]
+fn a_dump_takes_values_to_another_type() {
+    let desk = Desk::filled();
+    desk.write("wide.dc", &CLASSES.replace("int16 / 10 x", "int32 / 100 x"));
+    let said = desk.ends("dump store --dc wide.dc", 1, "something is missing");
+    assert!(said.err.contains("`Avatar.setXY` of type `(int16/10,int16/10)`"), "{}", said.err);
+    desk.in_order("dump store --dc park.dc -o dump.json");
+    desk.in_order("import dump.json -d wide --dc wide.dc");
+    assert_eq!(desk.db("dump wide --dc wide.dc").out, DUMP);
+}
+
 #[test]
 fn damage_is_found_named_and_repaired() {
     let desk = Desk::filled();
