@@ -152,6 +152,7 @@ impl FolderCommitter {
             Ok(()) => (),
             Err(DiskError::Full { .. }) => {
                 last.keys().try_for_each(|&do_id| self.files.discard(&file_name(do_id)))?;
+                self.files.discard(info_file::FILE_NAME)?;
                 return Ok(false);
             }
             Err(error @ DiskError::Failed { .. }) => return Err(error),
@@ -206,6 +207,7 @@ impl FolderCommitter {
             }
             Err(DiskError::Full { .. }) => {
                 self.files.discard(&name)?;
+                self.files.discard(info_file::FILE_NAME)?;
                 self.note_full();
                 self.refusals[usize::from(part.0)] += 1;
                 Ok(Fate::Refused)

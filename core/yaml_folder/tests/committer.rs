@@ -187,6 +187,23 @@ fn a_full_disk_refuses_writes_and_goes_on_with_deletes() {
     assert_eq!(names, [Some("Anna 3".into()), Some("Bert 2".into()), None]);
 }
 
+/// There is space for the new object, and none for the id that comes after it.
+#[test]
+fn a_new_object_is_stored_with_its_id_or_not_at_all() {
+    let mut shelf =
+        Shelf::open(Drawer::with(&[("7.yaml", ANNA), ("info.yaml", "next: 8\nfree: []\n")]));
+    shelf.drawer.inside().space = Some(1);
+    shelf.write(9, "Carl");
+    let refused = Heard::Refused { ticket: Ticket(1), do_id: DoId(9) };
+    assert_eq!(shelf.commit(), [refused]);
+    assert_eq!((shelf.name(9), shelf.drawer.inside().unfinished.len()), (None, 0));
+    shelf.drawer.inside().space = Some(2);
+    shelf.write(9, "Carl");
+    assert_eq!(shelf.commit(), [Heard::Durable(Ticket(2))]);
+    let mut shelf = shelf.crash();
+    assert_eq!((shelf.name(9), shelf.opened.next_do_id), (Some("Carl".into()), DoId(10)));
+}
+
 #[test]
 fn writes_that_rest_on_a_refused_one_are_refused() {
     let mut shelf = Shelf::open(Drawer::with(&[("7.yaml", ANNA)]));
