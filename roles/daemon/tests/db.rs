@@ -291,6 +291,27 @@ fn damage_is_found_named_and_repaired() {
     desk.ends("repair astron", 2, "is a folder of YAML files");
 }
 
+/// Objects without the names of their classes and fields are not served as something else.
+#[test]
+fn a_store_that_lost_its_names_is_not_repaired() {
+    let desk = Desk::filled();
+    desk.spoil("store", b"Avatar");
+    desk.ends("stat store", 1, "its head cannot be read");
+    desk.ends("verify store", 1, "segment 1, offset 0: its head cannot be read");
+    desk.ends("repair store", 1, "restore a backup; nothing was taken out");
+    desk.ends("stat store", 1, "its head cannot be read");
+    let again = Desk::filled();
+    again.in_order("compact store");
+    // A second segment, which has all names too.
+    again.write("one.json", r#"{"id":200,"class":"Avatar","fields":{}}"#);
+    again.in_order("import one.json -d store --dc park.dc --merge");
+    again.spoil("store", b"Avatar");
+    let said = again.in_order("repair store");
+    assert!(said.contains("has a head again"), "{said}");
+    assert_eq!(again.db("dump store --dc park.dc --class Account").out.lines().count(), 1);
+    again.ends("verify store --dc park.dc", 0, "4 objects, all in order");
+}
+
 #[test]
 fn values_that_mean_nothing_are_found() {
     let desk = Desk::filled();
