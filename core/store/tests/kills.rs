@@ -55,7 +55,7 @@ fn version_of(part: &Part, do_id: u32) -> Option<u64> {
     let found = loop {
         match part.find(DoId(do_id)) {
             Found::Away(_) => std::thread::yield_now(),
-            found => break found,
+            found @ (Found::Absent | Found::Here(_) | Found::Damaged(_)) => break found,
         }
     };
     match found {
@@ -99,7 +99,9 @@ fn serves_until_it_is_killed() {
             match parts[usize::from(part)].hear(reply) {
                 Heard::Durable(Ticket(ticket)) => said += &format!("durable {part} {ticket}\n"),
                 Heard::Nothing | Heard::Fetched(..) => {}
-                heard => panic!("{heard:?}"),
+                heard @ (Heard::Refused { .. } | Heard::Failed(_) | Heard::Damaged(..)) => {
+                    panic!("{heard:?}")
+                }
             }
         }
         std::io::stdout().write_all(said.as_bytes()).unwrap();
