@@ -13,6 +13,7 @@ use sim::trace::Show;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use store::inspect::{Repair, RepairError, repair};
 use store::{Log, OpenError, Opened, Options, SegmentId};
 
 /// A workload that stays the same whatever strikes.
@@ -158,6 +159,28 @@ fn a_log_cut_at_every_byte() {
     }
 }
 
+/// Repairs a store with a bit turned over, and opens it: what is not there as it was, the report
+/// tells of, and it is a value that the object had.
+fn is_repaired(small: &Small, disk: &Arc<FaultyDisk>, what: &str) {
+    let done = match repair(&**disk, &mut |_, _| Ok(()), &mut |_, _| ()) {
+        Err(RepairError::Format(..)) => return,
+        done => done.unwrap(),
+    };
+    let seen = seen(small, disk).expect("a store that was repaired opens");
+    let all = whole(&small.commits.last().unwrap().1);
+    let is_vague = done.iter().any(|done| matches!(done, Repair::Unknown(..) | Repair::Lost(_)));
+    for (do_id, is) in &seen {
+        let was = |(_, contents): &(usize, _)| whole(contents)[do_id] == *is;
+        let is_deleted = || {
+            let is_it = |done: &Repair| matches!(done, Repair::Deleted(id, _) if id.0 == *do_id);
+            *is == Some(None) && done.iter().any(is_it)
+        };
+        let is_told =
+            *is == all[do_id] || is_deleted() || is_vague && small.commits.iter().any(was);
+        assert!(is_told, "{what}: object {do_id} is {is:?}; {done:?}");
+    }
+}
+
 /// Turns over every bit of the first segment; returns how often what came of it.
 fn every_bit(small: &Small, is_sealed: bool) -> BTreeMap<&'static str, u32> {
     let image = small.disk.image(SEGMENT);
@@ -194,6 +217,12 @@ fn every_bit(small: &Small, is_sealed: bool) -> BTreeMap<&'static str, u32> {
             }
         };
         *counts.entry(result).or_default() += 1;
+        if offset % 8 == bit as usize && ["damaged", "one object is damaged"].contains(&result) {
+            let disk = small.disk.copy(Chance::new(offset as u64));
+            assert!(disk.flip(SEGMENT, offset as u32, bit));
+            is_repaired(small, &disk, &format!("bit {bit} of {offset}"));
+            *counts.entry("repaired").or_default() += 1;
+        }
     }
     counts
 }
@@ -217,4 +246,5 @@ fn every_bit_of_a_log_that_was_closed() {
     let counts = every_bit(&small, true);
     println!("{counts:?}");
     assert!(counts["damaged"] > 0 && counts["one object is damaged"] > 0);
+    assert!(counts["repaired"] > 0);
 }
