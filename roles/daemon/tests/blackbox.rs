@@ -83,3 +83,18 @@ fn a_directory_that_a_store_must_not_take_is_refused() {
 fn a_full_disk_costs_nothing_that_was_promised() {
     pass("stored/full_disk.py", &["--dialect", "openotp"]);
 }
+
+#[test]
+fn a_folder_of_yaml_files_is_served_read_and_written() {
+    pass("stored/yaml_folder.py", &[]);
+}
+
+#[test]
+fn copies_of_a_store_are_good_for_something() {
+    pass("stored/tool.py", &["--dialect", "openotp"]);
+}
+
+#[test]
+fn what_is_not_in_memory_is_read_in_order() {
+    pass("stored/cold.py", &["--dialect", "openotp"]);
+}
