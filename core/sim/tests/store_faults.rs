@@ -47,7 +47,7 @@ fn at_every_call(trouble: Trouble, seed: u64, fault: Fault) -> u64 {
 
 #[test]
 fn a_crash_at_every_call() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         for moment in [Moment::Before, Moment::Within, Moment::After] {
             let calls = at_every_call(Trouble::Cuts, seed, Fault::Cut(moment));
             assert!(calls > 60, "{calls} calls are no workload");
@@ -57,14 +57,14 @@ fn a_crash_at_every_call() {
 
 #[test]
 fn a_failure_at_every_call() {
-    for seed in 0..6 {
+    for seed in 0..4 {
         at_every_call(Trouble::Failures, seed, Fault::Failed);
     }
 }
 
 #[test]
 fn no_space_at_every_call() {
-    for seed in 0..6 {
+    for seed in 0..4 {
         at_every_call(Trouble::Full, seed, Fault::Full);
     }
 }
@@ -83,7 +83,7 @@ fn options() -> Options {
     Options {
         parts: 2,
         place: session::place,
-        segment_bytes: 4096,
+        segment_bytes: 2048,
         catalog: names::some(&mut Chance::new(7)),
         hash_seeds: [1, 2, 3, 4],
         scrub: false,
@@ -107,7 +107,7 @@ fn small() -> Small {
             let do_id = 100 + chance.below(6) as u32;
             let body =
                 (now.get(&do_id).cloned().flatten().is_none() || !chance.one_in(3)).then(|| {
-                    let mut body = Body::new(60, &mut chance);
+                    let mut body = Body::new(40, &mut chance);
                     body.class = 0;
                     body.fields.retain(|&field, _| session.names().has_field(field));
                     body
@@ -149,6 +149,10 @@ fn a_log_cut_at_every_byte() {
             (Ok(seen), Some((_, contents))) => assert_eq!(seen, whole(contents), "cut at {cut}"),
             // A segment is made with its head or not at all.
             (Err(OpenError::Damaged { segment: SEGMENT, .. }), None) => {}
+            // Only the padding behind the head is cut.
+            (Ok(seen), None) if cut + 8 > small.commits[0].0 => {
+                assert_eq!(seen, whole(&BTreeMap::new()), "cut at {cut}");
+            }
             (other, _) => panic!("cut at {cut}: {other:?}"),
         }
     }
@@ -162,7 +166,9 @@ fn every_bit(small: &Small, is_sealed: bool) -> BTreeMap<&'static str, u32> {
     let (end, all) = small.commits.last().unwrap();
     let without_last = whole(&small.commits[small.commits.len() - 2].1);
     let mut counts = BTreeMap::new();
-    for (offset, bit) in (0..image.len()).flat_map(|offset| (0..8).map(move |bit| (offset, bit))) {
+    // What is reserved behind the records is all the same.
+    let offsets = (0..image.len()).filter(|offset| offset < end || is_sealed || offset % 16 == 0);
+    for (offset, bit) in offsets.flat_map(|offset| (0..8).map(move |bit| (offset, bit))) {
         let disk = small.disk.copy(Chance::new(offset as u64));
         assert!(disk.flip(SEGMENT, offset as u32, bit));
         let result = match seen(small, &disk) {
@@ -202,7 +208,7 @@ fn every_bit_of_a_log_that_was_not_closed() {
 
 #[test]
 fn every_bit_of_a_log_that_was_closed() {
-    let mut small = small();
+    let small = small();
     let mut session = opened(&small.disk, Promises::unknown(), &small.names).unwrap();
     session.settle().unwrap();
     session.close().unwrap();

@@ -139,3 +139,38 @@ fn decode_text(rest: &mut &[u8]) -> Option<String> {
     *rest = &rest[4 + bytes..];
     core::str::from_utf8(text).ok().map(String::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_keep_their_meaning() {
+        let mut old = Catalog::default();
+        let avatar = old.class("Avatar").unwrap();
+        let name = old.field("setName", "string").unwrap();
+        let mut wanted = Catalog::default();
+        wanted.class("Ship").unwrap();
+        wanted.class("Avatar").unwrap();
+        wanted.field("setName", "blob").unwrap();
+        old.add(&wanted).unwrap();
+        assert_eq!(old.find_class("Avatar"), Some(avatar));
+        assert_eq!(old.class("Ship").unwrap(), ClassKey(1));
+        assert_eq!(old.field_name(name), Some(("setName", "string")));
+        assert_eq!(old.find_field("setName", "blob"), Some(FieldKey(1)));
+        let mut bytes = Vec::new();
+        old.encode(&mut bytes);
+        assert_eq!(Catalog::decode(&bytes), Some(old));
+        for cut in 0..bytes.len() {
+            assert_eq!(Catalog::decode(&bytes[..cut]), None, "prefix of {cut}");
+        }
+    }
+
+    #[test]
+    fn a_full_catalog_says_so() {
+        let mut catalog = Catalog { classes: Vec::new(), fields: Vec::new() };
+        catalog.classes.resize(usize::from(u16::MAX), String::new());
+        assert_eq!(catalog.class("last"), Ok(ClassKey(u16::MAX)));
+        assert_eq!(catalog.class("one too many"), Err(CatalogFull));
+    }
+}

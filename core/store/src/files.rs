@@ -9,9 +9,11 @@
 //! A directory that is something else, or another server's, is refused before anything is touched.
 
 mod directory;
+mod frozen;
 mod map;
 
 pub use directory::{Access, FilesError};
+pub use frozen::Frozen;
 
 use crate::disk::{Disk, DiskError, SegmentBytes};
 use crate::ids::SegmentId;
@@ -121,6 +123,25 @@ fn reserve(file: &File, bytes: u32) -> io::Result<()> {
     }
 }
 
+/// Reads as much as there is.
+fn read_at(file: &File, offset: u32, into: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while done < into.len() {
+        match file.read_at(&mut into[done..], u64::from(offset) + done as u64) {
+            Ok(0) => break,
+            Ok(bytes) => done += bytes,
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(done)
+}
+
+fn bytes_of(file: &File) -> io::Result<u32> {
+    let bytes = file.metadata()?.len();
+    u32::try_from(bytes).map_err(|_| io::Error::other("longer than 4 GiB"))
+}
+
 fn failed(what: String, why: io::Error) -> DiskError {
     match Errno::from_io_error(&why) {
         Some(Errno::NOSPC | Errno::DQUOT) => DiskError::Full { what },
@@ -141,25 +162,14 @@ impl Disk for Files {
     }
 
     fn len(&self, segment: SegmentId) -> Result<u32, DiskError> {
-        let metadata = std::fs::metadata(self.path().join(Files::name(segment)));
-        let bytes = metadata.map_err(|why| failed(Files::name(segment), why))?.len();
-        let too_long = |_| failed(Files::name(segment), io::Error::other("longer than 4 GiB"));
-        u32::try_from(bytes).map_err(too_long)
+        let bytes = self.open_segment(segment).and_then(|file| bytes_of(&file));
+        bytes.map_err(|why| failed(Files::name(segment), why))
     }
 
     fn read(&self, segment: SegmentId, offset: u32, into: &mut [u8]) -> Result<usize, DiskError> {
         let what = |why| failed(Files::name(segment), why);
         let file = self.open_segment(segment).map_err(what)?;
-        let mut done = 0;
-        while done < into.len() {
-            match file.read_at(&mut into[done..], u64::from(offset) + done as u64) {
-                Ok(0) => break,
-                Ok(bytes) => done += bytes,
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) => return Err(what(why)),
-            }
-        }
-        Ok(done)
+        read_at(&file, offset, into).map_err(what)
     }
 
     fn write(&self, segment: SegmentId, offset: u32, bytes: &[u8]) -> Result<(), DiskError> {

@@ -14,6 +14,7 @@ mod disk;
 #[cfg(feature = "files")]
 mod files;
 mod ids;
+pub mod inspect;
 mod log;
 #[cfg(feature = "std")]
 mod memory_disk;

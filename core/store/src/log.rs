@@ -8,7 +8,7 @@ mod active;
 mod chores;
 mod compaction;
 mod open;
-mod tally;
+pub(crate) mod tally;
 
 pub use open::Opened;
 

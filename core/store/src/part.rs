@@ -165,8 +165,17 @@ impl Part {
             return version.record.read().map_or(Found::Absent, Found::Here);
         }
         match self.index.get(do_id) {
-            Some(slot) => self.find_at(do_id, slot.place()),
+            Some(slot) => self.find_at(do_id, slot.place(), false),
             None => Found::Absent,
+        }
+    }
+
+    /// The same, but a record that is not in memory is waited for: for tools, and for a server that
+    /// has not started yet. Never [`Found::Away`].
+    pub fn find_waiting(&self, do_id: DoId) -> Found<'_> {
+        match self.find(do_id) {
+            Found::Away(place) => self.find_at(do_id, place, true),
+            found @ (Found::Absent | Found::Here(_) | Found::Damaged(_)) => found,
         }
     }
 
@@ -292,13 +301,15 @@ impl Part {
     }
 
     #[inline]
-    fn find_at(&self, do_id: DoId, place: Place) -> Found<'_> {
+    fn find_at(&self, do_id: DoId, place: Place, waits: bool) -> Found<'_> {
         if !self.unreadable.is_empty() && self.unreadable.contains(&place) {
             return Found::Damaged(place);
         }
         match self.held.source(place) {
             Some(Source::Kept(record)) => record.read().map_or(Found::Damaged(place), Found::Here),
-            Some(Source::Sealed(sealed)) if !sealed.is_resident(place) => Found::Away(place),
+            Some(Source::Sealed(sealed)) if !waits && !sealed.is_resident(place) => {
+                Found::Away(place)
+            }
             Some(Source::Sealed(sealed)) => match sealed.object(place) {
                 Some((_, object)) if object.do_id() == do_id => Found::Here(object),
                 Some(_) | None => Found::Damaged(place),

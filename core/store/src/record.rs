@@ -264,3 +264,94 @@ where
 {
     rkyv::api::low::access::<T, Failure>(body).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn closed(record: &Record, last: bool) -> AlignedVec<8> {
+        let mut bytes = AlignedVec::new();
+        bytes.extend_from_slice(record.raw());
+        Seal::new(7, 3).close(&mut bytes, record.kind(), 9, last);
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            values in prop::collection::btree_map(any::<u16>(), prop::collection::vec(any::<u8>(), 0..300), 0..20),
+            do_id: u32,
+            class: u16,
+            last: bool,
+        ) {
+            let fields: Vec<_> = values.iter().map(|(key, v)| (FieldKey(*key), &v[..])).collect();
+            let mut scratch = Scratch::default();
+            let record = Record::object(DoId(do_id), ClassKey(class), &fields, &mut scratch).unwrap();
+            let bytes = closed(&record, last);
+            prop_assert_eq!(bytes.len() % 8, 0);
+            let view = Seal::new(7, 3).read(&bytes).unwrap();
+            prop_assert_eq!((view.kind, view.last, view.commit), (Kind::Object, last, 9));
+            let Some(Said::Object(object)) = view.said() else { panic!("an object") };
+            prop_assert_eq!((object.do_id(), object.class()), (DoId(do_id), ClassKey(class)));
+            prop_assert_eq!(object.fields().collect::<Vec<_>>(), fields);
+        }
+
+        /// Bytes of anything: never a panic.
+        #[test]
+        fn any_bytes_are_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let mut aligned = AlignedVec::<8>::new();
+            aligned.extend_from_slice(&bytes);
+            prop_assert!(Seal::new(7, 3).read(&aligned).is_none());
+            for kind in [Kind::Object, Kind::Tombstone, Kind::Mark] {
+                let view = View { kind, last: true, commit: 1, body: &aligned };
+                if let Some(Said::Object(object)) = view.said() {
+                    prop_assert!(object.fields().count() <= bytes.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_prefix_and_every_flipped_bit_is_noticed() {
+        let fields = [(FieldKey(1), &b"abc"[..]), (FieldKey(4), &b""[..])];
+        let object =
+            Record::object(DoId(5), ClassKey(2), &fields, &mut Scratch::default()).unwrap();
+        for record in [object, Record::tombstone(DoId(5), ClassKey(2)), Record::mark(DoId(8))] {
+            let bytes = closed(&record, true);
+            for end in 0..bytes.len() {
+                assert!(Seal::new(7, 3).read(&bytes[..end]).is_none(), "prefix of {end}");
+            }
+            for bit in 0..bytes.len() * 8 {
+                let mut spoilt = bytes.clone();
+                spoilt[bit / 8] ^= 1 << (bit % 8);
+                assert!(Seal::new(7, 3).read(&spoilt).is_none(), "bit {bit}");
+            }
+            assert!(Seal::new(7, 4).read(&bytes).is_none(), "another segment");
+            assert!(Seal::new(8, 3).read(&bytes).is_none(), "another use of the same number");
+        }
+    }
+
+    #[test]
+    fn an_object_of_300_bytes_takes_at_most_360() {
+        let value = [7; 100];
+        let fields = [0, 1, 2].map(|key| (FieldKey(key), &value[..]));
+        let record =
+            Record::object(DoId(5), ClassKey(2), &fields, &mut Scratch::default()).unwrap();
+        assert!(record.bytes() as usize + crate::segment::ENTRY_BYTES <= 360);
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused() {
+        let value = [7; 65_000];
+        let mut scratch = Scratch::default();
+        let fields = [0, 1].map(|key| (FieldKey(key), &value[..]));
+        assert!(Record::object(DoId(5), ClassKey(2), &fields, &mut scratch).is_ok());
+        let fields = [0, 1, 2].map(|key| (FieldKey(key), &value[..]));
+        assert!(Record::object(DoId(5), ClassKey(2), &fields, &mut scratch).is_err());
+        let value = vec![7; 65_536];
+        assert!(
+            Record::object(DoId(5), ClassKey(2), &[(FieldKey(0), &value)], &mut scratch).is_err()
+        );
+    }
+}

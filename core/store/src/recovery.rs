@@ -35,43 +35,41 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Recovered, OpenError> {
     for segment in disk.list()? {
         surveys.push(Survey::of(disk, segment)?);
     }
-    judge(surveys)
+    Recovered::of(surveys)
 }
 
-/// Tells what counts, of all segments in order.
-pub(crate) fn judge(surveys: Vec<Survey>) -> Result<Recovered, OpenError> {
+/// Tells what counts, of all segments in order; leaves out the segments themselves.
+pub(crate) fn judge(surveys: &[Survey]) -> Result<Recovered, OpenError> {
     let mut recovered = Recovered::default();
     // Whether all segments before were sealed: then compaction may have taken some away between
     // them and this one. If so, this one or one before has the mark that was written first.
     let mut gap_allowed = true;
     let tail = surveys.iter().rposition(|survey| !survey.entries.is_empty());
-    for (at, survey) in surveys.into_iter().enumerate() {
+    for (at, survey) in surveys.iter().enumerate() {
         recovered.last_segment = survey.segment();
         recovered.catalog.add(&survey.head.catalog)?;
-        recovered.report.next_do_id = recovered.report.next_do_id.max(survey.next_do_id);
+        let report = &mut recovered.report;
+        report.next_do_id = report.next_do_id.max(survey.next_do_id);
         let follows = recovered.last_commit + 1;
         if !gap_allowed && !survey.entries.is_empty() && survey.first_commit != follows {
             let what = format!("its first commit is {}, {follows} is missing", survey.first_commit);
-            return Err(damaged(&survey, survey.first_record, what));
+            return Err(damaged(survey, survey.first_record, what));
         }
         gap_allowed &= survey.loose.is_none_or(|loose| loose.footer_damaged);
-        check_records_of_footer(&survey)?;
+        check_records_of_footer(survey)?;
         if tail.is_some_and(|tail| at < tail) {
-            check_middle(&survey)?;
+            check_middle(survey)?;
         } else {
-            recovered.report.cut = check_tail(&survey, follows)?.or(recovered.report.cut);
+            report.cut = check_tail(survey, follows)?.or(report.cut);
         }
-        if survey.entries.is_empty() {
-            recovered.empty.push(survey.segment());
-        } else {
+        if !survey.entries.is_empty() {
             recovered.last_commit = survey.last_commit;
+            report.segments += 1;
             if survey.loose.is_some_and(|loose| loose.footer_damaged) {
-                recovered.report.footers_rebuilt.push(survey.segment());
+                report.footers_rebuilt.push(survey.segment());
             }
-            recovered.filled.push(survey);
         }
     }
-    recovered.report.segments = recovered.filled.len();
     Ok(recovered)
 }
 
@@ -117,6 +115,16 @@ fn damaged(survey: &Survey, offset: u32, what: String) -> OpenError {
 }
 
 impl Recovered {
+    /// Of all segments in order.
+    pub fn of(surveys: Vec<Survey>) -> Result<Recovered, OpenError> {
+        let mut recovered = judge(&surveys)?;
+        let (empty, filled): (Vec<_>, Vec<_>) =
+            surveys.into_iter().partition(|survey| survey.entries.is_empty());
+        recovered.empty = empty.iter().map(Survey::segment).collect();
+        recovered.filled = filled;
+        Ok(recovered)
+    }
+
     /// Seals what was not, and takes the empty segments away.
     ///
     /// The last commit is written again. It can be that its sync failed, or never ran, before the

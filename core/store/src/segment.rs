@@ -143,6 +143,12 @@ impl Trailer {
         bytes.starts_with(FOOTER_MAGIC)
     }
 
+    /// The salt that the last bytes of a segment name, if they look like a trailer.
+    pub fn salt_of(bytes: &[u8]) -> Option<u64> {
+        let trailer = bytes.last_chunk::<TRAILER_BYTES>()?;
+        Trailer::begins(trailer).then(|| long_at(trailer, 36)).flatten()
+    }
+
     /// The footer of a segment with these records.
     pub fn encode(&self, entries: &[Entry]) -> Vec<u8> {
         let mut out = Vec::with_capacity(footer_bytes(entries.len()));
@@ -221,4 +227,60 @@ impl<'a> Footer<'a> {
 
 fn long_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> Head {
+        let mut catalog = Catalog::default();
+        catalog.class("Avatar").unwrap();
+        catalog.field("setName", "string").unwrap();
+        Head { segment: SegmentId(3), salt: 0x0123_4567_89ab_cdef, next_do_id: DoId(77), catalog }
+    }
+
+    #[test]
+    fn a_head_is_read_as_written_and_every_flaw_is_noticed() {
+        let bytes = head().encode();
+        assert_eq!(Head::decode(&bytes), Ok((head(), bytes.len())));
+        assert_eq!(Head::bytes(&bytes), Some(bytes.len()));
+        let end = (HEAD_FIXED + word_at(&bytes, HEAD_FIXED - 4).unwrap() as usize) + 4;
+        for cut in 0..end {
+            assert!(Head::decode(&bytes[..cut]).is_err(), "prefix of {cut}");
+        }
+        for bit in 0..end * 8 {
+            let mut spoilt = bytes.clone();
+            spoilt[bit / 8] ^= 1 << (bit % 8);
+            assert!(Head::decode(&spoilt).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_footer_is_read_as_written_and_every_flaw_is_noticed() {
+        let entries = [
+            Entry { do_id: DoId(5), class: ClassKey(9), kind: Kind::Object, bytes: 344 },
+            Entry { do_id: DoId(6), class: ClassKey(0), kind: Kind::Tombstone, bytes: 24 },
+            Entry { do_id: DoId(0), class: ClassKey(0), kind: Kind::Mark, bytes: 131_064 },
+        ];
+        let (salt, next_do_id) = (11, DoId(7));
+        let trailer =
+            Trailer { first_commit: 4, last_commit: 9, next_do_id, records_end: 800, salt };
+        let bytes = trailer.encode(&entries);
+        assert_eq!(bytes.len(), footer_bytes(entries.len()));
+        let footer = Footer::decode(&bytes, 800, salt).unwrap();
+        assert_eq!(footer.trailer, trailer);
+        assert_eq!(footer.entries(0).collect::<Vec<_>>(), entries);
+        assert_eq!(footer.entries(2).collect::<Vec<_>>(), entries[2..]);
+        assert!(Footer::decode(&bytes, 808, salt).is_none(), "elsewhere");
+        assert!(Footer::decode(&bytes, 800, 12).is_none(), "of another segment");
+        for cut in 0..bytes.len() {
+            assert!(Footer::decode(&bytes[..cut], 800, salt).is_none(), "prefix of {cut}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut spoilt = bytes.clone();
+            spoilt[bit / 8] ^= 1 << (bit % 8);
+            assert!(Footer::decode(&spoilt, 800, salt).is_none(), "bit {bit}");
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! What a segment says of itself when it is read from the disk: its head, and the records that its
 //! footer lists or, without one, those that are found one behind the other.
 
+use crate::catalog::Catalog;
 use crate::disk::{Disk, DiskError};
-use crate::ids::ClassKey;
-use crate::ids::SegmentId;
+use crate::ids::{ClassKey, Place, SegmentId};
 use crate::log::COMMIT_BYTES_MAX;
 use crate::options::OpenError;
 use crate::record::{Said, Seal, View, commit_at, word_at};
@@ -77,8 +77,41 @@ impl Survey {
         Ok(survey)
     }
 
+    /// A sealed segment whose head cannot be read, by what its footer says. The names are those of
+    /// the other segments.
+    pub fn without_head(segment: SegmentId, bytes: &[u8], catalog: &Catalog) -> Option<Survey> {
+        let salt = Trailer::salt_of(bytes)?;
+        let footer = Footer::of_segment(bytes, salt)?;
+        let records: u64 = footer.entries(0).map(|entry| u64::from(entry.bytes)).sum();
+        let trailer = footer.trailer;
+        let first_record = trailer.records_end.checked_sub(u32::try_from(records).ok()?)?;
+        let next_do_id = trailer.next_do_id;
+        Some(Survey {
+            head: Head { segment, salt, next_do_id, catalog: catalog.clone() },
+            bytes: u32::try_from(bytes.len()).ok()?,
+            first_record,
+            entries: footer.entries(0).collect(),
+            first_commit: trailer.first_commit,
+            last_commit: trailer.last_commit,
+            next_do_id,
+            end: trailer.records_end,
+            loose: None,
+        })
+    }
+
     pub fn segment(&self) -> SegmentId {
         self.head.segment
+    }
+
+    /// The listed records, and where they stand.
+    pub fn places(&self) -> impl Iterator<Item = (&Entry, Place)> {
+        let segment = self.segment();
+        let mut offset = self.first_record;
+        self.entries.iter().map(move |entry| {
+            let place = Place { segment, offset, bytes: entry.bytes };
+            offset += entry.bytes;
+            (entry, place)
+        })
     }
 
     pub fn trailer(&self) -> Trailer {

@@ -4,6 +4,7 @@
 use crate::draft::Draft;
 use crate::pending::{Held, Mail, Otherwise};
 use crate::refusal::{Refusal, Request};
+use crate::request::Asked;
 use crate::told::Told;
 use crate::values::{Unstored, read_values};
 use crate::{Classes, Database};
@@ -22,7 +23,7 @@ impl Database {
     pub(crate) fn create(
         &mut self,
         given: Given<'_>,
-        mail: &Mail<'_>,
+        asked: &Asked<'_>,
         out: &mut Outbox,
     ) -> Result<(), Refusal> {
         if self.part.read_only().is_some() {
@@ -36,9 +37,9 @@ impl Database {
         let do_id = do_id.ok_or(Refusal::NoId)?;
         let owner = place(do_id, out.shards());
         if owner == out.me() {
-            self.bear(do_id, class, mail, out);
+            self.bear(do_id, class, &asked.mail, out);
         } else {
-            out.tell(owner, self.me, &Told::Create { do_id, mail: *mail }.write());
+            out.tell(owner, self.me, &Told::Create { do_id, mail: asked.mail }.write());
         }
         Ok(())
     }
@@ -60,7 +61,7 @@ impl Database {
         let message = DatabaseMessage::decode(dialect, mail.msgtype, mail.payload);
         let message = message.expect("it has been read before");
         let context = message.context().expect("a Create has a context");
-        let request = Request::about(message.name(), do_id, mail);
+        let request = Request { what: message.name(), do_id, sender: mail.sender };
         let answer = |do_id| {
             let notice = DatabaseNotice::CreateResp { context, do_id };
             self.said(&notice, mail.sender, dialect).expect("the answer of a Create is short")
@@ -69,9 +70,7 @@ impl Database {
         let otherwise = Otherwise::Unborn { request, answer };
         match self.write(do_id, class) {
             Ok(ticket) => self.pending.hold(ticket, Held { says: smallvec![done], otherwise }),
-            Err(refusal) => {
-                self.undo(Held { says: smallvec![], otherwise }, refusal, out);
-            }
+            Err(refusal) => self.undo(Held { says: smallvec![], otherwise }, refusal, out),
         }
     }
 }

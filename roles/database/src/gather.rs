@@ -1,14 +1,13 @@
 //! The answer to a query of a class, put together from what all instances have found.
 
 use crate::Database;
-use crate::pending::Mail;
 use crate::refusal::{Refusal, Request};
 use crate::told::QueryId;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use runtime::{Outbox, ShardId};
 use wire::database::DatabaseNotice;
-use wire::ids::{DoId, MsgType};
+use wire::ids::DoId;
 use wire::lists::DoIds;
 
 /// The most objects that an answer names: a datagram holds little more.
@@ -71,11 +70,11 @@ impl Database {
     ) {
         let Some(gather) = self.gathers.add(query, from, out.shards(), found) else { return };
         let Gather { refused, more, mut do_ids, .. } = gather;
-        let mail = Mail { sender: query.asker, msgtype: MsgType(0), payload: &[] };
         do_ids.sort_unstable();
         if more || do_ids.len() > FOUND_MAX {
             let bytes = 4 * (do_ids.len() + usize::from(more));
-            let request = Request::about("a part of SelectQuery", DoId(0), &mail);
+            let what = "a part of SelectQuery";
+            let request = Request { what, do_id: DoId(0), sender: query.asker };
             Refusal::AnswerTooBig(bytes).note(&mut out.counts, &request);
             do_ids.truncate(FOUND_MAX);
         }

@@ -3,7 +3,7 @@
 //! A job that comes to an object which is not in memory has it fetched and goes on with others; it
 //! looks at it when it has come.
 
-use crate::query::{Change, Selection};
+use crate::matching::{Change, Selection};
 use crate::refusal::{Refusal, Request};
 use crate::stored::SWEEP;
 use crate::walk::{Source, Walk};
@@ -127,9 +127,8 @@ impl crate::Database {
             let plan = plan.and_then(|id| self.classes.get(id))?;
             Some((plan.key, plan.stored_by_name(schema, field)?))
         };
-        let keys = self.config.indexes.iter().map(key);
-        let mut keys: Vec<_> =
-            keys.map(|key| key.expect("the configuration names stored fields")).collect();
+        let keys = self.config.indexes.iter().filter_map(key);
+        let mut keys: Vec<_> = keys.collect();
         keys.sort_unstable();
         keys.dedup();
         keys
@@ -297,7 +296,7 @@ impl crate::Database {
             let Some(mut job) = self.jobs.jobs.remove(&id) else { continue };
             if let Act::Select(selection) = &mut job.act {
                 selection.restart();
-                let source = self.source_of(selection);
+                let source = self.source(&selection.matching);
                 job.walk.restart(source);
                 (job.walked, job.away, job.again) = (false, BTreeSet::new(), BTreeSet::new());
             }

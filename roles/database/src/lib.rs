@@ -22,10 +22,12 @@ mod ids;
 mod index;
 mod jobs;
 mod limits;
+mod matching;
 mod names;
 mod pending;
 mod query;
 mod refusal;
+mod request;
 mod select;
 mod stored;
 mod told;
@@ -42,7 +44,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use classes::{ClassPlan, Classes};
+use classes::Classes;
 use dc::Schema;
 use draft::Draft;
 use gather::Gathers;
@@ -50,13 +52,12 @@ use ids::Ids;
 use index::Indexes;
 use jobs::Jobs;
 use pending::{Mail, Pending};
-use refusal::Refusal;
-use runtime::{Counts, Input, Now, Outbox, Role, RoleId, ShardId, place};
+use request::Counted;
+use runtime::{Input, Now, Outbox, Role, RoleId, ShardId, place};
 use smallvec::SmallVec;
-use store::{Found, Object, Part, Place, Ticket};
+use store::{Part, Ticket};
 use told::Told;
 use waiting::Waiting;
-use wire::database::{DatabaseMessage, MessageError};
 use wire::datagram::Datagram;
 use wire::dialect::Dialect;
 use wire::framing;
@@ -74,7 +75,7 @@ pub struct Config {
     /// The classes of the objects.
     pub schema: Arc<Schema>,
     /// The fields by whose values objects are to be found without looking at all of them, by class
-    /// and name. Only `openotp` has queries, so only there it costs memory.
+    /// and name; those that are not stored are passed over. Only `openotp` has queries, so only there it costs memory.
     pub indexes: Vec<(String, String)>,
     /// What grows no further.
     pub limits: Limits,
@@ -114,20 +115,6 @@ pub struct Database {
     sweeps: bool,
     /// The time of the present input.
     now: Now,
-}
-
-/// Why a request is not done now.
-enum Undone {
-    /// It is refused.
-    Refused(Refusal),
-    /// Its object has to be fetched first.
-    Away(Place),
-}
-
-impl From<Refusal> for Undone {
-    fn from(refusal: Refusal) -> Undone {
-        Undone::Refused(refusal)
-    }
 }
 
 impl Database {
@@ -209,118 +196,6 @@ impl Database {
         }
     }
 
-    fn request(&mut self, mail: &Mail<'_>, counted: Counted, out: &mut Outbox) {
-        let is_of_all = |message: &DatabaseMessage<'_>| {
-            matches!(
-                message,
-                DatabaseMessage::DeleteQuery { .. }
-                    | DatabaseMessage::SelectQuery { .. }
-                    | DatabaseMessage::UpdateQuery { .. }
-            )
-        };
-        let message = match DatabaseMessage::decode(out.dialect(), mail.msgtype, mail.payload) {
-            Ok(message) => message,
-            Err(error) => return self.unreadable(error, mail, out),
-        };
-        if counted == Counted::Not && (!is_of_all(&message) || self.is_first(out)) {
-            *counter(&message, &mut out.counts) += 1;
-        }
-        match message {
-            DatabaseMessage::Create { dclass, count, fields, .. } => {
-                if let Err(refusal) = self.create((dclass, count, fields), mail, out) {
-                    self.refuse(refusal, &message, DoId(0), mail, out);
-                }
-            }
-            DatabaseMessage::DeleteQuery { .. }
-            | DatabaseMessage::SelectQuery { .. }
-            | DatabaseMessage::UpdateQuery { .. } => self.query(&message, mail, out),
-            DatabaseMessage::Delete { do_id, .. }
-            | DatabaseMessage::SelectField { do_id, .. }
-            | DatabaseMessage::Select { do_id, .. }
-            | DatabaseMessage::SelectAll { do_id, .. }
-            | DatabaseMessage::UpdateField { do_id, .. }
-            | DatabaseMessage::Update { do_id, .. }
-            | DatabaseMessage::UpdateFieldIfEquals { do_id, .. }
-            | DatabaseMessage::UpdateIfEquals { do_id, .. }
-            | DatabaseMessage::UpdateFieldIfEmpty { do_id, .. }
-            | DatabaseMessage::DeleteField { do_id, .. }
-            | DatabaseMessage::DeleteFields { do_id, .. } => {
-                self.about_object(do_id, &message, mail, out);
-            }
-        }
-    }
-
-    fn about_object(
-        &mut self,
-        do_id: DoId,
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
-        out: &mut Outbox,
-    ) {
-        if self.waiting.is_awaited(do_id) {
-            return self.wait(do_id, message, mail, out);
-        }
-        match self.serve(do_id, message, mail, out) {
-            Ok(()) => (),
-            Err(Undone::Refused(refusal)) => self.refuse(refusal, message, do_id, mail, out),
-            Err(Undone::Away(at)) => {
-                self.fetch(do_id, at);
-                self.wait(do_id, message, mail, out);
-            }
-        }
-    }
-
-    /// Does what is asked of an object.
-    fn serve(
-        &mut self,
-        do_id: DoId,
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
-        out: &mut Outbox,
-    ) -> Result<(), Undone> {
-        match *message {
-            DatabaseMessage::SelectField { context, field, .. } => {
-                self.select_field(do_id, context, field, mail, out)
-            }
-            DatabaseMessage::Select { context, fields, .. } => {
-                self.select(do_id, context, fields, mail, out)
-            }
-            DatabaseMessage::SelectAll { context, .. } => {
-                self.select_all(do_id, context, mail, out)
-            }
-            DatabaseMessage::UpdateField { field, value, .. } => {
-                self.update_field(do_id, field, value, message, mail, out)
-            }
-            DatabaseMessage::Update { count, fields, .. } => {
-                self.update(do_id, count, fields, message, mail, out)
-            }
-            DatabaseMessage::UpdateFieldIfEquals { field, old_and_new, .. } => {
-                self.update_field_if_equals(do_id, field, old_and_new, message, mail, out)
-            }
-            DatabaseMessage::UpdateIfEquals { count, conditions, .. } => {
-                self.update_if_equals(do_id, count, conditions, message, mail, out)
-            }
-            DatabaseMessage::UpdateFieldIfEmpty { field, value, .. } => {
-                self.update_field_if_empty(do_id, field, value, message, mail, out)
-            }
-            DatabaseMessage::DeleteField { field, .. } => {
-                let field = [field.0.to_le_bytes()];
-                let fields = wire::lists::Fields(&field);
-                self.delete_fields(do_id, fields, message, mail, out)
-            }
-            DatabaseMessage::DeleteFields { fields, .. } => {
-                self.delete_fields(do_id, fields, message, mail, out)
-            }
-            DatabaseMessage::Delete { verify_code, .. } => {
-                self.delete(do_id, verify_code, message, mail, out)
-            }
-            DatabaseMessage::Create { .. }
-            | DatabaseMessage::DeleteQuery { .. }
-            | DatabaseMessage::SelectQuery { .. }
-            | DatabaseMessage::UpdateQuery { .. } => unreachable!("these are about no one object"),
-        }
-    }
-
     fn hear(&mut self, from: ShardId, told: Told<'_>, out: &mut Outbox) {
         match told {
             Told::Create { do_id, mail } => self.bear_told(do_id, &mail, out),
@@ -329,59 +204,5 @@ impl Database {
                 self.gather(from, query, (refused, more, do_ids), out);
             }
         }
-    }
-}
-
-/// Whether a request has been counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Counted {
-    Not,
-    Already,
-}
-
-/// A stored object and its class.
-fn object<'a>(
-    part: &'a Part,
-    classes: &'a Classes,
-    do_id: DoId,
-) -> Result<(Object<'a>, &'a ClassPlan), Undone> {
-    match part.find(do_id) {
-        Found::Here(object) => match classes.of(object.class()) {
-            Some(class) => Ok((object, class)),
-            None => Err(Refusal::ClassGone.into()),
-        },
-        Found::Away(at) => Err(Undone::Away(at)),
-        Found::Absent => Err(Refusal::NoObject.into()),
-        Found::Damaged(at) => Err(Refusal::Damaged(at).into()),
-    }
-}
-
-fn counter<'a>(message: &DatabaseMessage<'_>, counts: &'a mut Counts) -> &'a mut u64 {
-    match message {
-        DatabaseMessage::Create { .. } => &mut counts.database_creates,
-        DatabaseMessage::SelectField { .. }
-        | DatabaseMessage::Select { .. }
-        | DatabaseMessage::SelectAll { .. } => &mut counts.database_selects,
-        DatabaseMessage::UpdateField { .. } | DatabaseMessage::Update { .. } => {
-            &mut counts.database_updates
-        }
-        DatabaseMessage::UpdateFieldIfEquals { .. }
-        | DatabaseMessage::UpdateIfEquals { .. }
-        | DatabaseMessage::UpdateFieldIfEmpty { .. } => &mut counts.database_updates_if,
-        DatabaseMessage::DeleteField { .. } | DatabaseMessage::DeleteFields { .. } => {
-            &mut counts.database_field_deletes
-        }
-        DatabaseMessage::Delete { .. } => &mut counts.database_deletes,
-        DatabaseMessage::SelectQuery { .. } => &mut counts.database_select_queries,
-        DatabaseMessage::UpdateQuery { .. } => &mut counts.database_update_queries,
-        DatabaseMessage::DeleteQuery { .. } => &mut counts.database_delete_queries,
-    }
-}
-
-/// What is wrong with a message that cannot be read, and its name.
-fn name_of(error: &MessageError) -> &'static str {
-    match error {
-        MessageError::Unknown { .. } => "message",
-        MessageError::Arguments { name, .. } => name,
     }
 }

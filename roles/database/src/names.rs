@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use dc::{Field, FieldKind, Schema};
 use store::{Catalog, CatalogFull, ClassKey, FieldKey, Found, Part};
+use wire::ids::DoId;
 
 /// What is stored and not in the DC files, for the log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -91,7 +92,7 @@ pub fn wanted(schema: &Schema) -> Result<Catalog, CatalogFull> {
 }
 
 /// Compares what is stored with the DC files. Looks at objects only of classes that may hold
-/// something else, but at all of these.
+/// something else, but at all of these, and waits for those that are not in memory.
 pub fn examine(parts: &[Part], schema: &Schema) -> Result<Report, Problem> {
     let Some(first) = parts.first() else { return Ok(Report::default()) };
     let catalog = first.catalog();
@@ -174,13 +175,13 @@ fn is_stored(schema: &Schema, field: &Field) -> bool {
 
 /// In how many objects of a class fields are set that it does not have.
 fn count_strangers<'a>(
-    objects: impl Iterator<Item = (&'a Part, wire::ids::DoId)>,
+    objects: impl Iterator<Item = (&'a Part, DoId)>,
     class: ClassKey,
     own: &Own,
 ) -> BTreeMap<FieldKey, usize> {
     let mut counts = BTreeMap::new();
     for (part, do_id) in objects {
-        let Found::Here(object) = part.find(do_id) else { continue };
+        let Found::Here(object) = part.find_waiting(do_id) else { continue };
         if object.class() == class {
             let strangers =
                 object.fields().map(|(key, _)| key).filter(|key| !own.keys.contains(key));
@@ -190,8 +191,8 @@ fn count_strangers<'a>(
     counts
 }
 
-fn is_of_class(part: &Part, do_id: wire::ids::DoId, class: ClassKey) -> bool {
-    match part.find(do_id) {
+fn is_of_class(part: &Part, do_id: DoId, class: ClassKey) -> bool {
+    match part.find_waiting(do_id) {
         Found::Here(object) => object.class() == class,
         Found::Away(_) | Found::Damaged(_) => true,
         Found::Absent => false,

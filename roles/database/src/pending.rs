@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use runtime::{Outbox, RoleId};
 use smallvec::SmallVec;
 use store::Ticket;
-use wire::ids::{Channel, DoId, MsgType};
+use wire::ids::{Channel, MsgType};
 
 /// What each of these takes beside its payloads, about.
 const HELD_BYTES: usize = 128;
@@ -164,12 +164,5 @@ impl Held {
             Otherwise::Unborn { answer, .. } => answer.payload.len(),
         };
         HELD_BYTES + says + otherwise
-    }
-}
-
-impl Request {
-    /// A request about an object.
-    pub fn about(what: &'static str, do_id: DoId, mail: &Mail<'_>) -> Request {
-        Request { what, do_id, sender: mail.sender }
     }
 }

@@ -1,9 +1,9 @@
 //! Reading objects.
 
+use crate::Database;
 use crate::classes::{ClassPlan, Classes, FieldPlan, Kept};
-use crate::pending::Mail;
 use crate::refusal::Refusal;
-use crate::{Database, Undone, object};
+use crate::request::{Asked, Undone, object};
 use alloc::vec::Vec;
 use core::slice;
 use runtime::Outbox;
@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use store::Object;
 use wire::database::{DatabaseNotice, StoredObject};
 use wire::dialect::Dialect;
-use wire::ids::{DoId, FieldId};
+use wire::ids::FieldId;
 use wire::lists::Fields;
 
 /// What stands for a value that was never set.
@@ -37,20 +37,18 @@ impl Database {
     /// `astron` 3010.
     pub(crate) fn select_field(
         &mut self,
-        do_id: DoId,
-        context: u32,
+        asked: &Asked<'_>,
         field: FieldId,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
         self.with_scratch(|database, value| {
-            let (object, class) = object(&database.part, &database.classes, do_id)?;
+            let (object, class) = object(&database.part, &database.classes, asked.do_id)?;
             let plan = class.field(field).ok_or(Refusal::UnknownField(field))?;
             let unset = Unset::of(out.dialect());
             let is_set = append_value(&database.classes, class, &object, plan, unset, value)?;
             let value = is_set.then_some((field, value.as_slice()));
-            let notice = DatabaseNotice::SelectFieldResp { context, value };
-            database.answer(do_id, &notice, mail, out)
+            let notice = DatabaseNotice::SelectFieldResp { context: asked.context(), value };
+            database.answer(asked, &notice, out)
         })
     }
 
@@ -58,34 +56,27 @@ impl Database {
     /// and values, ascending, each once, without those that are not set.
     pub(crate) fn select(
         &mut self,
-        do_id: DoId,
-        context: u32,
+        asked: &Asked<'_>,
         fields: Fields<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
         self.with_scratch(|database, values| {
-            let (object, class) = object(&database.part, &database.classes, do_id)?;
+            let (object, class) = object(&database.part, &database.classes, asked.do_id)?;
             let count = match out.dialect() {
                 Dialect::OpenOtp => in_order(&database.classes, class, &object, fields, values),
                 Dialect::Astron => ascending(&database.classes, class, &object, fields, values),
             }?;
-            let notice = DatabaseNotice::SelectResp { context, fields: Some((count, values)) };
-            database.answer(do_id, &notice, mail, out)
+            let fields = Some((count, values.as_slice()));
+            let notice = DatabaseNotice::SelectResp { context: asked.context(), fields };
+            database.answer(asked, &notice, out)
         })
     }
 
     /// SELECT_STORED_OBJECT_ALL (`openotp.md` 13): the required fields, then the others that are
     /// set. `astron` 3014: all that are set.
-    pub(crate) fn select_all(
-        &mut self,
-        do_id: DoId,
-        context: u32,
-        mail: &Mail<'_>,
-        out: &mut Outbox,
-    ) -> Result<(), Undone> {
+    pub(crate) fn select_all(&mut self, asked: &Asked<'_>, out: &mut Outbox) -> Result<(), Undone> {
         self.with_scratch(|database, fields| {
-            let (object, class) = object(&database.part, &database.classes, do_id)?;
+            let (object, class) = object(&database.part, &database.classes, asked.do_id)?;
             match out.dialect() {
                 Dialect::OpenOtp => {
                     for plan in &class.required {
@@ -98,8 +89,8 @@ impl Database {
                 }
             }
             let object = Some(StoredObject { dclass: class.id, fields });
-            let notice = DatabaseNotice::SelectAllResp { context, object };
-            database.answer(do_id, &notice, mail, out)
+            let notice = DatabaseNotice::SelectAllResp { context: asked.context(), object };
+            database.answer(asked, &notice, out)
         })
     }
 

@@ -1,9 +1,10 @@
 //! Between the instance and the store: writes, and what the log says of them.
 
-use crate::pending::{Held, Mail, Otherwise, Says};
-use crate::refusal::{Refusal, Request};
+use crate::Database;
+use crate::pending::{Held, KeptMail, Otherwise, Says};
+use crate::refusal::Refusal;
+use crate::request::{Asked, Counted};
 use crate::told::Told;
-use crate::{Counted, Database, Undone, object};
 use alloc::string::String;
 use alloc::sync::Arc;
 use runtime::{Outbox, ShardId, place};
@@ -47,22 +48,16 @@ impl Database {
         Ok(ticket)
     }
 
-    /// Lets `says` be said when a write is durable.
-    pub(crate) fn hold(
-        &mut self,
-        ticket: Ticket,
-        says: Says,
-        do_id: DoId,
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
-        out: &Outbox,
-    ) -> Result<(), Refusal> {
+    /// Lets `says` be said when a write is durable, and the request fail if it is not carried out.
+    pub(crate) fn hold(&mut self, ticket: Ticket, says: Says, asked: &Asked<'_>, out: &Outbox) {
         let dialect = out.dialect();
-        let failure = message.failure(dialect, ret_code::NOT_STORED);
-        let answer = failure.map(|notice| self.said(&notice, mail.sender, dialect)).transpose()?;
-        let request = Request::about(message.name(), do_id, mail);
+        let failure = asked.message.failure(dialect, ret_code::NOT_STORED);
+        let said = |notice| {
+            let said = self.said(&notice, asked.mail.sender, dialect);
+            said.expect("the answer of a failure is short")
+        };
+        let (request, answer) = (asked.in_log(), failure.map(said));
         self.pending.hold(ticket, Held { says, otherwise: Otherwise::Fails { request, answer } });
-        Ok(())
     }
 
     /// The log says something.
@@ -135,7 +130,7 @@ impl Database {
                 refusal.note(&mut out.counts, &request);
                 answer.say(self.me, out);
                 // After a failure the next start tells what is there.
-                if refusal == Refusal::DiskFull {
+                if refusal != Refusal::ReadOnly {
                     let told = Told::Returned { do_id: request.do_id };
                     out.tell(place(DoId(0), out.shards()), self.me, &told.write());
                 }
@@ -151,16 +146,10 @@ impl Database {
     }
 
     /// Lets a request wait for its object.
-    pub(crate) fn wait(
-        &mut self,
-        do_id: DoId,
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn wait(&mut self, asked: &Asked<'_>, out: &mut Outbox) {
         match self.check_room() {
-            Ok(()) => self.waiting.push(do_id, mail),
-            Err(refusal) => self.refuse(refusal, message, do_id, mail, out),
+            Ok(()) => self.waiting.push(asked.do_id, &asked.mail),
+            Err(refusal) => self.refuse(refusal, asked, out),
         }
     }
 
@@ -170,25 +159,23 @@ impl Database {
             warn!("object {do_id} cannot be read: {at}: {why}");
         }
         while let Some(mail) = self.waiting.pop(do_id) {
-            if let Err(Undone::Away(at)) = object(&self.part, &self.classes, do_id) {
+            // It may have moved meanwhile, to where it is not in memory.
+            if let Found::Away(at) = self.part.find(do_id) {
                 self.fetch(do_id, at);
                 self.waiting.push_front(do_id, mail);
                 break;
             }
-            self.request_now(do_id, &mail.mail(), out);
+            self.go_on_with(do_id, &mail, out);
         }
         self.came(do_id, out);
     }
 
     /// Does a request that has waited, though others wait behind it.
-    fn request_now(&mut self, do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
+    fn go_on_with(&mut self, do_id: DoId, mail: &KeptMail, out: &mut Outbox) {
+        let mail = mail.mail();
         let message = DatabaseMessage::decode(out.dialect(), mail.msgtype, mail.payload);
         let message = message.expect("it was a message when it came");
-        match self.serve(do_id, &message, mail, out) {
-            Ok(()) => (),
-            Err(Undone::Refused(refusal)) => self.refuse(refusal, &message, do_id, mail, out),
-            Err(Undone::Away(_)) => unreachable!("it has just been looked at"),
-        }
+        self.serve_or_wait(&Asked { do_id, message, mail }, out);
     }
 
     fn sweep_later(&mut self, out: &mut Outbox) {

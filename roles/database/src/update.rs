@@ -1,19 +1,20 @@
 //! Setting fields, with and without a condition.
 
+use crate::Database;
 use crate::classes::{ClassPlan, Classes};
-use crate::pending::{Mail, Said, Says};
+use crate::pending::{Said, Says};
 use crate::refusal::Refusal;
+use crate::request::{Asked, Undone, object};
 use crate::select::{Unset, append_value};
 use crate::values::{
     Condition, Unstored, Value, Values, last_of_each, read_condition, read_conditions, read_value,
     read_values, single,
 };
-use crate::{Database, Undone, object};
 use alloc::vec::Vec;
 use runtime::Outbox;
 use smallvec::SmallVec;
 use store::{ClassKey, Object};
-use wire::database::{DatabaseMessage, DatabaseNotice, Outcome};
+use wire::database::{DatabaseNotice, Outcome};
 use wire::dialect::Dialect;
 use wire::ids::{DoId, FieldId};
 
@@ -29,74 +30,66 @@ impl Database {
     /// `astron` 3020.
     pub(crate) fn update_field(
         &mut self,
-        do_id: DoId,
+        asked: &Asked<'_>,
         field: FieldId,
         value: &[u8],
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
-        let (object, class) = object(&self.part, &self.classes, do_id)?;
+        let (object, class) = object(&self.part, &self.classes, asked.do_id)?;
         let values = read_value(&self.classes, class, field, value)?;
         let class = class.key;
         self.draft.begin(object.fields());
-        self.set(do_id, class, &values, message, mail, out)
+        self.set(asked, class, &values, out)
     }
 
     /// UPDATE_STORED_OBJECT; `astron` 3021.
     pub(crate) fn update(
         &mut self,
-        do_id: DoId,
+        asked: &Asked<'_>,
         count: u16,
         fields: &[u8],
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
-        let (object, class) = object(&self.part, &self.classes, do_id)?;
+        let (object, class) = object(&self.part, &self.classes, asked.do_id)?;
         let values = read_values(&self.classes, class, count, fields, Unstored::Refused)?;
         let class = class.key;
         self.draft.begin(object.fields());
-        self.set(do_id, class, &values, message, mail, out)
+        self.set(asked, class, &values, out)
     }
 
     /// Sets fields of the object that the draft has, and announces it.
-    pub(crate) fn set(
+    fn set(
         &mut self,
-        do_id: DoId,
+        asked: &Asked<'_>,
         class: ClassKey,
         values: &[Value<'_>],
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
         if values.is_empty() {
             return Ok(());
         }
         self.draft.set_all(values);
-        let ticket = self.write(do_id, class)?;
-        let says: Says =
-            self.updated(do_id, values, mail.sender, out.dialect()).into_iter().collect();
-        Ok(self.hold(ticket, says, do_id, message, mail, out)?)
+        let ticket = self.write(asked.do_id, class)?;
+        let said = self.updated(asked.do_id, values, asked.mail.sender, out.dialect());
+        self.hold(ticket, said.into_iter().collect(), asked, out);
+        Ok(())
     }
 
     /// `astron` 3022.
     pub(crate) fn update_field_if_equals(
         &mut self,
-        do_id: DoId,
+        asked: &Asked<'_>,
         field: FieldId,
         old_and_new: &[u8],
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
-        let context = message.context().expect("it has a context");
+        let context = asked.context();
         self.with_scratch(|database, current| {
-            let (object, class) = object(&database.part, &database.classes, do_id)?;
+            let (object, class) = object(&database.part, &database.classes, asked.do_id)?;
             let schema = &database.classes.schema;
             let condition = read_condition(schema, class, field, old_and_new)?;
             let is_set = object.field(condition.new.key).is_some();
-            let class = match database.judge(do_id, &[condition], current, out.dialect())? {
+            let class = match database.judge(asked.do_id, &[condition], current, out.dialect())? {
                 Verdict::Holds(class) => class,
                 Verdict::Differs(_) => {
                     // Behind the number of the field.
@@ -106,12 +99,12 @@ impl Database {
                         None => Outcome::Failed { ret_code: 0 },
                     };
                     let notice = DatabaseNotice::UpdateFieldIfEqualsResp { context, outcome };
-                    return database.answer(do_id, &notice, mail, out);
+                    return database.answer(asked, &notice, out);
                 }
             };
             let done = DatabaseNotice::UpdateFieldIfEqualsResp { context, outcome: Outcome::Done };
-            let done = database.said(&done, mail.sender, out.dialect())?;
-            database.set_if(do_id, class, &[condition.new], done, message, mail, out)
+            let done = database.said(&done, asked.mail.sender, out.dialect())?;
+            database.set_if(asked, class, &[condition.new], done, out)
         })
     }
 
@@ -119,47 +112,43 @@ impl Database {
     /// its default in `openotp`, where that is what a reader sees, and nothing in `astron`.
     pub(crate) fn update_if_equals(
         &mut self,
-        do_id: DoId,
+        asked: &Asked<'_>,
         count: u16,
         conditions: &[u8],
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
-        let context = message.context().expect("it has a context");
+        let context = asked.context();
         self.with_scratch(|database, current| {
-            let (_, class) = object(&database.part, &database.classes, do_id)?;
+            let (_, class) = object(&database.part, &database.classes, asked.do_id)?;
             let schema = &database.classes.schema;
             let conditions = read_conditions(schema, class, count, conditions)?;
-            let class = match database.judge(do_id, &conditions, current, out.dialect())? {
+            let class = match database.judge(asked.do_id, &conditions, current, out.dialect())? {
                 Verdict::Holds(class) => class,
                 Verdict::Differs(count) => {
                     let outcome = Outcome::Differs((count, current.as_slice()));
                     let notice = DatabaseNotice::UpdateIfEqualsResp { context, outcome };
-                    return database.answer(do_id, &notice, mail, out);
+                    return database.answer(asked, &notice, out);
                 }
             };
             let mut values: Values<'_> = conditions.iter().map(|condition| condition.new).collect();
             last_of_each(&mut values);
             let done = DatabaseNotice::UpdateIfEqualsResp { context, outcome: Outcome::Done };
-            let done = database.said(&done, mail.sender, out.dialect())?;
-            database.set_if(do_id, class, &values, done, message, mail, out)
+            let done = database.said(&done, asked.mail.sender, out.dialect())?;
+            database.set_if(asked, class, &values, done, out)
         })
     }
 
     /// `astron` 3026.
     pub(crate) fn update_field_if_empty(
         &mut self,
-        do_id: DoId,
+        asked: &Asked<'_>,
         field: FieldId,
         value: &[u8],
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
-        let context = message.context().expect("it has a context");
+        let context = asked.context();
         self.with_scratch(|database, current| {
-            let (object, class) = object(&database.part, &database.classes, do_id)?;
+            let (object, class) = object(&database.part, &database.classes, asked.do_id)?;
             let plan = class.field(field).ok_or(Refusal::UnknownField(field))?;
             let key = single(plan)?;
             let values = read_value(&database.classes, class, field, value)?;
@@ -167,35 +156,33 @@ impl Database {
             if object.field(key).is_some() {
                 append_value(&database.classes, class, &object, plan, Unset::Nothing, current)?;
                 let notice = notice(Outcome::Differs((field, current.as_slice())));
-                return database.answer(do_id, &notice, mail, out);
+                return database.answer(asked, &notice, out);
             }
             let class = class.key;
             database.draft.begin(object.fields());
-            let done = database.said(&notice(Outcome::Done), mail.sender, out.dialect())?;
-            database.set_if(do_id, class, &values, done, message, mail, out)
+            let done = database.said(&notice(Outcome::Done), asked.mail.sender, out.dialect())?;
+            database.set_if(asked, class, &values, done, out)
         })
     }
 
     /// Sets fields of the object that the draft has, announces it, and answers that it was done.
-    #[allow(clippy::too_many_arguments, reason = "what a request is, and what it came to")]
     fn set_if(
         &mut self,
-        do_id: DoId,
+        asked: &Asked<'_>,
         class: ClassKey,
         values: &[Value<'_>],
         done: Said,
-        message: &DatabaseMessage<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
         self.draft.set_all(values);
-        let ticket = self.write(do_id, class)?;
+        let ticket = self.write(asked.do_id, class)?;
         let announced = match values {
             [] => None,
-            values => self.updated(do_id, values, mail.sender, out.dialect()),
+            values => self.updated(asked.do_id, values, asked.mail.sender, out.dialect()),
         };
         let says: Says = [done].into_iter().chain(announced).collect();
-        Ok(self.hold(ticket, says, do_id, message, mail, out)?)
+        self.hold(ticket, says, asked, out);
+        Ok(())
     }
 
     /// Whether all conditions hold. If not `current` gets what there is instead.

@@ -1,14 +1,15 @@
 //! What a Database says: answers, and announcements of what has changed.
 
-use crate::pending::{Held, Mail, Otherwise, Said, Says};
-use crate::refusal::{Refusal, Request};
+use crate::Database;
+use crate::pending::{Held, Otherwise, Said, Says};
+use crate::refusal::Refusal;
+use crate::request::{Asked, Undone};
 use crate::values::Value;
-use crate::{Database, Undone, name_of};
 use alloc::vec::Vec;
 use runtime::Outbox;
 use smallvec::smallvec;
 use store::Ticket;
-use wire::database::{DatabaseMessage, DatabaseNotice, MessageError, ret_code};
+use wire::database::{DatabaseNotice, ret_code};
 use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId, MsgType};
 use wire::lists::Fields;
@@ -21,28 +22,27 @@ impl Database {
     /// Answers a request that has seen what there is of an object, when that is durable.
     pub(crate) fn answer(
         &mut self,
-        do_id: DoId,
+        asked: &Asked<'_>,
         notice: &DatabaseNotice<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
     ) -> Result<(), Undone> {
-        match self.part.exposed(do_id) {
-            None => self.say(notice, mail.sender, out).map_err(Undone::from),
-            Some(ticket) => self.answer_after(ticket, notice, mail, out),
+        match self.part.exposed(asked.do_id) {
+            None => Ok(self.say(notice, asked.mail.sender, out)?),
+            Some(ticket) => Ok(self.answer_after(ticket, asked, notice, out)?),
         }
     }
 
     fn answer_after(
         &mut self,
         ticket: Ticket,
+        asked: &Asked<'_>,
         notice: &DatabaseNotice<'_>,
-        mail: &Mail<'_>,
         out: &mut Outbox,
-    ) -> Result<(), Undone> {
-        out.counts.database_reads_waited += 1;
+    ) -> Result<(), Refusal> {
         self.check_room()?;
-        let says: Says = smallvec![self.said(notice, mail.sender, out.dialect())?];
-        self.pending.hold(ticket, Held { says, otherwise: Otherwise::Again(mail.keep()) });
+        let says: Says = smallvec![self.said(notice, asked.mail.sender, out.dialect())?];
+        self.pending.hold(ticket, Held { says, otherwise: Otherwise::Again(asked.mail.keep()) });
+        out.counts.database_reads_waited += 1;
         Ok(())
     }
 
@@ -82,33 +82,22 @@ impl Database {
     }
 
     /// Counts and logs a request that is not carried out, and answers that it is not.
-    pub(crate) fn refuse(
-        &mut self,
-        refusal: Refusal,
-        message: &DatabaseMessage<'_>,
-        do_id: DoId,
-        mail: &Mail<'_>,
-        out: &mut Outbox,
-    ) {
-        refusal.note(&mut out.counts, &Request::about(message.name(), do_id, mail));
-        let Some(notice) = message.failure(out.dialect(), code(&refusal)) else { return };
-        // There may be no object because a deletion is on its way.
-        let waits = self.part.exposed(do_id).filter(|_| self.check_room().is_ok());
-        let answered = match waits {
-            Some(ticket) => self.answer_after(ticket, &notice, mail, out),
-            None => self.say(&notice, mail.sender, out).map_err(Undone::from),
-        };
-        assert!(answered.is_ok(), "the answer of a failure is short");
-    }
-
-    /// A request that is no message.
-    pub(crate) fn unreadable(&mut self, error: MessageError, mail: &Mail<'_>, out: &mut Outbox) {
-        let request = Request::about(name_of(&error), DoId(0), mail);
-        Refusal::from(error).note(&mut out.counts, &request);
-        let notice = wire::database::refusal(out.dialect(), mail.msgtype, mail.payload);
+    pub(crate) fn refuse(&mut self, refusal: Refusal, asked: &Asked<'_>, out: &mut Outbox) {
+        refusal.note(&mut out.counts, &asked.in_log());
+        let dialect = out.dialect();
+        let failure = |ret_code| asked.message.failure(dialect, ret_code);
+        let Some(notice) = failure(code(&refusal)) else { return };
+        // That there is no object may not be durable yet.
+        if let Some(ticket) = self.part.exposed(asked.do_id)
+            && self.answer_after(ticket, asked, &notice, out).is_ok()
+        {
+            return;
+        }
+        let is_durable = self.part.exposed(asked.do_id).is_none();
+        let notice = if is_durable { Some(notice) } else { failure(ret_code::NOT_STORED) };
         if let Some(notice) = notice {
-            let answered = self.say(&notice, mail.sender, out);
-            answered.expect("the answer of a failure is short");
+            let said = self.say(&notice, asked.mail.sender, out);
+            said.expect("the answer of a failure is short");
         }
     }
 
@@ -120,35 +109,33 @@ impl Database {
         asker: Channel,
         dialect: Dialect,
     ) -> Option<Said> {
-        let mut all = Vec::new();
         if let [one] = values {
             let (field, value) = (one.field.number, one.bytes);
-            return match dialect {
-                Dialect::OpenOtp => self.as_object(
-                    &ObjectMessage::UpdateField { do_id, field, value },
-                    do_id,
-                    asker,
-                ),
-                Dialect::Astron => self.of_object(
-                    &DatabaseNotice::UpdateField { do_id, field, value },
-                    do_id,
-                    asker,
-                ),
-            };
+            let as_object = ObjectMessage::UpdateField { do_id, field, value };
+            let of_object = DatabaseNotice::UpdateField { do_id, field, value };
+            return self.announced((&as_object, &of_object), do_id, asker, dialect);
         }
+        let mut all = Vec::new();
         for value in values {
             all.extend_from_slice(&value.field.number.0.to_le_bytes());
             all.extend_from_slice(value.bytes);
         }
         let (count, fields) = (values.len() as u16, all.as_slice());
+        let as_object = ObjectMessage::UpdateFieldMultiple { do_id, count, fields };
+        let of_object = DatabaseNotice::Update { do_id, count, fields };
+        self.announced((&as_object, &of_object), do_id, asker, dialect)
+    }
+
+    fn announced(
+        &self,
+        (as_object, of_object): (&ObjectMessage<'_>, &DatabaseNotice<'_>),
+        do_id: DoId,
+        asker: Channel,
+        dialect: Dialect,
+    ) -> Option<Said> {
         match dialect {
-            Dialect::OpenOtp => {
-                let message = ObjectMessage::UpdateFieldMultiple { do_id, count, fields };
-                self.as_object(&message, do_id, asker)
-            }
-            Dialect::Astron => {
-                self.of_object(&DatabaseNotice::Update { do_id, count, fields }, do_id, asker)
-            }
+            Dialect::OpenOtp => self.as_object(as_object, do_id, asker),
+            Dialect::Astron => self.of_object(of_object, do_id, asker),
         }
     }
 

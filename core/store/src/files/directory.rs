@@ -89,7 +89,7 @@ pub(super) struct Directory {
 
 impl Directory {
     pub fn open(path: &Path, access: Access) -> Result<Directory, FilesError> {
-        let refused = |why| refused(path, why);
+        let refused = |why| FilesError::of(path, why);
         if access == Access::Serve && !path.exists() {
             std::fs::create_dir_all(path).map_err(refused)?;
         }
@@ -164,11 +164,11 @@ impl Directory {
         let text = match std::fs::read(self.path.join(MARKER)) {
             Ok(text) => text,
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
-                let names = self.names().map_err(|why| refused(&self.path, why))?;
+                let names = self.names().map_err(|why| FilesError::of(&self.path, why))?;
                 let empty = names.iter().all(|name| HARMLESS.contains(&name.as_str()));
                 return empty.then_some(false).ok_or_else(foreign);
             }
-            Err(why) => return Err(refused(&self.path, why)),
+            Err(why) => return Err(FilesError::of(&self.path, why)),
         };
         let text = std::str::from_utf8(&text).map_err(|_| foreign())?;
         let format = text.strip_prefix(MARKER_TEXT).and_then(|rest| rest.trim_end().parse().ok());
@@ -182,7 +182,7 @@ impl Directory {
         let path = self.path.join(LOCK);
         let opened =
             File::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = opened.map_err(|why| refused(&self.path, why))?;
+        let mut file = opened.map_err(|why| FilesError::of(&self.path, why))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
@@ -190,10 +190,10 @@ impl Directory {
                 let pid = said.and_then(|said| said.trim().parse().ok());
                 return Err(FilesError::InUse { path: self.path.clone(), pid });
             }
-            Err(why) => return Err(refused(&path, why.into())),
+            Err(why) => return Err(FilesError::of(&path, why.into())),
         }
         let said = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        said.map_err(|why| refused(&path, why))?;
+        said.map_err(|why| FilesError::of(&path, why))?;
         self.lock = Some(file);
         Ok(())
     }
@@ -228,12 +228,15 @@ fn segment_of(name: &str) -> Option<SegmentId> {
     plain.then(|| name.parse().ok().map(SegmentId)).flatten()
 }
 
-fn refused(path: &Path, why: io::Error) -> FilesError {
-    let path = path.to_path_buf();
-    match Errno::from_io_error(&why) {
-        Some(Errno::NOENT) => FilesError::Missing(path),
-        Some(Errno::NOTDIR) => FilesError::NotADirectory(path),
-        Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => FilesError::NoPermission(path),
-        Some(_) | None => FilesError::Failed { path, why: why.to_string() },
+impl FilesError {
+    /// What the system said of a directory.
+    pub(super) fn of(path: &Path, why: io::Error) -> FilesError {
+        let path = path.to_path_buf();
+        match Errno::from_io_error(&why) {
+            Some(Errno::NOENT) => FilesError::Missing(path),
+            Some(Errno::NOTDIR) => FilesError::NotADirectory(path),
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => FilesError::NoPermission(path),
+            Some(_) | None => FilesError::Failed { path, why: why.to_string() },
+        }
     }
 }

@@ -138,10 +138,7 @@ impl Filling<'_> {
         tally.file = u64::from(survey.bytes);
         tally.sealed = true;
         survey.entries.iter().for_each(|entry| tally.add(entry));
-        let mut offset = survey.first_record;
-        for entry in &survey.entries {
-            let place = Place { segment, offset, bytes: entry.bytes };
-            offset += entry.bytes;
+        for (entry, place) in survey.places() {
             if let Some(was) = self.replay_entry(entry, place) {
                 self.tallies.dead(was);
             }

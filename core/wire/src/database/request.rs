@@ -192,7 +192,7 @@ impl<'a> DatabaseMessage<'a> {
     }
 
     /// The object that it is about: 0 for one that is not yet, `None` for all of a class.
-    fn object(&self) -> Option<DoId> {
+    pub fn object(&self) -> Option<DoId> {
         match *self {
             Self::Create { .. } => Some(DoId(0)),
             Self::DeleteQuery { .. } | Self::SelectQuery { .. } | Self::UpdateQuery { .. } => None,

@@ -1,12 +1,14 @@
 //! Random requests, against a plain map: what a Database answers and announces is what the map says,
 //! on however many shards, in whichever order they take turns, with and without indexes, whether the
-//! disk is slow, cold, or the server starts again in between.
+//! disk is slow, cold, or the server starts again in between. Where the disk runs full, fails, or the
+//! server goes away at once, [`ledger`] says what must hold still.
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
 #[path = "../transcripts/disk.rs"]
 #[allow(dead_code, reason = "the transcripts need more of it")]
 mod disk;
+mod ledger;
 mod map;
 mod request;
 #[path = "../transcripts/world.rs"]
@@ -97,7 +99,7 @@ impl Run {
             // know of that, so a disk that is cold does not keep it waiting.
             Event::Disk(event) => {
                 match event {
-                    DiskEvent::Waits => self.world().test_disk().restart(),
+                    DiskEvent::Waits => self.world().disk(DiskEvent::Warm),
                     DiskEvent::Cold => self.world().disk(DiskEvent::GoesOn),
                     _ => (),
                 }

@@ -22,6 +22,8 @@ pub enum DiskEvent {
     Fails,
     /// Nothing is in memory.
     Cold,
+    /// All is in memory again.
+    Warm,
 }
 
 /// What is the matter with it.
@@ -73,8 +75,13 @@ impl TestDisk {
 
     /// The server starts again: what failed does not any more.
     pub fn restart(&self) {
-        *self.faults() = Faults::default();
+        self.faults().fails = false;
         self.memory.limit(None);
+    }
+
+    /// All is in memory.
+    pub fn warm_all(&self) {
+        self.faults().resident = None;
     }
 
     /// Changes a byte of a record.

@@ -15,7 +15,7 @@
 //! disk goes on                       the opposite of `disk waits`
 //! disk full | disk empty             there is no room for new segments; there is again
 //! disk fails                         the next write fails
-//! disk cold                          nothing is in memory that has not been asked for since
+//! disk cold | disk warm              nothing is in memory that is not asked for; everything is again
 //! damage ann                         the record of an object cannot be read any more
 //! crash [with FILE]                  all that is not durable is lost, and the server starts again
 //! = refused bad_value 1              what is counted; `1-2`: within bounds
@@ -176,6 +176,7 @@ impl Script {
             ("disk", "empty") => Input::Disk(DiskEvent::Empty),
             ("disk", "fails") => Input::Disk(DiskEvent::Fails),
             ("disk", "cold") => Input::Disk(DiskEvent::Cold),
+            ("disk", "warm") => Input::Disk(DiskEvent::Warm),
             ("damage", object) => Input::Damage(object.to_owned()),
             ("crash", "") => Input::Crash(None),
             ("crash", rest) => {

@@ -167,6 +167,7 @@ impl World {
             DiskEvent::Empty => self.disk.has_room(true),
             DiskEvent::Fails => self.disk.fail(),
             DiskEvent::Cold => self.disk.cool(),
+            DiskEvent::Warm => self.disk.warm_all(),
         }
     }
 

@@ -1,0 +1,182 @@
+//! Objects that meet comparisons: found, or changed, one after the other.
+
+use crate::Database;
+use crate::classes::FieldPlan;
+use crate::gather::FOUND_MAX;
+use crate::pending::{Held, Otherwise};
+use crate::refusal::Request;
+use crate::told::{QueryId, Told};
+use crate::values::{Comparison, Value, Values};
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use runtime::{Outbox, place};
+use store::{ClassKey, FieldKey, Found, Object, Ticket};
+use wire::ids::DoId;
+use wire::lists::DoIds;
+
+/// Which objects are meant.
+pub struct Matching {
+    /// Those of this class.
+    pub class: ClassKey,
+    comparisons: Vec<(FieldKey, bool, Box<[u8]>)>,
+}
+
+/// Values that objects get, each of another field, ascending.
+pub struct NewValues(Vec<(FieldPlan, FieldKey, Box<[u8]>)>);
+
+/// A search for objects.
+pub struct Selection {
+    query: QueryId,
+    /// Which are meant.
+    pub matching: Matching,
+    found: BTreeSet<DoId>,
+    /// There are more than can be named.
+    more: bool,
+    /// The newest write that it lets one see, when it has been everywhere.
+    pub rests_on: Option<Ticket>,
+}
+
+/// A change of objects.
+pub struct Change {
+    /// Which are meant.
+    pub matching: Matching,
+    /// What they get; `None`: they are deleted.
+    pub values: Option<NewValues>,
+    /// Who asked for it, and how.
+    pub request: Request,
+}
+
+impl Matching {
+    /// Those of a class that meet all of these.
+    pub fn new(class: ClassKey, comparisons: &[Comparison<'_>]) -> Matching {
+        let kept = |one: &Comparison<'_>| (one.key, one.equal, one.value.into());
+        Matching { class, comparisons: comparisons.iter().map(kept).collect() }
+    }
+
+    /// The values that fields must have.
+    pub fn equal(&self) -> impl Iterator<Item = (FieldKey, &[u8])> {
+        let equal = self.comparisons.iter().filter(|(_, equal, _)| *equal);
+        equal.map(|(key, _, value)| (*key, &**value))
+    }
+
+    /// A field without a value is not equal to anything.
+    fn meets(&self, object: &Object<'_>) -> bool {
+        let holds = |(key, equal, value): &(FieldKey, bool, Box<[u8]>)| {
+            (object.field(*key) == Some(&**value)) == *equal
+        };
+        object.class() == self.class && self.comparisons.iter().all(holds)
+    }
+}
+
+impl NewValues {
+    /// Keeps them.
+    pub fn new(values: &Values<'_>) -> NewValues {
+        let kept = values.iter().map(|value| (value.field, value.key, value.bytes.into()));
+        NewValues(kept.collect())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn get(&self) -> Values<'_> {
+        let value = |kept| {
+            let (field, key, bytes): &(FieldPlan, FieldKey, Box<[u8]>) = kept;
+            Value { field: *field, key: *key, bytes }
+        };
+        self.0.iter().map(value).collect()
+    }
+}
+
+impl Selection {
+    /// One that begins.
+    pub fn new(query: QueryId, matching: Matching) -> Selection {
+        Selection { query, matching, found: BTreeSet::new(), more: false, rests_on: None }
+    }
+
+    /// Begins again.
+    pub fn restart(&mut self) {
+        self.found.clear();
+        (self.more, self.rests_on) = (false, None);
+    }
+
+    /// Whether no more can be named.
+    pub fn is_full(&mut self) -> bool {
+        let is_full = self.found.len() > FOUND_MAX;
+        if is_full {
+            self.found.pop_last();
+            self.more = true;
+        }
+        is_full
+    }
+}
+
+impl Database {
+    /// A search looks at an object that is in memory, or gone.
+    pub(crate) fn select_one(&mut self, selection: &mut Selection, do_id: DoId) {
+        let meets = match self.part.find(do_id) {
+            Found::Here(object) => selection.matching.meets(&object),
+            Found::Absent | Found::Damaged(_) | Found::Away(_) => false,
+        };
+        if meets {
+            selection.found.insert(do_id);
+        } else {
+            selection.found.remove(&do_id);
+        }
+        if let Some(rests_on) = &mut selection.rests_on {
+            *rests_on = self.part.exposed(do_id).map_or(*rests_on, |seen| seen.max(*rests_on));
+        }
+    }
+
+    /// A change gets to an object that is in memory, or gone.
+    pub(crate) fn change_one(&mut self, change: &Change, do_id: DoId, out: &mut Outbox) {
+        let Found::Here(object) = self.part.find(do_id) else { return };
+        if !change.matching.meets(&object) {
+            return;
+        }
+        let (asker, dialect) = (change.request.sender, out.dialect());
+        let (written, said) = match &change.values {
+            Some(values) => {
+                let class = object.class();
+                let values = values.get();
+                self.draft.begin(object.fields());
+                self.draft.set_all(&values);
+                (self.write(do_id, class), self.updated(do_id, &values, asker, dialect))
+            }
+            None => (self.erase(do_id), self.deleted(do_id, asker, dialect)),
+        };
+        let request = Request { do_id, ..change.request };
+        match written {
+            Ok(ticket) => {
+                let otherwise = Otherwise::Fails { request, answer: None };
+                self.pending.hold(ticket, Held { says: said.into_iter().collect(), otherwise });
+            }
+            Err(refusal) => refusal.note(&mut out.counts, &request),
+        }
+    }
+
+    /// Tells what has been found to the instance that answers.
+    pub(crate) fn report(&mut self, selection: &Selection, out: &mut Outbox) {
+        let Selection { query, found, more, .. } = selection;
+        self.tell_found(*query, (false, *more), found, out);
+    }
+
+    pub(crate) fn tell_found(
+        &mut self,
+        query: QueryId,
+        (refused, more): (bool, bool),
+        found: &BTreeSet<DoId>,
+        out: &mut Outbox,
+    ) {
+        let bytes: Vec<[u8; 4]> = found.iter().map(|do_id| do_id.0.to_le_bytes()).collect();
+        let do_ids = DoIds(&bytes);
+        let first = place(DoId(0), out.shards());
+        if first == out.me() {
+            self.gather(first, query, (refused, more, do_ids), out);
+        } else {
+            out.tell(first, self.me, &Told::Found { query, refused, more, do_ids }.write());
+        }
+    }
+}
