@@ -224,3 +224,20 @@ fn a_backup_is_the_store() {
         assert!(backup(&snapshot, &*disk, &mut |_, _| {}).is_err());
     }
 }
+
+/// The highest ids stand behind the damage, where only the records know of them.
+#[test]
+fn no_id_is_given_again_after_a_repair() {
+    let disk = MemoryDisk::new();
+    let mut store = open(disk.clone(), &options(SEGMENT_BYTES));
+    for do_id in 0..OBJECTS / 2 {
+        write(&mut store, do_id, 0, 40);
+        store.commit();
+    }
+    let (segment, spoilt) = (disk.list().unwrap()[0], disk.copy());
+    spoilt.spoil(segment, |bytes| bytes[1000] ^= 1);
+    let (done, _) = repaired(&spoilt);
+    assert!(done.iter().any(|it| matches!(it, Repair::Unknown(..))), "{done:?}");
+    let (_, report) = Together::open(spoilt, &options(SEGMENT_BYTES)).unwrap();
+    assert_eq!(report.next_do_id, DoId(OBJECTS / 2));
+}

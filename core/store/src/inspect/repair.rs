@@ -247,10 +247,13 @@ impl<'a> Rewriting<'a> {
         let end = self.bytes.len();
         while at + HEADER_BYTES < end {
             let found = entry_at(self.seal, &self.bytes, at);
-            let Some((commit, entry)) = found.map(|(view, entry, _)| (view.commit, entry)) else {
+            let found = found.map(|(view, entry, next)| (view.commit, entry, next));
+            let Some((commit, entry, next)) = found else {
                 at += 8;
                 continue;
             };
+            // The survey ended before it.
+            self.head.next_do_id = self.head.next_do_id.max(next);
             self.unknown(gap, at);
             self.copy(at, entry, commit);
             at += entry.bytes as usize;
