@@ -121,15 +121,16 @@ fn check(disk: &Arc<MemoryDisk>, segment: SegmentId, at: usize, mask: u8) {
     }
 }
 
-fn every_byte(disk: &Arc<MemoryDisk>) {
+fn all_over(disk: &Arc<MemoryDisk>) {
     let mut random = SmallRng::seed_from_u64(1);
     for segment in disk.list().unwrap() {
         let mut bytes = vec![0; disk.len(segment).unwrap() as usize];
         disk.read(segment, 0, &mut bytes).unwrap();
-        for at in 0..bytes.len() {
+        // Records are aligned to 8, so each place of a header and of a body comes up.
+        for at in (0..bytes.len()).step_by(3) {
             // Of what was never written, a sample.
             let around = &bytes[at.saturating_sub(32)..bytes.len().min(at + 32)];
-            if at % 64 == 0 || around.iter().any(|byte| *byte != 0) {
+            if at % 96 == 0 || around.iter().any(|byte| *byte != 0) {
                 check(disk, segment, at, 1 << random.random_range(0..8));
             }
         }
@@ -137,13 +138,13 @@ fn every_byte(disk: &Arc<MemoryDisk>) {
 }
 
 #[test]
-fn every_byte_of_a_closed_store() {
-    every_byte(&made(true));
+fn bytes_all_over_a_closed_store() {
+    all_over(&made(true));
 }
 
 #[test]
-fn every_byte_of_a_store_that_was_killed() {
-    every_byte(&made(false));
+fn bytes_all_over_a_store_that_was_killed() {
+    all_over(&made(false));
 }
 
 #[test]
@@ -222,4 +223,21 @@ fn a_backup_is_the_store() {
         assert_eq!((served.live_bytes, served.dead_bytes), (seen.live_bytes, seen.dead_bytes));
         assert!(backup(&snapshot, &*disk, &mut |_, _| {}).is_err());
     }
+}
+
+/// The highest ids stand behind the damage, where only the records know of them.
+#[test]
+fn no_id_is_given_again_after_a_repair() {
+    let disk = MemoryDisk::new();
+    let mut store = open(disk.clone(), &options(SEGMENT_BYTES));
+    for do_id in 0..OBJECTS / 2 {
+        write(&mut store, do_id, 0, 40);
+        store.commit();
+    }
+    let (segment, spoilt) = (disk.list().unwrap()[0], disk.copy());
+    spoilt.spoil(segment, |bytes| bytes[1000] ^= 1);
+    let (done, _) = repaired(&spoilt);
+    assert!(done.iter().any(|it| matches!(it, Repair::Unknown(..))), "{done:?}");
+    let (_, report) = Together::open(spoilt, &options(SEGMENT_BYTES)).unwrap();
+    assert_eq!(report.next_do_id, DoId(OBJECTS / 2));
 }

@@ -66,7 +66,7 @@ fn the_scripts_of_the_dbss_pass_in_astron() {
 
 #[test]
 fn what_was_promised_survives_kills() {
-    pass("stored/kill_loop.py", &["--kills", "4"]);
+    pass("stored/kill_loop.py", &["--kills", "3"]);
 }
 
 #[test]

@@ -68,10 +68,9 @@ fn send(participant: &mut Participant, message: &DatabaseMessage<'_>) {
 fn created(participant: &mut Participant) -> DoId {
     let frame = participant.hears_frame(Duration::from_secs(20)).expect("no answer");
     let dg = Datagram::parse(framing::body(&frame)).unwrap();
-    match DatabaseNotice::decode(ASTRON, dg.msgtype(), dg.payload()).unwrap() {
-        DatabaseNotice::CreateResp { do_id, .. } => do_id,
-        other => panic!("{other:?}"),
-    }
+    let notice = DatabaseNotice::decode(ASTRON, dg.msgtype(), dg.payload()).unwrap();
+    let DatabaseNotice::CreateResp { do_id, .. } = notice else { panic!("{notice:?}") };
+    do_id
 }
 
 #[track_caller]

@@ -250,7 +250,7 @@ def walk(t, seed, restarts):
 
 
 def test_walks(t):
-    for seed in seeds(4):
+    for seed in seeds(2):
         walk(t, seed, restarts=False)
 
 
@@ -263,7 +263,7 @@ def test_walks_with_ends_in_the_middle(t):
 def test_walks_with_queries(t):
     """Class queries between bursts, on a database of one's own; by index and by scan. Keepers, of
     which the bystanders are, are not asked for."""
-    for seed in seeds(2):
+    for seed in seeds(1):
         walk_ = Walk(t.own(None), seed)
         try:
             query_walk(walk_)
