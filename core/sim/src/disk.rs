@@ -219,6 +219,14 @@ impl State {
         self.files.iter().filter(|(_, file)| file.written().is_some()).map(|(&id, _)| id)
     }
 
+    /// A segment was made or removed, durably: so is every removal before, though it had failed, as
+    /// they are of one directory.
+    fn directory_synced(&mut self) {
+        if self.kind.lie != Lie::RemoveIsForgotten {
+            self.files.retain(|_, file| file.written().is_some());
+        }
+    }
+
     fn used(&self) -> u64 {
         self.files.values().filter_map(File::written).map(|bytes| bytes.len() as u64).sum()
     }
@@ -288,21 +296,26 @@ impl Disk for FaultyDisk {
         let state = &mut *self.state();
         let what = || format!("create {segment}, {bytes} bytes, head of {}", head.len());
         let (extent, heard) = state.called(bytes.into(), what);
-        if state.files.get(&segment).is_some_and(|file| file.written().is_some()) {
-            let (what, why) = (format!("create {segment}"), "it is there".into());
-            return heard.and(Err(DiskError::Failed { what, why }));
-        }
         let mut whole = vec![0; (bytes as usize).max(head.len())];
         whole[..head.len()].copy_from_slice(head);
         state.kind.lie.tamper_head(&mut whole[..head.len()]);
+        let is_there = state.files.get(&segment).is_some_and(|file| file.written().is_some());
         let (is_seen, is_durable) = match extent {
             Extent::Nothing => (false, false),
+            // One that is replaced is the old one or the new one.
+            Extent::Some if is_there => {
+                let both = state.chance.one_in(2);
+                (both, both)
+            }
             Extent::Some => (state.chance.one_in(2), state.chance.one_in(2)),
             Extent::All => (true, state.kind.lie != Lie::CreateIsForgotten),
         };
         let file = File::created(whole, is_seen, is_durable);
         if !file.is_gone() {
             state.files.insert(segment, file);
+        }
+        if heard.is_ok() {
+            state.directory_synced();
         }
         heard
     }
@@ -402,6 +415,9 @@ impl Disk for FaultyDisk {
         file.remove(is_unseen, is_durable);
         if file.is_gone() {
             state.files.remove(&segment);
+        }
+        if heard.is_ok() {
+            state.directory_synced();
         }
         heard
     }

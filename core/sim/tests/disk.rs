@@ -1,4 +1,5 @@
 //! The simulated disk keeps every promise of the real one, and nothing beyond.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use sim::chance::Chance;
 use sim::disk::{Fault, FaultyDisk, Kind, Lie, Moment};

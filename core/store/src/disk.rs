@@ -16,7 +16,7 @@ pub trait Disk: Send + Sync {
     /// All segments, ascending.
     fn list(&self) -> Result<Vec<SegmentId>, DiskError>;
     /// Makes a segment of `bytes` bytes that begins with `head`, the rest zero, with its space
-    /// reserved. It is there, durable and whole, or not at all.
+    /// reserved. It is there, durable and whole, or not at all; one that was there is replaced.
     fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError>;
     /// How long it is now.
     fn len(&self, segment: SegmentId) -> Result<u32, DiskError>;

@@ -196,6 +196,8 @@ impl Disk for Files {
     }
 
     fn map(&self, segment: SegmentId) -> Result<Arc<dyn SegmentBytes>, DiskError> {
+        // Without the lock another process could cut it off.
+        self.directory.check_writable(&Files::name(segment))?;
         self.forget(segment);
         let path = self.path().join(Files::name(segment));
         let mapped = map::Map::of(path).map_err(|why| failed(Files::name(segment), why))?;

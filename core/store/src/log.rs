@@ -287,7 +287,7 @@ impl Committer for Log {
         for (part, segment, stuck) in answers {
             self.swept(part, segment, stuck);
         }
-        self.compact(out);
+        self.compact_in_time(out);
     }
 
     fn next_chore(&mut self) -> Option<Chore> {

@@ -9,6 +9,7 @@ mod held;
 mod index;
 mod pending;
 mod sweep;
+mod table;
 
 pub(crate) use held::Sealed;
 pub(crate) use index::Slot;

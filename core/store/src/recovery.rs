@@ -42,21 +42,25 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Recovered, OpenError> {
 pub(crate) fn judge(surveys: &[Survey]) -> Result<Recovered, OpenError> {
     let mut recovered = Recovered::default();
     // Whether all segments before were sealed: then compaction may have taken some away between
-    // them and this one. If so, this one or one before has the mark that was written first.
+    // them and this one. If so, this one or one before has the mark that was written first. Where
+    // segments are missing that may also be so behind one that is not sealed: a process that was
+    // killed, or whose sync failed, had not made the footer durable, and the next one did not know.
     let mut gap_allowed = true;
     let tail = surveys.iter().rposition(|survey| !survey.entries.is_empty());
     for (at, survey) in surveys.iter().enumerate() {
-        recovered.last_segment = survey.segment();
+        let before = core::mem::replace(&mut recovered.last_segment, survey.segment());
+        let is_next = survey.segment().0 == before.0 + 1;
         recovered.catalog.add(&survey.head.catalog)?;
         let report = &mut recovered.report;
         report.next_do_id = report.next_do_id.max(survey.next_do_id);
         let follows = recovered.last_commit + 1;
-        if !gap_allowed && !survey.entries.is_empty() && survey.first_commit != follows {
-            let what = format!("its first commit is {}, {follows} is missing", survey.first_commit);
+        let gap = survey.first_commit > follows && is_next && !gap_allowed;
+        if !survey.entries.is_empty() && (gap || survey.first_commit < follows) {
+            let what = format!("its first commit is {}, not {follows}", survey.first_commit);
             return Err(damaged(survey, survey.first_record, what));
         }
         gap_allowed &= survey.loose.is_none_or(|loose| loose.footer_damaged);
-        check_records_of_footer(&survey)?;
+        check_records_of_footer(survey)?;
         if tail.is_some_and(|tail| at < tail) {
             check_middle(survey)?;
         } else {

@@ -83,7 +83,8 @@ impl FolderCommitter {
         places: Places,
         parts: usize,
     ) -> FolderCommitter {
-        let (refusals, stats) = (vec![0; parts], Stats::default());
+        let live_bytes = objects.values().map(|&bytes| u64::from(bytes)).sum();
+        let (refusals, stats) = (vec![0; parts], Stats { live_bytes, ..Stats::default() });
         FolderCommitter { files, keys, info, objects, places, refusals, stats, is_failed: false }
     }
 }
@@ -109,12 +110,7 @@ impl Committer for FolderCommitter {
     }
 
     fn stats(&self) -> Stats {
-        Stats {
-            objects: self.objects.len() as u64,
-            live_bytes: self.objects.values().map(|&bytes| u64::from(bytes)).sum(),
-            read_only: self.is_failed,
-            ..self.stats
-        }
+        Stats { objects: self.objects.len() as u64, read_only: self.is_failed, ..self.stats }
     }
 
     fn close(&mut self) -> Result<(), DiskError> {
@@ -156,6 +152,7 @@ impl FolderCommitter {
             Ok(()) => (),
             Err(DiskError::Full { .. }) => {
                 last.keys().try_for_each(|&do_id| self.files.discard(&file_name(do_id)))?;
+                self.files.discard(info_file::FILE_NAME)?;
                 return Ok(false);
             }
             Err(error @ DiskError::Failed { .. }) => return Err(error),
@@ -210,6 +207,7 @@ impl FolderCommitter {
             }
             Err(DiskError::Full { .. }) => {
                 self.files.discard(&name)?;
+                self.files.discard(info_file::FILE_NAME)?;
                 self.note_full();
                 self.refusals[usize::from(part.0)] += 1;
                 Ok(Fate::Refused)
@@ -294,13 +292,15 @@ impl FolderCommitter {
 
     /// Counts what is durable now, and names a place for it.
     fn count(&mut self, record: &Record) -> Place {
-        match record.read() {
+        let was = match record.read() {
             Some(object) => {
                 let bytes: usize = object.fields().map(|(_, value)| value.len()).sum();
+                self.stats.live_bytes += bytes as u64;
                 self.objects.insert(record.do_id(), bytes as u32)
             }
             None => self.objects.remove(&record.do_id()),
         };
+        self.stats.live_bytes -= u64::from(was.unwrap_or(0));
         self.places.next(record.bytes())
     }
 

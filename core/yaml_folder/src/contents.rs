@@ -40,6 +40,11 @@ pub fn read(
         match do_id_of(&name) {
             Some(do_id) => do_ids.push(do_id),
             None if name == info_file::FILE_NAME => contents.read_info(files)?,
+            None if name.ends_with(".yaml") => {
+                let what = "is no file of an object: its name is not the id of one".to_owned();
+                contents.add(files, &name, vec![(None, what)]);
+                contents.unreadable += 1;
+            }
             None => contents.strangers.push(name),
         }
     }

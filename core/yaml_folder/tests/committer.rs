@@ -97,7 +97,8 @@ fn objects_of_a_folder_are_there_and_the_next_id_is_above_them() {
     let mut shelf = Shelf::open(Drawer::with(&files));
     assert_eq!((shelf.name(7), shelf.name(8)), (Some("Anna".into()), Some("Bert".into())));
     assert_eq!(shelf.opened.next_do_id, DoId(12));
-    assert_eq!(shelf.opened.committer.stats().objects, 2);
+    let stats = shelf.opened.committer.stats();
+    assert_eq!((stats.objects, stats.live_bytes), (2, 12));
     assert_eq!(shelf.opened.warnings, [""; 0]);
     assert_eq!(shelf.drawer.inside().prepared, 0, "opening writes nothing");
 }
@@ -115,6 +116,8 @@ fn what_is_told_to_be_durable_is() {
     assert_eq!(shelf.drawer.durable("info.yaml").unwrap(), "next: 10\nfree: [3]\n");
     shelf.delete(8);
     shelf.commit();
+    let stats = shelf.opened.committer.stats();
+    assert_eq!((stats.objects, stats.live_bytes), (1, 6));
     let mut shelf = shelf.crash();
     assert_eq!((shelf.name(8), shelf.name(9)), (None, Some("Carl".into())));
     shelf.delete(9);
@@ -184,6 +187,23 @@ fn a_full_disk_refuses_writes_and_goes_on_with_deletes() {
     assert_eq!(names, [Some("Anna 3".into()), Some("Bert 2".into()), None]);
 }
 
+/// There is space for the new object, and none for the id that comes after it.
+#[test]
+fn a_new_object_is_stored_with_its_id_or_not_at_all() {
+    let mut shelf =
+        Shelf::open(Drawer::with(&[("7.yaml", ANNA), ("info.yaml", "next: 8\nfree: []\n")]));
+    shelf.drawer.inside().space = Some(1);
+    shelf.write(9, "Carl");
+    let refused = Heard::Refused { ticket: Ticket(1), do_id: DoId(9) };
+    assert_eq!(shelf.commit(), [refused]);
+    assert_eq!((shelf.name(9), shelf.drawer.inside().unfinished.len()), (None, 0));
+    shelf.drawer.inside().space = Some(2);
+    shelf.write(9, "Carl");
+    assert_eq!(shelf.commit(), [Heard::Durable(Ticket(2))]);
+    let mut shelf = shelf.crash();
+    assert_eq!((shelf.name(9), shelf.opened.next_do_id), (Some("Carl".into()), DoId(10)));
+}
+
 #[test]
 fn writes_that_rest_on_a_refused_one_are_refused() {
     let mut shelf = Shelf::open(Drawer::with(&[("7.yaml", ANNA)]));
@@ -247,6 +267,8 @@ drawer/7.yaml:2: there is no class `Thong`: did you mean `Thing`?
 drawer/8.yaml:1: the name of the file says 8, and `id` says 7";
     let thong = ANNA.replace("Thing", "Thong");
     refused(&[("7.yaml", &thong), ("8.yaml", ANNA), ("info.yaml", "next: x")], wanted);
+    let wanted = "drawer/007.yaml: is no file of an object: its name is not the id of one";
+    refused(&[("007.yaml", ANNA)], wanted);
     let names: Vec<String> = (1000..1025).map(|id| format!("{id}.yaml")).collect();
     let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), ANNA)).collect();
     let drawer = Drawer::with(&many);

@@ -90,7 +90,7 @@ fn boat(schema: &Schema) -> impl Strategy<Value = PackedObject> + use<> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
     fn what_is_written_is_read(object in boat(&schema())) {

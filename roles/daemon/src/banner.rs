@@ -126,12 +126,16 @@ fn try_next(config: &Config, md: SocketAddr) -> Vec<String> {
     let port = md.port();
     let test = "cargo run --release -p loadtest --";
     let mut commands = vec![format!("{test} md {host}:{port} --dialect {dialect}")];
-    if let (Some(server), [dc, ..]) = (config.state_servers.first(), &*config.general.classes.files)
-    {
-        let (control, dc) = (server.control, dc.display());
+    let [dc, ..] = &*config.general.classes.files else { return commands };
+    let server = config.state_servers.first().map(|server| ("objects", server.control));
+    let database = config.databases.first().map(|database| ("database", database.control));
+    for (what, control) in server.into_iter().chain(database) {
+        let dc = dc.display();
         commands.push(format!(
-            "{test} objects {host}:{port} --dialect {dialect} --control {control} --dc {dc}"
+            "{test} {what} {host}:{port} --dialect {dialect} --control {control} --dc {dc}"
         ));
     }
+    let file = config.file.display();
+    commands.extend(database.map(|_| format!("cargo run --release -- db stat --config {file}")));
     commands
 }

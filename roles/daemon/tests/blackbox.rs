@@ -66,7 +66,7 @@ fn the_scripts_of_the_dbss_pass_in_astron() {
 
 #[test]
 fn what_was_promised_survives_kills() {
-    pass("stored/kill_loop.py", &["--kills", "4"]);
+    pass("stored/kill_loop.py", &["--kills", "3"]);
 }
 
 #[test]
@@ -82,4 +82,19 @@ fn a_directory_that_a_store_must_not_take_is_refused() {
 #[test]
 fn a_full_disk_costs_nothing_that_was_promised() {
     pass("stored/full_disk.py", &["--dialect", "openotp"]);
+}
+
+#[test]
+fn a_folder_of_yaml_files_is_served_read_and_written() {
+    pass("stored/yaml_folder.py", &[]);
+}
+
+#[test]
+fn copies_of_a_store_are_good_for_something() {
+    pass("stored/tool.py", &["--dialect", "openotp"]);
+}
+
+#[test]
+fn what_is_not_in_memory_is_read_in_order() {
+    pass("stored/cold.py", &["--dialect", "openotp"]);
 }

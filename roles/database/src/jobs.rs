@@ -43,6 +43,8 @@ pub struct Job {
     again: BTreeSet<DoId>,
     /// Objects that are on their way.
     away: BTreeSet<DoId>,
+    /// It stands among those that can go on.
+    is_ready: bool,
 }
 
 /// The jobs of an instance.
@@ -60,7 +62,8 @@ pub struct Jobs {
 impl Job {
     /// One that begins.
     pub fn new(walk: Walk, act: Act) -> Job {
-        Job { walk, walked: false, act, again: BTreeSet::new(), away: BTreeSet::new() }
+        let (again, away) = (BTreeSet::new(), BTreeSet::new());
+        Job { walk, walked: false, act, again, away, is_ready: false }
     }
 }
 
@@ -76,9 +79,12 @@ impl Jobs {
         self.jobs.values().filter(is_query).count()
     }
 
-    fn ready(&mut self, job: u64) {
-        if !self.ready.contains(&job) {
-            self.ready.push_back(job);
+    fn ready(&mut self, id: u64) {
+        if let Some(job) = self.jobs.get_mut(&id)
+            && !job.is_ready
+        {
+            job.is_ready = true;
+            self.ready.push_back(id);
         }
     }
 
@@ -179,6 +185,7 @@ impl crate::Database {
     /// Goes on with a job for at most `left` objects; how many are left.
     fn run(&mut self, id: u64, mut left: usize, out: &mut Outbox) -> usize {
         let Some(mut job) = self.jobs.jobs.remove(&id) else { return left };
+        job.is_ready = false;
         let mut is_held_up = false;
         while left > 0 {
             is_held_up = job.away.len() >= AWAY_MAX || self.is_held_up(&job);

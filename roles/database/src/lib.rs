@@ -75,7 +75,8 @@ pub struct Config {
     /// The classes of the objects.
     pub schema: Arc<Schema>,
     /// The fields by whose values objects are to be found without looking at all of them, by class
-    /// and name; those that are not stored are passed over. Only `openotp` has queries, so only there it costs memory.
+    /// and name; those that are not stored are passed over. Only `openotp` has queries, so only there
+    /// an index costs memory.
     pub indexes: Vec<(String, String)>,
     /// What grows no further.
     pub limits: Limits,

@@ -4,6 +4,7 @@ use crate::Database;
 use crate::classes::{ClassPlan, Classes, FieldPlan, Kept};
 use crate::refusal::Refusal;
 use crate::request::{Asked, Undone, object};
+use crate::voice::ANSWER_BYTES_MAX;
 use alloc::vec::Vec;
 use core::slice;
 use runtime::Outbox;
@@ -171,6 +172,10 @@ pub fn append_value(
                 out.truncate(before);
                 return Ok(false);
             }
+        }
+        // The same field may be asked for many times.
+        if out.len() > ANSWER_BYTES_MAX {
+            return Err(Refusal::AnswerTooBig(out.len()));
         }
     }
     Ok(true)

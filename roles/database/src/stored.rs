@@ -114,7 +114,7 @@ impl Database {
                 self.indexes.changed(do_id, object.class(), |key| object.field(key));
             }
             Found::Absent => self.indexes.gone(do_id),
-            // Its last version is in memory while one is pending; it is looked at when it is read.
+            // What it is now is not in memory: it is looked at when it has come.
             Found::Away(_) | Found::Damaged(_) => self.index_later(do_id),
         }
     }

@@ -16,7 +16,7 @@ use wire::lists::Fields;
 use wire::state_server::ObjectMessage;
 
 /// The most that an answer may take, in bytes, to fit in a datagram with its head.
-const ANSWER_BYTES_MAX: usize = wire::framing::BODY_BYTES_MAX - 32;
+pub const ANSWER_BYTES_MAX: usize = wire::framing::BODY_BYTES_MAX - 32;
 
 impl Database {
     /// Answers a request that has seen what there is of an object, when that is durable.

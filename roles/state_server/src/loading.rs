@@ -32,6 +32,12 @@ pub struct Wanted {
     pub instead: Option<(ClassId, Vec<u8>)>,
 }
 
+impl Wanted {
+    fn len(&self) -> usize {
+        self.instead.as_ref().map_or(0, |(_, other)| other.len())
+    }
+}
+
 /// A message that waits for an object.
 pub struct Waiting {
     sender: Channel,
@@ -67,11 +73,18 @@ struct Load {
     waiting: VecDeque<Waiting>,
 }
 
+impl Load {
+    /// Bytes that it keeps.
+    fn len(&self) -> usize {
+        self.wanted.len() + self.waiting.iter().map(Waiting::len).sum::<usize>()
+    }
+}
+
 /// The objects that are being loaded.
 #[derive(Default)]
 pub struct Loads {
     by_id: BTreeMap<DoId, Load>,
-    /// Of all that waits.
+    /// Of all that waits, and of values instead of the stored ones.
     bytes: usize,
 }
 
@@ -88,7 +101,7 @@ impl Loads {
 
     fn remove(&mut self, do_id: DoId) -> Option<Load> {
         let load = self.by_id.remove(&do_id)?;
-        self.bytes -= load.waiting.iter().map(Waiting::len).sum::<usize>();
+        self.bytes -= load.len();
         Some(load)
     }
 }
@@ -102,6 +115,9 @@ impl StateServer {
         asker: Channel,
         out: &mut Outbox,
     ) -> bool {
+        if !self.has_room(wanted.len(), do_id, asker, out) {
+            return false;
+        }
         let context = match self.dbss.fresh.get(&do_id) {
             Some(&context) => context,
             None => {
@@ -112,24 +128,34 @@ impl StateServer {
                 }
             }
         };
-        let waiting = VecDeque::new();
-        self.dbss.loads.by_id.insert(do_id, Load { context, wanted, asker, waiting });
+        let load = Load { context, wanted, asker, waiting: VecDeque::new() };
+        self.dbss.loads.bytes += load.len();
+        self.dbss.loads.by_id.insert(do_id, load);
         out.counts.objects_loading += 1;
         true
     }
 
     /// Keeps a message until its object has been loaded.
     pub(crate) fn wait_for_load(&mut self, do_id: DoId, mail: &Mail<'_>, out: &mut Outbox) {
-        let (max, letter) = (self.limits.waiting_bytes_max, Waiting::of(mail));
-        let loads = &mut self.dbss.loads;
-        if loads.bytes + letter.len() > max {
-            let full = Refusal::Full { what: "bytes that wait for objects", max };
-            return refuse(full, "message to an object that is loaded", do_id, mail.sender, out);
+        let letter = Waiting::of(mail);
+        if !self.has_room(letter.len(), do_id, mail.sender, out) {
+            return;
         }
+        let loads = &mut self.dbss.loads;
         if let Some(load) = loads.by_id.get_mut(&do_id) {
             loads.bytes += letter.len();
             load.waiting.push_back(letter);
         }
+    }
+
+    fn has_room(&self, bytes: usize, do_id: DoId, sender: Channel, out: &mut Outbox) -> bool {
+        let max = self.limits.waiting_bytes_max;
+        let has_room = self.dbss.loads.bytes + bytes <= max;
+        if !has_room {
+            let full = Refusal::Full { what: "bytes that wait for objects", max };
+            refuse(full, "message to an object that is loaded", do_id, sender, out);
+        }
+        has_room
     }
 
     /// The database has sent all of an object, or has none, or does not answer.

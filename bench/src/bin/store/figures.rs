@@ -197,3 +197,27 @@ impl Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_judged_by_their_own_rounds() {
+        let mut figures = Figures::default();
+        for (value, floor) in [(100.0, 95.0), (1000.0, 990.0), (100.0, 60.0)] {
+            figures.add(Row::Single, Kind::Ours, value, Some(floor));
+            figures.add(Row::UpdateMost, Kind::Ours, value, Some(floor));
+        }
+        figures.add(Row::DiskFresh, Kind::Ours, 350.0, None);
+        figures.add(Row::DiskAfter, Kind::Ours, 770.0, None);
+        let found = |row: Row| figures.found(row, row.target().expect("it has one"));
+        assert_eq!(found(Row::Single), Some(0.95));
+        assert_eq!(found(Row::UpdateMost), Some(40.0));
+        assert_eq!(found(Row::DiskAfter), Some(2.2));
+        assert_eq!(found(Row::Reads), None);
+        assert!(figures.is_a_target_missed());
+        assert!(Target::TimesFresh(2.2).is_reached(2.2));
+        assert!(!Target::ShareOfFloor(0.9).is_reached(0.89));
+    }
+}

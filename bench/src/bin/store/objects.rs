@@ -111,3 +111,44 @@ impl Check<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stale_foreign_or_missing_is_noticed() {
+        let mut model = Model::new();
+        let old = model.create(2);
+        let new: Vec<Object> = model.update(64);
+        let newest = |id: u32| {
+            let written = new.iter().rev().find(|object| object.id == id);
+            written.expect("64 updates meet both of two objects")
+        };
+        let ends = |values: [(u32, &[u8]); 2]| {
+            let mut check = model.check();
+            values.iter().for_each(|(id, value)| check.value(*id, value));
+            check.end(2).map_err(|error| error.to_string())
+        };
+        let [first, second] = [1, 2].map(|id| &newest(id).value[..]);
+        assert_eq!(ends([(1, first), (2, second)]), Ok(()));
+        for wrong in [&old[1].value[..], first, &second[..296]] {
+            assert_eq!(
+                ends([(1, first), (2, wrong)]),
+                Err("object 2 is not as it was written".into())
+            );
+        }
+        assert!(model.check().end(1).is_err());
+    }
+
+    #[test]
+    fn every_engine_gets_the_same() {
+        let all = || {
+            let mut model = Model::new();
+            let objects = [model.create(10), model.update(10)].into_iter().flatten();
+            let bytes: Vec<u8> = objects.flat_map(|object| object.value).collect();
+            (bytes, model.pick(10))
+        };
+        assert_eq!(all(), all());
+    }
+}

@@ -107,7 +107,10 @@ impl Segment {
     }
 }
 
-fn catalog(bytes: &[u8]) -> Option<(Vec<String>, Vec<(String, String)>)> {
+/// Classes, and fields with their types.
+type Names = (Vec<String>, Vec<(String, String)>);
+
+fn catalog(bytes: &[u8]) -> Option<Names> {
     let mut at = 8;
     let mut text = || {
         let len = word(bytes, at)? as usize;

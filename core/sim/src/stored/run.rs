@@ -32,11 +32,6 @@ pub struct Run {
     pace: [u64; ACTIONS],
     /// A bit that was turned over.
     flipped: Option<Flipped>,
-    /// A call failed, and the process was started again though the power had not gone: what was
-    /// read since then may not be on the disk.
-    is_doubtful: bool,
-    /// The store is damaged, and nothing more can be said.
-    is_over: bool,
     /// Things that were done.
     pub(super) steps: u64,
     /// Objects that were compared.
@@ -77,8 +72,6 @@ impl Run {
             next_do_id: FIRST_DO_ID,
             pace: [1; ACTIONS],
             flipped: None,
-            is_doubtful: false,
-            is_over: false,
             steps: 0,
             compared: 0,
         }
@@ -106,9 +99,6 @@ impl Run {
         self.plan.trouble = Trouble::Crashes;
         for end in [End::Closed, End::Crashed] {
             let opened = self.open()?;
-            if self.is_over {
-                return Ok(());
-            }
             let mut session = opened.ok_or_else(|| {
                 Violation::new("a store opens", "it did not, though nothing struck".into())
             })?;
@@ -146,10 +136,6 @@ impl Run {
                     return Ok(None);
                 }
                 Err(_) if self.disk.has_struck() => {}
-                Err(OpenError::Damaged { .. }) if self.is_doubtful => {
-                    self.is_over = true;
-                    return Ok(None);
-                }
                 Err(error) => {
                     let what = format!("{error} ({})", reader::brief(&self.disk));
                     return Err(Violation::new("a store opens", what));
@@ -357,7 +343,6 @@ impl Run {
         let ends = [End::Closed, End::Killed, End::Crashed];
         let end = match self.plan.trouble {
             _ if self.disk.is_off() => End::Crashed,
-            _ if session.is_failed && !self.chance.one_in(4) => End::Crashed,
             Trouble::Flips => End::Closed,
             Trouble::Crashes | Trouble::Cuts | Trouble::Failures | Trouble::Full => {
                 self.chance.pick(&ends).unwrap_or(End::Crashed)
@@ -370,7 +355,6 @@ impl Run {
         if end == End::Closed {
             session.close()?;
         }
-        self.is_doubtful |= session.is_failed && end != End::Crashed;
         session.promises.interrupted();
         (self.promises, self.names) = session.end();
         self.flip_back();

@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, CatalogFull};
 use crate::disk::{Disk, DiskError};
 use crate::ids::{Place, SegmentId};
 use crate::options::OpenError;
-use crate::record::{HEADER_BYTES, Kind, Record, Seal};
+use crate::record::{HEADER_BYTES, Kind, Record, Said, Seal};
 use crate::segment::{Entry, Head, Trailer};
 use crate::survey::{Survey, entry_at};
 use alloc::collections::BTreeMap;
@@ -69,6 +69,13 @@ pub enum RepairError {
     /// A segment is of another format: it is not damaged.
     #[error("segment {0} is of format {1}, which this version does not know")]
     Format(SegmentId, u32),
+    /// The head that could not be read had the only copy of names that objects need. Without them
+    /// nobody knows what their values are.
+    #[error(
+        "the head of segment {0} had the only copy of the names of its classes and fields, and \
+         cannot be read: restore a backup; nothing was taken out"
+    )]
+    Names(SegmentId),
     /// There are too many names.
     #[error(transparent)]
     Catalog(#[from] CatalogFull),
@@ -132,6 +139,7 @@ fn survey_all(
         let bytes = read_all(disk, segment)?;
         set_aside(&format!("{:08}.segment", segment.0), &bytes)?;
         match Survey::without_head(segment, &bytes, &catalog) {
+            Some(survey) if !is_named(&survey, &bytes) => return Err(RepairError::Names(segment)),
             Some(survey) => {
                 surveys.push(survey);
                 done.push(Repair::Head(segment));
@@ -144,6 +152,21 @@ fn survey_all(
     }
     surveys.sort_by_key(Survey::segment);
     Ok(surveys)
+}
+
+/// Whether its catalog has the names of all classes and fields of its records.
+fn is_named(survey: &Survey, bytes: &[u8]) -> bool {
+    let (seal, catalog) = (survey.head.seal(), &survey.head.catalog);
+    survey.places().filter(|(entry, _)| entry.kind == Kind::Object).all(|(entry, place)| {
+        let view = entry_at(seal, bytes, place.offset as usize).map(|(view, ..)| view);
+        let fields = match view.and_then(|view| view.said()) {
+            Some(Said::Object(object)) => Some(object),
+            Some(Said::Tombstone(..) | Said::Mark(_)) | None => None,
+        };
+        let has_name = |key| catalog.field_name(key).is_some();
+        catalog.class_name(entry.class).is_some()
+            && fields.is_none_or(|object| object.fields().all(|(key, _)| has_name(key)))
+    })
 }
 
 fn newest(surveys: &[Survey]) -> BTreeMap<DoId, Place> {
@@ -224,10 +247,13 @@ impl<'a> Rewriting<'a> {
         let end = self.bytes.len();
         while at + HEADER_BYTES < end {
             let found = entry_at(self.seal, &self.bytes, at);
-            let Some((commit, entry)) = found.map(|(view, entry, _)| (view.commit, entry)) else {
+            let found = found.map(|(view, entry, next)| (view.commit, entry, next));
+            let Some((commit, entry, next)) = found else {
                 at += 8;
                 continue;
             };
+            // The survey ended before it.
+            self.head.next_do_id = self.head.next_do_id.max(next);
             self.unknown(gap, at);
             self.copy(at, entry, commit);
             at += entry.bytes as usize;

@@ -19,8 +19,8 @@ use wire::ids::DoId;
 /// Segments, and those that cannot be read at all, with the reason.
 type Seen = (Vec<Survey>, Vec<(SegmentId, OpenError)>);
 
-/// How often a store is looked at again that changes while it is read.
-const ATTEMPTS: usize = 8;
+/// How often a store is looked at again that grows while it is read.
+const ATTEMPTS: usize = 1000;
 
 /// A store at one moment. It is only read.
 pub struct Snapshot {
@@ -116,16 +116,19 @@ impl Snapshot {
         self.objects.iter().map(|(do_id, class, _)| (*do_id, *class))
     }
 
+    /// Where the newest version of an object stands.
+    pub fn place_of(&self, do_id: DoId) -> Option<Place> {
+        let at = self.objects.binary_search_by_key(&do_id, |(at, ..)| *at).ok()?;
+        Some(self.objects[at].2)
+    }
+
     /// Reads an object; None: there is none with this id. `room` holds its bytes.
     pub fn find<'a>(
         &self,
         do_id: DoId,
         room: &'a mut rkyv::util::AlignedVec<8>,
     ) -> Result<Option<Object<'a>>, ReadError> {
-        let Ok(at) = self.objects.binary_search_by_key(&do_id, |(at, ..)| *at) else {
-            return Ok(None);
-        };
-        let place = self.objects[at].2;
+        let Some(place) = self.place_of(do_id) else { return Ok(None) };
         room.clear();
         room.resize(place.bytes as usize, 0);
         let read = self.disk.read(place.segment, place.offset, room);
@@ -155,17 +158,25 @@ impl Snapshot {
     }
 }
 
-/// Reads all segments, from the newest to the oldest; returns them in order. A store that is
-/// written to meanwhile may look damaged, so it is then looked at again.
+/// Reads all segments, from the newest to the oldest; returns them in order. One that is written to
+/// while it is read may look damaged; then it has grown, and is looked at again.
 pub(super) fn look(disk: &dyn Disk) -> Result<Seen, DiskError> {
     let mut seen = look_once(disk)?;
     for _ in 1..ATTEMPTS {
         if seen.1.is_empty() && recovery::judge(&seen.0).is_ok() {
             break;
         }
+        let before = ends(&seen.0);
         seen = look_once(disk)?;
+        if before == ends(&seen.0) {
+            break;
+        }
     }
     Ok(seen)
+}
+
+fn ends(surveys: &[Survey]) -> Vec<(SegmentId, u32)> {
+    surveys.iter().map(|survey| (survey.segment(), survey.end)).collect()
 }
 
 fn look_once(disk: &dyn Disk) -> Result<Seen, DiskError> {

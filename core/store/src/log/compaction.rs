@@ -11,6 +11,9 @@ use crate::request::{Purpose, Reply};
 use alloc::vec;
 use alloc::vec::Vec;
 
+/// So many commits pass before the segments are looked at again: where there are thousands, that
+/// takes time.
+const LOOK_EVERY: u64 = 16;
 /// More sealed segments than this that are less than a quarter full are brought together.
 const SMALL_MAX: usize = 8;
 
@@ -53,6 +56,16 @@ impl Log {
     /// it ever so little: for a store at rest. A server sweeps where it is worth the writing.
     pub fn sweep_all(&mut self) {
         self.sweep_below = self.active.segment;
+    }
+
+    /// Goes on behind a commit.
+    pub(super) fn compact_in_time(&mut self, out: &mut Vec<(PartId, Reply)>) {
+        let look = self.counted.commits.is_multiple_of(LOOK_EVERY)
+            || self.full
+            || self.sweep_below > SegmentId::default();
+        if look || self.compaction != Compaction::Idle {
+            self.compact(out);
+        }
     }
 
     /// Goes on where nothing is waited for.

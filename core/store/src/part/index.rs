@@ -3,10 +3,10 @@
 //! Sixteen bytes per object: the id, the segment, the offset, the length in steps of 8 bytes, the
 //! class.
 
+use super::table::Table;
 use crate::ids::{ClassKey, Place, SegmentId};
 use ahash::RandomState;
 use alloc::vec::Vec;
-use hashbrown::HashMap;
 use wire::ids::DoId;
 
 /// Where an object stands, and its class.
@@ -19,6 +19,10 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// No slot: no record is so long.
+    pub(super) const NONE: Slot =
+        Slot { segment: SegmentId(0), offset: 0, words: u16::MAX, class: ClassKey(0) };
+
     pub fn new(place: Place, class: ClassKey) -> Slot {
         let words = u16::try_from(place.bytes / 8).expect("a record has at most RECORD_BYTES_MAX");
         Slot { segment: place.segment, offset: place.offset, words, class }
@@ -32,7 +36,7 @@ impl Slot {
 
 /// The objects of a part.
 pub(crate) struct Index {
-    slots: HashMap<DoId, Slot, RandomState>,
+    slots: Table,
     classes: Vec<Members>,
 }
 
@@ -45,7 +49,7 @@ struct Members {
 
 impl Index {
     pub fn new(hasher: RandomState) -> Index {
-        Index { slots: HashMap::with_hasher(hasher), classes: Vec::new() }
+        Index { slots: Table::new(hasher), classes: Vec::new() }
     }
 
     pub fn reserve(&mut self, objects: usize) {
@@ -54,7 +58,7 @@ impl Index {
 
     #[inline]
     pub fn get(&self, do_id: DoId) -> Option<Slot> {
-        self.slots.get(&do_id).copied()
+        self.slots.get(do_id)
     }
 
     pub fn len(&self) -> usize {
@@ -62,7 +66,7 @@ impl Index {
     }
 
     pub fn ids(&self) -> impl Iterator<Item = DoId> {
-        self.slots.keys().copied()
+        self.slots.ids()
     }
 
     /// Where the object stands from now on; returns where it stood.
@@ -72,7 +76,7 @@ impl Index {
 
     /// The object is gone; returns where it stood.
     pub fn remove(&mut self, do_id: DoId) -> Option<Place> {
-        self.slots.remove(&do_id).map(Slot::place)
+        self.slots.remove(do_id).map(Slot::place)
     }
 
     pub fn members(&self, class: ClassKey) -> &[DoId] {
@@ -100,9 +104,9 @@ impl Index {
         members.gone += 1;
         if members.gone > members.ids.len() / 2 {
             let slots = &self.slots;
-            members
-                .ids
-                .retain(|id| slots.get(id).is_some_and(|slot| slot.class == class) || pending(*id));
+            members.ids.retain(|id| {
+                slots.get(*id).is_some_and(|slot| slot.class == class) || pending(*id)
+            });
             members.ids.shrink_to(members.ids.len() * 2);
             members.gone = 0;
         }

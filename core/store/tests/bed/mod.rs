@@ -1,4 +1,5 @@
 //! A store on a disk in memory, and the objects that tests put into it.
+#![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::sync::Arc;
 use store::{Catalog, ClassKey, Disk, FieldKey, Found, Options, Together};

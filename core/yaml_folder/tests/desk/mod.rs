@@ -105,9 +105,12 @@ impl Files for Drawer {
     fn prepare(&self, name: &str, bytes: &[u8]) -> Result<(), DiskError> {
         let mut inside = self.act("prepare", name)?;
         if let Some(space) = &mut inside.space {
-            *space = space
-                .checked_sub(1)
-                .ok_or_else(|| DiskError::Full { what: format!("drawer/{name}") })?;
+            let Some(left) = space.checked_sub(1) else {
+                // A file that did not find space is there with what did.
+                inside.unfinished.insert(name.into(), Vec::new());
+                return Err(DiskError::Full { what: format!("drawer/{name}") });
+            };
+            *space = left;
         }
         inside.prepared += 1;
         inside.unfinished.insert(name.into(), bytes.into());
@@ -123,10 +126,9 @@ impl Files for Drawer {
 
     fn discard(&self, name: &str) -> Result<(), DiskError> {
         let mut inside = self.act("discard", name)?;
-        if inside.unfinished.remove(name).is_some()
-            && let Some(space) = &mut inside.space
-        {
-            *space += 1;
+        let freed = inside.unfinished.remove(name).is_some_and(|bytes| !bytes.is_empty());
+        if let Some(space) = &mut inside.space {
+            *space += usize::from(freed);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A store with all of its objects in one part, worked on without a server.
+//! A store with all of its objects in one part, written to without a server.
 
 use super::ending::Failure;
 use anyhow::anyhow;
@@ -6,12 +6,9 @@ use dc::Schema;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
-use store::{
-    Catalog, ClassKey, Committer, Disk, Found, Heard, OpenError, Options, Place, Report, Stats,
-    Together,
-};
+use store::{Catalog, Committer, Disk, Heard, OpenError, Options, Report, Together};
 use wire::ids::DoId;
-use yaml_folder::{Keys, Known, PackedObject};
+use yaml_folder::{Keys, PackedObject};
 
 /// So many writes are made durable together.
 const WRITES_AT_ONCE: usize = 1024;
@@ -22,16 +19,6 @@ pub struct Desk {
     /// What was found when it was opened.
     pub report: Report,
     pending: usize,
-}
-
-/// An object of a store, by the DC files.
-pub enum Stored {
-    /// It can be read.
-    Known(Known),
-    /// The DC files do not have its class.
-    UnknownClass(ClassKey),
-    /// It cannot be read.
-    Damaged(Place),
 }
 
 impl Desk {
@@ -62,34 +49,6 @@ impl Desk {
         Keys::new(schema, self.catalog().clone())
     }
 
-    /// An object, read from the disk if need be.
-    pub fn find(&mut self, do_id: DoId) -> Result<Found<'_>, Failure> {
-        if let Found::Away(place) = self.store.parts[0].find(do_id) {
-            self.store.parts[0].fetch(place);
-            self.store.settle();
-            self.hear()?;
-        }
-        Ok(self.store.parts[0].find(do_id))
-    }
-
-    /// Where the newest version of an object stands.
-    pub fn place_of(&self, do_id: DoId) -> Option<Place> {
-        self.store.parts[0].place_of(do_id)
-    }
-
-    /// An object, by the DC files.
-    pub fn read(&mut self, do_id: DoId, keys: &Keys) -> Result<Stored, Failure> {
-        match self.find(do_id)? {
-            Found::Here(object) => Ok(match keys.known(do_id, &object) {
-                Some(known) => Stored::Known(known),
-                None => Stored::UnknownClass(object.class()),
-            }),
-            Found::Damaged(place) => Ok(Stored::Damaged(place)),
-            Found::Away(place) => Err(anyhow!("{place}: cannot be brought into memory"))?,
-            Found::Absent => Err(anyhow!("object {} is listed and not there", do_id.0))?,
-        }
-    }
-
     /// Writes an object, or replaces it.
     pub fn put(&mut self, object: &PackedObject, keys: &Keys) -> Result<(), Failure> {
         let (class, fields) =
@@ -112,30 +71,10 @@ impl Desk {
         self.hear()
     }
 
-    /// Checks the records of all segments, newest versions of objects or not; which cannot be read.
-    pub fn scrub(&mut self) -> Result<Vec<(DoId, Place)>, Failure> {
-        let mut damaged = Vec::new();
-        loop {
-            let Some(chore) = self.store.committer.next_chore() else { return Ok(damaged) };
-            let mut replies = Vec::new();
-            self.store.committer.chored(chore.run(), &mut replies);
-            for (_, reply) in replies {
-                if let Heard::Damaged(do_id, place) = self.store.parts[0].hear(reply) {
-                    damaged.push((do_id, place));
-                }
-            }
-        }
-    }
-
     /// Rewrites what lives in segments that hold anything else, and removes them.
     pub fn compact(&mut self) -> Result<(), Failure> {
         self.store.committer.sweep_all();
         self.flush()
-    }
-
-    /// Figures of the store.
-    pub fn stats(&self) -> Stats {
-        self.store.committer.stats()
     }
 
     /// Puts everything in order.

@@ -44,6 +44,7 @@ pub fn import(source: &Path, place: &ChosenPlace, merge: bool, skip_unreadable: 
     let mut desk = open::alone(&database.directory, catalog)?;
     let before = desk.ids().len();
     if before > 0 && !merge {
+        desk.close()?;
         return question(format!(
             "{}: has {} already: --merge adds to them and replaces those with the same id",
             database.directory.display(),
@@ -76,8 +77,11 @@ fn summary(source: &Source, database: &Database, read: &Read, now: usize) -> End
 /// object with the last of them comes and goes, and the store remembers that.
 fn raise_next(desk: &mut Desk, schema: &Schema, keys: &Keys, next: u32) -> Result<(), Failure> {
     desk.flush()?;
-    let highest = desk.ids().last().map_or(0, |last| last.0);
-    let Some(last) = next.checked_sub(1).filter(|&last| last > highest) else { return Ok(()) };
+    let known = desk.ids().last().map_or(0, |last| last.0.saturating_add(1));
+    if next <= known.max(desk.report.next_do_id.0) {
+        return Ok(());
+    }
+    let last = next - 1;
     let Some(class) = schema.classes().iter().find(|class| !class.is_struct) else { return Ok(()) };
     let object = PackedObject { do_id: DoId(last), class: class.id, fields: Vec::new() };
     desk.put(&object, keys)?;

@@ -9,7 +9,6 @@ mod exchange;
 mod import;
 mod objects;
 mod open;
-mod overlay;
 mod place;
 mod progress;
 mod stat;

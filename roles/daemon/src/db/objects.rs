@@ -1,13 +1,15 @@
 //! All objects of a database as text, one after the other.
 
-use super::desk::{Desk, Stored};
 use super::ending::{Failure, count, question};
 use super::open;
 use super::place::{Database, Kind};
 use super::progress::Progress;
+use anyhow::anyhow;
 use dc::{Schema, did_you_mean};
+use rkyv::util::AlignedVec;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use store::inspect::Snapshot;
 use wire::ids::DoId;
 use yaml_folder::{Folder, Keys, Known, PackedObject, TextObject};
 
@@ -79,7 +81,7 @@ pub fn each(
     }
     let mut teller = Teller { schema, class, told: Told::default(), keep };
     match database.kind {
-        Kind::Store => teller.store(open::snapshot(&database.directory)?, doing)?,
+        Kind::Store => teller.store(&open::snapshot(&database.directory)?, doing)?,
         Kind::Yaml => teller.folder(&open::folder(&database.directory)?, doing)?,
         Kind::Nothing => (),
     }
@@ -94,22 +96,25 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn store(&mut self, mut desk: Desk, doing: &'static str) -> Result<(), Failure> {
-        let keys = desk.keys(self.schema.clone());
-        let (ids, mut progress) = (desk.ids(), Progress::new(doing));
-        self.told.next = desk.report.next_do_id.0;
-        for (at, &do_id) in ids.iter().enumerate() {
-            match desk.read(do_id, &keys)? {
-                Stored::Known(known) => self.known(do_id, known, &keys)?,
-                Stored::Damaged(place) => {
-                    self.told.damage(format!("object {}, {place}: cannot be read", do_id.0));
-                }
-                Stored::UnknownClass(key) => {
-                    let name = keys.catalog().class_name(key).unwrap_or("?").to_owned();
-                    *self.told.unknown_classes.entry(name).or_default() += 1;
-                }
+    fn store(&mut self, snapshot: &Snapshot, doing: &'static str) -> Result<(), Failure> {
+        let keys = Keys::new(self.schema.clone(), snapshot.catalog().clone());
+        let (mut room, mut progress) = (AlignedVec::new(), Progress::new(doing));
+        self.told.next = snapshot.report().next_do_id.0;
+        let objects = snapshot.objects();
+        let all = objects.len() as u64;
+        for ((do_id, class), at) in objects.zip(1..) {
+            match snapshot.find(do_id, &mut room) {
+                Ok(Some(object)) => match keys.known(do_id, &object) {
+                    Some(known) => self.known(do_id, known, &keys)?,
+                    None => {
+                        let name = keys.catalog().class_name(class).unwrap_or("?").to_owned();
+                        *self.told.unknown_classes.entry(name).or_default() += 1;
+                    }
+                },
+                Ok(None) => Err(anyhow!("object {} is listed and not there", do_id.0))?,
+                Err(error) => self.told.damage(error.to_string()),
             }
-            progress.at(at as u64 + 1, ids.len() as u64, "objects");
+            progress.at(at, all, "objects");
         }
         Ok(())
     }

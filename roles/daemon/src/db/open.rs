@@ -2,7 +2,6 @@
 
 use super::desk::Desk;
 use super::ending::{Failure, question};
-use super::overlay::Overlay;
 use super::place::Kind;
 use anyhow::Context;
 use rustix::fs::{FlockOperation, flock};
@@ -10,11 +9,10 @@ use rustix::io::Errno;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
-use store::{Access, Catalog, Disk, Files, FilesError, OpenError};
+use store::inspect::{Frozen, Snapshot};
+use store::{Access, Catalog, Disk, Files, FilesError};
 use yaml_folder::{Folder, FolderError};
 
-/// A server removes a segment now and then; that it does so each time somebody looks is no chance.
-const LOOKS_MAX: usize = 10;
 /// The file on which a server holds a lock.
 const LOCK: &str = "LOCK";
 
@@ -23,42 +21,21 @@ pub fn files(directory: &Path) -> Result<Arc<Files>, Failure> {
     Files::open(directory, Access::Serve).map_err(refused)
 }
 
-/// The segments of a store, to be read whoever uses it.
-pub fn files_to_read(directory: &Path) -> Result<Arc<Files>, Failure> {
-    Files::open(directory, Access::ReadOnly).map_err(refused)
-}
-
 /// A store for this process alone; `catalog` has the names that will be written.
 pub fn alone(directory: &Path, catalog: Catalog) -> Result<Desk, Failure> {
     let files: Arc<dyn Disk> = files(directory)?;
     Ok(Desk::open(files, catalog).with_context(|| directory.display().to_string())?)
 }
 
-/// A store as it was a moment ago, be it in use or not. Nothing of it is changed.
-pub fn snapshot(directory: &Path) -> Result<Desk, Failure> {
-    let (desk, _) =
-        snapshot_with_segments(directory)?.with_context(|| directory.display().to_string())?;
-    Ok(desk)
+/// A store as it is at this moment, be it in use or not.
+pub fn snapshot(directory: &Path) -> Result<Snapshot, Failure> {
+    let snapshot = Snapshot::of(frozen(directory)?);
+    Ok(snapshot.with_context(|| directory.display().to_string())?)
 }
 
-/// The same with its segments; or why it is damaged.
-pub fn snapshot_with_segments(
-    directory: &Path,
-) -> Result<Result<(Desk, Arc<Overlay>), OpenError>, Failure> {
-    let files: Arc<dyn Disk> = files_to_read(directory)?;
-    let mut looks = 1;
-    loop {
-        let overlay = Arc::new(Overlay::new(files.clone()));
-        match Desk::open(overlay.clone(), Catalog::default()) {
-            // A segment was there when they were listed, and then no more.
-            Err(OpenError::Disk(_)) if looks < LOOKS_MAX => looks += 1,
-            Err(error @ OpenError::Damaged { .. }) => return Ok(Err(error)),
-            opened => {
-                let desk = opened.with_context(|| directory.display().to_string())?;
-                return Ok(Ok((desk, overlay)));
-            }
-        }
-    }
+/// The segments of a store, held open to be read.
+pub fn frozen(directory: &Path) -> Result<Arc<Frozen>, Failure> {
+    Frozen::open(directory).map_err(refused)
 }
 
 /// A folder of YAML files, to be read whoever uses it.

@@ -1,7 +1,6 @@
 //! `stat`: what a database holds.
 
 use super::cli::Place;
-use super::desk::Desk;
 use super::ending::{Done, Ending, Failure, count, size};
 use super::open;
 use super::place::{Database, Kind};
@@ -9,7 +8,6 @@ use super::progress::Progress;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use store::{ClassKey, Found};
 
 /// What there is to say.
 #[derive(Serialize)]
@@ -22,8 +20,9 @@ struct Stat {
     classes: BTreeMap<String, u64>,
     /// Greater than every id that was ever used.
     next_id: u32,
-    /// Objects that cannot be read.
-    damaged: u64,
+    /// Files of objects that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<u64>,
     #[serde(flatten)]
     segments: Option<Segments>,
 }
@@ -54,10 +53,10 @@ pub fn stat(place: &Place, json: bool) -> Done {
     }
     let objects = count(stat.objects, "object");
     let used = if stat.in_use { "a server is using it" } else { "no server is using it" };
-    let ending = match stat.damaged {
-        0 => Ending::in_order(format!("{}: {objects}; {used}.", stat.directory)),
-        damaged => Ending::wrong(format!(
-            "{}: {objects}, and {damaged} that cannot be read: see `ferriswheel db verify`; {used}.",
+    let ending = match stat.unreadable {
+        None | Some(0) => Ending::in_order(format!("{}: {objects}; {used}.", stat.directory)),
+        Some(unreadable) => Ending::wrong(format!(
+            "{}: {objects}, and {unreadable} that cannot be read: see `ferriswheel db verify`; {used}.",
             stat.directory
         )),
     };
@@ -66,17 +65,21 @@ pub fn stat(place: &Place, json: bool) -> Done {
 
 fn of_store(database: &Database) -> Result<Stat, Failure> {
     let in_use = open::is_in_use(&database.directory, database.kind)?;
-    let mut desk = open::snapshot(&database.directory)?;
-    let stats = desk.stats();
-    let (classes, damaged) = by_class(&mut desk)?;
+    let snapshot = open::snapshot(&database.directory)?;
+    let stats = snapshot.stats();
+    let mut classes = BTreeMap::<String, u64>::new();
+    for (_, class) in snapshot.objects() {
+        let name = snapshot.catalog().class_name(class).unwrap_or("?");
+        *classes.entry(name.to_owned()).or_default() += 1;
+    }
     Ok(Stat {
         directory: database.directory.display().to_string(),
         backend: "store",
         in_use,
-        objects: classes.values().sum(),
+        objects: stats.objects,
         classes,
-        next_id: desk.report.next_do_id.0,
-        damaged,
+        next_id: snapshot.report().next_do_id.0,
+        unreadable: None,
         segments: Some(Segments {
             segments: stats.segments,
             live_bytes: stats.live_bytes,
@@ -85,21 +88,6 @@ fn of_store(database: &Database) -> Result<Stat, Failure> {
             disk_bytes: open::disk_bytes(&database.directory)?,
         }),
     })
-}
-
-/// How many objects there are of each class, and how many cannot be read.
-fn by_class(desk: &mut Desk) -> Result<(BTreeMap<String, u64>, u64), Failure> {
-    let (mut keys, mut damaged) = (BTreeMap::<ClassKey, u64>::new(), 0);
-    let (ids, mut progress) = (desk.ids(), Progress::new("counting"));
-    for (at, &do_id) in ids.iter().enumerate() {
-        match desk.find(do_id)? {
-            Found::Here(object) => *keys.entry(object.class()).or_default() += 1,
-            Found::Absent | Found::Away(_) | Found::Damaged(_) => damaged += 1,
-        }
-        progress.at(at as u64 + 1, ids.len() as u64, "objects");
-    }
-    let name = |key| desk.catalog().class_name(key).unwrap_or("?").to_owned();
-    Ok((keys.into_iter().map(|(key, objects)| (name(key), objects)).collect(), damaged))
 }
 
 fn of_folder(database: &Database) -> Result<Stat, Failure> {
@@ -118,7 +106,7 @@ fn of_folder(database: &Database) -> Result<Stat, Failure> {
         objects: contents.objects as u64,
         classes,
         next_id: contents.next,
-        damaged: contents.unreadable as u64,
+        unreadable: Some(contents.unreadable as u64),
         segments: None,
     })
 }

@@ -1,10 +1,13 @@
 //! `compact` and `repair`: what is done to a store at rest.
 
 use super::cli::Place;
-use super::ending::{Done, Ending, Failure, count, question, size};
+use super::ending::{Done, Ending, count, question, size};
 use super::open;
 use super::place::{Database, Kind};
-use store::Catalog;
+use super::progress::Progress;
+use anyhow::Context;
+use std::io::{self, Write};
+use store::{Catalog, inspect};
 
 /// Gives all unused space back.
 pub fn compact(place: &Place) -> Done {
@@ -37,5 +40,23 @@ pub fn repair(place: &Place) -> Done {
             "{shown}: is a folder of YAML files: correct those that `ferriswheel db verify` names"
         ));
     }
-    Err(Failure::Question("not yet".into()))
+    let files = open::files(&database.directory)?;
+    let mut progress = Progress::new("repairing");
+    let repaired = inspect::repair(
+        &*files,
+        &mut |name, bytes| files.set_aside(name, bytes),
+        &mut |done, of| progress.at(done, of, "segments"),
+    );
+    drop(progress);
+    let repaired = repaired.with_context(|| shown.to_string())?;
+    if repaired.is_empty() {
+        return Ok(Ending::in_order(format!("{shown}: there is nothing to repair.")));
+    }
+    let mut out = io::stdout().lock();
+    repaired.iter().try_for_each(|repair| writeln!(out, "{repair}"))?;
+    let done = count(repaired.len() as u64, "repair");
+    Ok(Ending::in_order(format!(
+        "{shown}: {done}, named above; a server can use it, and what was taken out lies in {}.",
+        database.directory.join("damaged").display()
+    )))
 }

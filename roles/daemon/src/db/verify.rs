@@ -1,18 +1,17 @@
 //! `verify`: whether everything in a database can be read and means something.
 
 use super::cli::Place;
-use super::desk::{Desk, Stored};
 use super::ending::{Done, Ending, Failure, count};
 use super::open;
 use super::place::{Database, Kind};
 use super::progress::Progress;
 use dc::Schema;
+use rkyv::util::AlignedVec;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
-use store::OpenError;
-use yaml_folder::Known;
+use store::inspect::{self, Fault, Snapshot};
+use yaml_folder::{Keys, Known};
 
 /// What was looked at, and what is wrong.
 #[derive(Serialize, Default)]
@@ -97,70 +96,61 @@ fn ending(verified: &Verified, kind: Kind) -> Ending {
 
 fn verify_store(database: &Database) -> Result<Verified, Failure> {
     let directory = database.directory.display().to_string();
-    let mut verified = Verified { directory, ..Verified::default() };
-    let mut desk = match open::snapshot_with_segments(&database.directory)? {
-        Ok((desk, _)) => desk,
-        Err(OpenError::Damaged { segment, offset, what }) => {
-            let what = format!("{what}; what comes after is not looked at");
-            let (segment, offset) = (Some(segment.0), Some(offset));
-            verified.findings.push(Finding { segment, offset, what, ..Finding::default() });
-            return Ok(verified);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    for segment in &desk.report.footers_rebuilt {
-        let what = "its footer is damaged; the next start writes it anew from the records".into();
-        verified.findings.push(Finding { segment: Some(segment.0), what, ..Finding::default() });
-    }
-    let mut known = BTreeSet::new();
-    for (do_id, place) in desk.scrub()? {
-        known.insert(place.to_string());
-        let (segment, offset) = (Some(place.segment.0), Some(place.offset));
-        let what = "the record cannot be read".into();
-        let object = Some(do_id.0);
-        verified.findings.push(Finding { segment, offset, object, what, ..Finding::default() });
-    }
-    verified.objects = desk.ids().len() as u64;
-    if let Some(schema) = &database.schema {
+    let segments = open::frozen(&database.directory)?;
+    let mut progress = Progress::new("verifying");
+    let found = inspect::verify(&*segments, &mut |done, of| progress.at(done, of, "bytes"))?;
+    drop(progress);
+    let objects = found.objects;
+    let findings: Vec<Finding> = found.findings.iter().map(finding).collect();
+    let mut verified = Verified { directory, objects, findings, ..Verified::default() };
+    if let Some(schema) = &database.schema
+        && let Ok(snapshot) = Snapshot::of(segments)
+    {
         verified.values_checked = true;
-        check_values(&mut desk, schema, &known, &mut verified)?;
+        check_values(&snapshot, schema, &mut verified.findings);
     }
     verified.findings.sort_by_key(|finding| (finding.segment, finding.offset));
     Ok(verified)
 }
 
-/// Checks the newest version of each object; damaged ones of `known` have been named.
-fn check_values(
-    desk: &mut Desk,
-    schema: &Arc<Schema>,
-    known: &BTreeSet<String>,
-    verified: &mut Verified,
-) -> Result<(), Failure> {
-    let keys = desk.keys(schema.clone());
-    let (ids, mut progress) = (desk.ids(), Progress::new("verifying"));
-    for (at, &do_id) in ids.iter().enumerate() {
-        let place = desk.place_of(do_id);
-        let (segment, offset) = (place.map(|at| at.segment.0), place.map(|at| at.offset));
-        let object = Some(do_id.0);
-        let finding =
-            |field, what| Finding { segment, offset, object, field, what, ..Finding::default() };
-        match desk.read(do_id, &keys)? {
-            Stored::Known(of) => {
-                let wrong = wrong_values(&of, schema);
-                verified
-                    .findings
-                    .extend(wrong.into_iter().map(|(field, what)| finding(Some(field), what)));
-            }
-            Stored::Damaged(place) if known.contains(&place.to_string()) => (),
-            Stored::Damaged(_) => {
-                verified.findings.push(finding(None, "the record cannot be read".into()))
-            }
-            // It is kept for the day when the class is back.
-            Stored::UnknownClass(_) => (),
+fn finding(of: &inspect::Finding) -> Finding {
+    let object = match &of.fault {
+        Fault::Object(do_id, _) | Fault::Superseded(do_id) | Fault::Tombstone(do_id) => {
+            Some(do_id.0)
         }
-        progress.at(at as u64 + 1, ids.len() as u64, "objects");
+        Fault::Mark | Fault::Footer | Fault::Log(_) | Fault::Format(_) | Fault::Disk(_) => None,
+    };
+    let whole = of.to_string();
+    let place = format!("segment {}, offset {}: ", of.segment, of.offset);
+    let what = whole.strip_prefix(&place).unwrap_or(&whole).to_owned();
+    let (segment, offset) = (Some(of.segment.0), Some(of.offset));
+    Finding { segment, offset, object, what, ..Finding::default() }
+}
+
+/// Checks the newest version of each object that can be read.
+fn check_values(snapshot: &Snapshot, schema: &Arc<Schema>, findings: &mut Vec<Finding>) {
+    let keys = Keys::new(schema.clone(), snapshot.catalog().clone());
+    let (mut room, mut progress) = (AlignedVec::new(), Progress::new("checking values"));
+    let objects = snapshot.objects();
+    let all = objects.len() as u64;
+    for ((do_id, _), at) in objects.zip(1..) {
+        progress.at(at, all, "objects");
+        // One that cannot be read was found before.
+        let Ok(Some(object)) = snapshot.find(do_id, &mut room) else { continue };
+        // One of a class that is gone is kept for the day when the class is back.
+        let Some(known) = keys.known(do_id, &object) else { continue };
+        let place = snapshot.place_of(do_id);
+        for (field, what) in wrong_values(&known, schema) {
+            findings.push(Finding {
+                segment: place.map(|place| place.segment.0),
+                offset: place.map(|place| place.offset),
+                object: Some(do_id.0),
+                field: Some(field),
+                what,
+                ..Finding::default()
+            });
+        }
     }
-    Ok(())
 }
 
 fn wrong_values(known: &Known, schema: &Schema) -> Vec<(String, String)> {

@@ -12,7 +12,7 @@ mod model;
 mod world;
 
 use database::Database;
-use model::{Answer, Ask, Class, Model};
+use model::{Answer, Ask, Class, Model, Name};
 use park::{Config, Outside};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -288,5 +288,27 @@ proptest! {
         steps in steps(),
     ) {
         play(Dialect::Astron, setting, has_database, stored, &steps);
+    }
+}
+
+#[test]
+fn more_than_a_turn_holds_is_done_in_order_all_the_same() {
+    let mut asks = vec![(0, Ask::Update(Name::Note, 255))];
+    for number in 0..120 {
+        // An answer of some 50 KB each: together they are more than the answers of a turn.
+        asks.push((0, Ask::Update(Name::Lock, number)));
+        asks.push((
+            0,
+            Ask::QueryFields([Name::Note; 190].into_iter().chain([Name::Lock]).collect()),
+        ));
+        asks.push((1, Ask::Locate));
+    }
+    // Behind them comes what came when it had to wait for the next turn.
+    let late = vec![(0, Ask::Update(Name::Lock, 3)), (0, Ask::QueryField(Name::Lock))];
+    for shards in 1..4 {
+        for variant in 0..3 {
+            let steps = [Step::Send(asks.clone()), Step::Store(1), Step::Send(late.clone())];
+            play(Dialect::OpenOtp, (shards, variant), false, 2, &steps);
+        }
     }
 }

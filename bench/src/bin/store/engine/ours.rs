@@ -14,7 +14,7 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 use store::{
     Access, Catalog, Chore, Chored, ClassKey, Committer, FieldKey, Files, Found, Heard, Log,
-    Options, Part, PartId, Reply, Request, Stats, Ticket, Together,
+    Options, Part, PartId, Place, Reply, Request, Stats, Ticket, Together,
 };
 use wire::ids::DoId;
 
@@ -87,6 +87,21 @@ impl Ours {
         self.hand_over()
     }
 
+    /// Waits for a record that the system has dropped from memory.
+    #[cold]
+    fn fetch(&mut self, place: Place) -> Result<()> {
+        self.part.fetch(place);
+        self.hand_over()?;
+        loop {
+            let reply = self.replies.recv().context("the log's thread has ended")?;
+            let is_it = matches!(&reply, Reply::Fetched(at, Ok(())) if *at == place);
+            self.hear(reply)?;
+            if is_it {
+                return Ok(());
+            }
+        }
+    }
+
     fn hear_all(&mut self) -> Result<()> {
         while let Ok(reply) = self.replies.try_recv() {
             self.hear(reply)?;
@@ -110,8 +125,16 @@ impl Engine for Ours {
     fn read(&mut self, ids: &[u32], check: &mut Check<'_>) -> Result<()> {
         self.hear_all()?;
         for &id in ids {
-            let Found::Here(object) = self.part.find(DoId(id)) else {
-                bail!("object {id} is missing: {:?}", self.part.find(DoId(id)));
+            let object = match self.part.find(DoId(id)) {
+                Found::Here(object) => object,
+                Found::Away(place) => {
+                    self.fetch(place)?;
+                    self.read(&[id], check)?;
+                    continue;
+                }
+                found @ (Found::Absent | Found::Damaged(_)) => {
+                    bail!("object {id} is missing: {found:?}")
+                }
             };
             ensure!(object.class() == self.keys.class, "object {id} has another class");
             let value = object.field(self.keys.field);
@@ -271,8 +294,11 @@ fn write(part: &mut Part, keys: &Keys, objects: &[Object]) -> Result<Ticket> {
 
 fn check(heard: &Heard) -> Result<()> {
     match heard {
-        Heard::Nothing | Heard::Durable(_) => Ok(()),
-        Heard::Refused { .. } | Heard::Failed(_) | Heard::Fetched(..) | Heard::Damaged(..) => {
+        Heard::Nothing | Heard::Durable(_) | Heard::Fetched(_, Ok(())) => Ok(()),
+        Heard::Refused { .. }
+        | Heard::Failed(_)
+        | Heard::Fetched(_, Err(_))
+        | Heard::Damaged(..) => {
             bail!("the store says {heard:?}")
         }
     }

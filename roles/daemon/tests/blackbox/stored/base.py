@@ -14,7 +14,7 @@ from depot import BY_NUMBER, CLASSES, FIELDS
 from dialect import DIALECTS
 from openotp import OpenOtp
 from otp import Connection, Dg, Mismatch, frame
-from world import NUMBERS, u16, u32
+from world import NUMBERS, u16
 
 CONTROL = 4003  # the database's control channel
 LOW, HIGH = 100_000_000, 399_999_999

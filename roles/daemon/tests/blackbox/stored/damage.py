@@ -94,8 +94,13 @@ def repaired(night, base, made, more, victim):
 
 
 def a_flipped_bit_in_the_log_stops_the_start(night):
-    """The segment that was written last has no footer: what is unreadable in it is not the end."""
-    base, made = filled(night, 60)
+    """The segment that was written last has no footer: what is unreadable in it is not the end.
+
+    It would be the end in the last commit, which nobody can tell from one that was never whole.
+    """
+    base, made = filled(night, 30)
+    for first in (30, 40, 50):
+        made.update(crates(base, 10, first=first))
     base.park.daemon.kill()
     victim = list(made)[20]
     file, at = place_of(night, made[victim][0])
@@ -234,7 +239,8 @@ def served_or_refused(base, made, file):
 
 
 CHECKS = [a_flipped_bit_costs_one_object, a_flipped_bit_in_the_log_stops_the_start,
-          a_torn_commit_of_several_objects, the_end_of_the_log_is_missing, the_end_of_the_log_is_noise, the_end_of_the_log_is_zeros, the_last_record_has_a_flipped_bit,
+          a_torn_commit_of_several_objects, the_end_of_the_log_is_missing,
+          the_end_of_the_log_is_noise, the_end_of_the_log_is_zeros, the_last_record_has_a_flipped_bit,
           a_head_is_damaged, a_footer_is_damaged, bits_here_and_there]
 
 if __name__ == "__main__":

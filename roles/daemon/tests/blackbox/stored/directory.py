@@ -24,7 +24,7 @@ def contents(folder):
 
 
 def is_refused(night, data, *words, command=("run",), user=None):
-    """A daemon on this directory ends by itself within two seconds, with a sentence that has the words."""
+    """A daemon on this directory ends by itself, with a sentence that has the words."""
     folder = night.folder / "second"
     folder.mkdir(exist_ok=True)
     os.chmod(folder, 0o755)
@@ -108,7 +108,8 @@ def a_directory_without_permission_is_refused(night):
     locked.mkdir(mode=0o700)
     os.chmod(night.folder, 0o755)
     try:
-        subprocess.run([night.kit.binary, "--version"], capture_output=True, user=NOBODY, timeout=STOP_SECONDS)
+        command = [night.kit.binary, "--version"]
+        subprocess.run(command, capture_output=True, user=NOBODY, timeout=STOP_SECONDS)
     except PermissionError:
         raise Skip("another user cannot run the program where it lies") from None
     is_refused(night, locked, user=NOBODY)
@@ -152,8 +153,41 @@ def at(base, name, **args):
     return heard
 
 
-CHECKS = [a_second_daemon_is_refused, the_same_directory_twice_in_a_file, a_newer_format_is_refused,
-          a_directory_of_something_else_is_refused, a_file_is_refused, a_directory_without_permission_is_refused,
+def what_a_file_must_not_say(night):
+    """Found before anything starts, with the key that is at fault."""
+    low, high = LOW, LOW + 100
+    dbss = "  - {{type: dbss, database: 4003, ranges: [{}]}}\n".format
+    ranged = "{{min: {}, max: {}}}".format
+    wrong = [
+        (night.roles(indexes=["Keeper.setNothing"]), "indexes"),
+        (night.roles(indexes=["Nobody.setPin"]), "indexes"),
+        (night.roles(indexes=["Keeper.setMood"]), "indexes"),
+        (night.roles(indexes=["Keeper.setPQ"]), "indexes"),
+        (night.roles(low=high, high=low), "generate"),
+        (night.roles(low=0), "generate"),
+        (night.roles(control=0), "control"),
+        (night.roles(backend=", colour: red"), "colour"),
+        (dbss(ranged(high, low)), "ranges"),
+        (dbss(""), "ranges"),
+        (dbss(ranged(low, high) + ", " + ranged(high, high + 1)), "ranges"),
+        (dbss(ranged(low, high)) + dbss(ranged(low + 5, low + 6)), "ranges"),
+    ]
+    for roles, word in wrong:
+        config = night.folder / "wrong.yml"
+        config.write_text(configuration(night.dialect, night.shards, roles))
+        for file in night.kit.dc_files:
+            (night.folder / pathlib.Path(file).name).write_bytes(pathlib.Path(file).read_bytes())
+        command = [night.kit.binary, "check", str(config)]
+        done = subprocess.run(command, capture_output=True, timeout=STOP_SECONDS)
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        must(done.returncode == 2 and word in said, f"{roles} is taken: {done.returncode} {said}")
+    must(not night.data.exists(), "a directory was made")
+
+
+CHECKS = [what_a_file_must_not_say, a_second_daemon_is_refused, the_same_directory_twice_in_a_file,
+          a_newer_format_is_refused,
+          a_directory_of_something_else_is_refused, a_file_is_refused,
+          a_directory_without_permission_is_refused,
           an_empty_directory_and_none_at_all_are_taken, two_stores_in_one_daemon_are_two]
 
 if __name__ == "__main__":

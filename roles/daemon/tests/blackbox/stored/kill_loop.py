@@ -17,7 +17,7 @@ import time
 
 from night import Mismatch, must, run  # sets where modules are found
 from base import CONTROL, DIE  # noqa: E402
-from daemon import NotServing
+from daemon import STOP_SECONDS, NotServing
 from otp import frame
 from world import NUMBERS, text, u16, u32
 
@@ -25,6 +25,7 @@ WINDOW = 12  # requests of one client that wait for an answer
 FIELDS = ("setTwin", "setMemo", "setSeal")
 LOAD_SECONDS = (0.02, 0.35)
 START_KILLS = 0.15  # of all kills hit a daemon that has not served yet
+GENTLE = 0.2  # of all ends are SIGTERM: the same is promised, and the exit code is 0
 AHEAD = 200  # how far beyond the last known id one looks for objects that nobody was told of
 
 
@@ -70,13 +71,13 @@ class Client:
         self.conn.subscribe(*self.unheard)
         self.unheard, out = [], b""
         while len(self.waiting) < WINDOW:
-            kind = self.dice.random()
+            kind, requests = self.dice.random(), [self.exchange, self.update_and_read, self.delete]
             alive = [a for a in self.accounts.values() if a.newest is not None]
             if len(alive) < 6 or kind < 0.15 and len(alive) < 60:
                 message = self.create()
             else:
-                account = self.dice.choice(alive)
-                message = (self.exchange if kind < 0.6 else self.update_and_read if kind < 0.95 else self.delete)(account)
+                (request,) = self.dice.choices(requests, (9, 8, 1))
+                message = request(self.dice.choice(alive))
             out += b"".join(frame(self.conn.datagram(CONTROL, m)) for m in message)
         self.conn.write(out)
 
@@ -99,13 +100,15 @@ class Client:
         triples = b"".join(u16(NUMBERS[n]) + old[n] + new[n] for n in FIELDS)
         account.pending.append(new)
         context = self.context(("exchanged", account, new))
-        return [self.d.encode("DbIfEquals", context=context, do_id=account.do_id, count=len(FIELDS), fields=triples)]
+        return [self.d.encode("DbIfEquals", context=context, do_id=account.do_id, count=len(FIELDS),
+                              fields=triples)]
 
     def update_and_read(self, account):
         new = self.next_state()
         account.pending.append(new)
         context = self.context(("read", account, new))
-        update = self.d.encode("DbUpdate", context=0, do_id=account.do_id, count=len(FIELDS), fields=joined(new))
+        update = self.d.encode("DbUpdate", context=0, do_id=account.do_id, count=len(FIELDS),
+                               fields=joined(new))
         return [update, self.d.encode("DbSelectAll", context=context, do_id=account.do_id)]
 
     def delete(self, account):
@@ -150,9 +153,10 @@ def joined(values):
     return b"".join(u16(NUMBERS[name]) + value for name, value in values.items())
 
 
-def one_night(base, clients, seconds):
-    """Load until the daemon is killed."""
-    killer = threading.Timer(seconds, base.park.daemon.process.kill)
+def one_night(base, clients, seconds, gently):
+    """Load until the daemon is killed, or told to end."""
+    process = base.park.daemon.process
+    killer = threading.Timer(seconds, process.terminate if gently else process.kill)
     killer.start()
     try:
         while True:
@@ -165,7 +169,8 @@ def one_night(base, clients, seconds):
             raise
     finally:
         killer.join()
-    base.park.daemon.process.wait()
+    code = process.wait(STOP_SECONDS)
+    must(code == (0 if gently else -9), f"it ended with {code}")
     for client in clients:
         drain(client)
 
@@ -238,7 +243,7 @@ def what_was_promised_is_kept(night):
         for number, client in enumerate(clients):
             client.steps = 1_000_000 * (number + 1) + 10_000 * kill
             client.adopt(accounts[number :: len(clients)])
-        one_night(base, clients, dice.uniform(*LOAD_SECONDS))
+        one_night(base, clients, dice.uniform(*LOAD_SECONDS), dice.random() < GENTLE)
         for connection in base.connections:
             connection.close()
         base.connections.clear()

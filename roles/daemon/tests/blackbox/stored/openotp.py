@@ -91,11 +91,11 @@ class OpenOtp(Model):
     def exchange(self, sender, reader):
         """The return code, and the values that follow it."""
         try:
-            do_id = reader.u32()
+            do_id, count = reader.u32(), reader.u16()
             if do_id not in self.objects:
                 return NO_OBJECT, b""
             record = self.objects[do_id]
-            triples = self.triples(record, reader)
+            triples = self.triples(record, reader, count)
             current = [value_or_default(record, field) for field, _, _ in triples]
             if any(value != old for value, (_, old, _) in zip(current, triples)):
                 return DIFFERS, b"".join(current)
@@ -106,9 +106,9 @@ class OpenOtp(Model):
         self.announce(do_id, pairs, sender)
         return DONE, b""
 
-    def triples(self, record, reader):
+    def triples(self, record, reader, count):
         found = []
-        for _ in range(reader.u16()):
+        for _ in range(count):
             field = reader.stored_field(record.dclass, molecules=False)
             found.append((field, reader.value(field), reader.value(field)))
         reader.end()

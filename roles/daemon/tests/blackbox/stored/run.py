@@ -7,7 +7,7 @@
 A name is a script (`db_create`), or a part of a test's name. A line for each test; the last line
 says how many passed and failed; exit code 1 if any did. Nights (killing, full disks, damage) are
 scripts of their own in this folder, with the same options: `kill_loop.py`, `full_disk.py`,
-`damage.py`, `directory.py`, `yaml_folder.py`.
+`damage.py`, `cold.py`, `directory.py`, `tool.py`, `yaml_folder.py`.
 """
 
 import argparse

@@ -153,7 +153,8 @@ def test_bad_fields_in_the_singular(t):
     do_id, has = keeper(t, setPin=u32(1))
     for name, value in bad_fields():
         number = NUMBERS.get(name, name)
-        for message, args in {"DbFieldIfEquals": dict(values=value + value), "DbFieldIfEmpty": dict(value=value)}.items():
+        messages = {"DbFieldIfEquals": dict(values=value + value), "DbFieldIfEmpty": dict(value=value)}
+        for message, args in messages.items():
             answer = t.ask(message, do_id=do_id, field=number, **args)
             assert verdict(t, answer) == ("not", b""), (name, value, answer)
     t.expect_nothing()
@@ -166,7 +167,8 @@ def test_objects_that_are_not(t):
         answer = t.exchange(do_id, "setPin", u32(7), u32(8))
         assert verdict(t, answer) == expected, answer
         if t.astron:
-            for name, args in {"DbFieldIfEquals": dict(values=u32(7, 8)), "DbFieldIfEmpty": dict(value=u32(8))}.items():
+            messages = {"DbFieldIfEquals": dict(values=u32(7, 8)), "DbFieldIfEmpty": dict(value=u32(8))}
+            for name, args in messages.items():
                 answer = t.ask(name, do_id=do_id, field=NUMBERS["setPin"], **args)
                 assert verdict(t, answer) == expected, answer
 

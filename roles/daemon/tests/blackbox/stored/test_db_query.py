@@ -1,6 +1,6 @@
 """Class queries (`openotp`): select, update and delete all objects of which comparisons hold."""
 
-from base import CONTROL, KILL, compared, only, packed
+from base import CONTROL, INDEXES, KILL, compared, database_role, only, packed
 from depot import FOREIGN_FIELD, STRUCT_CLASS, UNKNOWN_CLASS, UNKNOWN_FIELD
 from test_db_create import BAD_VALUES
 from world import i16, text, u8, u16, u32
@@ -54,11 +54,12 @@ def pin(ids, do_id):
 @only("openotp")
 def test_several_comparisons_must_all_hold(t):
     mark, ids = crowd(t)
-    found = t.query("Keeper", (EQUALS, "setPin", u32(1)), (EQUALS, "setUser", mark), (NOT_EQUALS, "setTally", i16(9)))
+    of_mark = (EQUALS, "setUser", mark)
+    found = t.query("Keeper", (EQUALS, "setPin", u32(1)), of_mark, (NOT_EQUALS, "setTally", i16(9)))
     assert found == [do_id for n, do_id in enumerate(ids) if n % 4 == 1 and n != 9], found
-    found = t.query("Keeper", (EQUALS, "setPin", u32(1)), (EQUALS, "setPin", u32(2)), (EQUALS, "setUser", mark))
+    found = t.query("Keeper", (EQUALS, "setPin", u32(1)), (EQUALS, "setPin", u32(2)), of_mark)
     assert found == [], found
-    found = t.query("Keeper", (EQUALS, "setUser", mark), (NOT_EQUALS, "setPin", u32(1)), (NOT_EQUALS, "setPin", u32(2)))
+    found = t.query("Keeper", of_mark, (NOT_EQUALS, "setPin", u32(1)), (NOT_EQUALS, "setPin", u32(2)))
     assert found == [do_id for n, do_id in enumerate(ids) if n % 4 in (0, 3)], found
 
 
@@ -229,6 +230,57 @@ def test_a_crowd_of_thousands(t):
     t.send("DbDeleteQuery", verify_code=KILL, dclass=7, comparisons=query)
     t.me.expect_set([t.deleted(do_id) for do_id in ids])
     assert t.query("Keeper", (EQUALS, "setMemo", mark)) == []
+
+
+@only("openotp")
+def test_an_answer_brings_at_most_16_000(t):
+    """The lowest ones; what is beyond is asked for with further comparisons."""
+    own, count = t.own(None), 16_050
+    message = own.d.encode("DbCreate", context=1, dclass=8, count=0, fields=b"")
+    for _ in range(count):
+        own.me.send_raw(CONTROL, message)
+    ids = sorted(own.me.hear().args["do_id"] for _ in range(count))
+    assert own.query("HeadKeeper") == ids[:16_000]
+    for do_id in ids[100:200]:
+        own.update(do_id, setMeal=text("fish"))
+    own.settle()
+    assert own.query("HeadKeeper", (EQUALS, "setMeal", text("fish"))) == ids[100:200]
+    assert own.query("HeadKeeper", (NOT_EQUALS, "setMeal", text("fish"))) == (ids[:100] + ids[200:])[:16_000]
+
+
+@only("openotp")
+def test_in_small_slices_it_comes_out_the_same(t):
+    """Two objects at once: what is changed meanwhile is changed, and each object is told once."""
+    own = t.own(database_role(indexes=INDEXES, more=", limits: {objects_at_once: 2}"))
+    mark, ids = crowd(own, 60)
+    for name in ("setUser", "setMemo"):
+        assert own.query("Keeper", (EQUALS, name, mark)) == ids
+    own.hear_of(*ids)
+    send_update(own, [(EQUALS, "setMemo", mark)], [("setTally", i16(1))])
+    own.me.expect_set([own.updated(do_id, [("setTally", i16(1))]) for do_id in ids])
+    query = compared([(EQUALS, "setMemo", mark), (NOT_EQUALS, "setPin", u32(1))])
+    own.send("DbDeleteQuery", verify_code=KILL, dclass=7, comparisons=query)
+    own.me.expect_set([own.deleted(do_id) for n, do_id in enumerate(ids) if n % 4 != 1])
+    assert own.query("Keeper", (EQUALS, "setUser", mark)) == ids[1::4]
+    own.expect_nothing()
+
+
+@only("openotp")
+def test_more_queries_at_once_than_there_may_be(t):
+    """Each is answered: by what there is, or by nothing."""
+    own = t.own(database_role(more=", limits: {queries_max: 2, objects_at_once: 2}"))
+    mark, ids = crowd(own, 40)
+    query, contexts = compared([(EQUALS, "setMemo", mark)]), set(range(50))
+    for context in contexts:
+        own.send("DbSelectQuery", context=context, dclass=7, comparisons=query)
+    answers = {}
+    for _ in contexts:
+        heard = own.me.hear()
+        assert heard and heard.name == "DbSelectQueryResp", heard
+        answers[heard.args["context"]] = heard.args["do_ids"]
+    assert set(answers) == contexts, answers.keys()
+    assert all(found in (ids, []) for found in answers.values()), answers
+    assert own.query("Keeper", (EQUALS, "setMemo", mark)) == ids
 
 
 @only("astron")

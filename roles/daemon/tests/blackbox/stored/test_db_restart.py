@@ -166,6 +166,62 @@ def test_fields_and_classes_that_the_dc_file_has_no_more(t):
     own.expect_stored(do_id, "Keeper", **own.defaults("Keeper", setMemo=text("m"), setTally=i16(5)))
 
 
+def test_a_field_that_the_dc_file_has_no_more_keeps_its_values(t):
+    """They are there again when it has the field again; so is what has only a wider range."""
+    own = t.own(database_role())
+    do_id = own.create("Keeper", setMemo=text("m"), setTally=i16(5))
+    file = own.park.daemon.folder / "depot.dc"
+    said = file.read_text()
+    wider = said.replace("int16(-3000-3000) tally", "int16(-4000-4000) tally")
+    file.write_text(wider.replace("  setMemo(string(0-200) memo) db;\n", ""))
+    own.restart()
+    new = own.create("Keeper")
+    own.update(do_id, [(NUMBERS["setTally"] - 1, i16(3_500))])
+    own.send("DbSelectAll", context=1, do_id=do_id)
+    heard = own.me.hear()
+    assert heard and text("m") not in heard.message and i16(3_500) in heard.message, heard
+    file.write_text(wider)
+    own.restart(kill=True)
+    answer = own.ask("DbSelect", do_id=do_id, fields=[NUMBERS["setMemo"]])
+    assert text("m") in answer["fields"], answer
+    assert own.stored(new) is not None
+
+
+def test_a_field_that_would_be_misread(t):
+    """Its type has changed: the daemon does not start, and says which it is."""
+    own = t.own(database_role())
+    do_id = own.create("Keeper", setTally=i16(5))
+    file = own.park.daemon.folder / "depot.dc"
+    said = file.read_text()
+    for other in ("uint32 tally", "string tally"):
+        own.park.stop()
+        file.write_text(said.replace("int16(-3000-3000) tally", other))
+        own.park.daemon.start()
+        assert own.park.daemon.ends() in (1, 2), own.park.daemon.log_tail()
+        assert "setTally" in own.park.daemon.log_tail(), own.park.daemon.log_tail()
+        file.write_text(said)
+        own.start_again()
+        own.expect_stored(do_id, "Keeper", **own.defaults("Keeper", setTally=i16(5)))
+
+
+def test_a_value_that_a_narrower_range_forbids(t):
+    """To read it is a failure; the other fields can be changed, and with the old range all is back."""
+    own = t.own(database_role())
+    do_id = own.create("Keeper", setTally=i16(5), setMemo=text("m"))
+    file = own.park.daemon.folder / "depot.dc"
+    said = file.read_text()
+    own.park.stop()
+    file.write_text(said.replace("int16(-3000-3000) tally", "int16(-3-3) tally"))
+    own.start_again()
+    answer = own.ask("DbSelect", do_id=do_id, fields=[NUMBERS["setMemo"], NUMBERS["setTally"]])
+    assert answer["fields"] == b"" and answer.get("success", 0) == 0, answer
+    own.update(do_id, setMemo=text("n"))
+    file.write_text(said)
+    own.settle()
+    own.restart(kill=True)
+    own.expect_stored(do_id, "Keeper", **own.defaults("Keeper", setTally=i16(5), setMemo=text("n")))
+
+
 def test_an_end_in_the_middle_of_a_crowd(t):
     """Of ten thousand requests in one breath some are done: each whole, and in their order."""
     own = t.own(database_role())

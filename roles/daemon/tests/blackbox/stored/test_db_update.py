@@ -1,6 +1,6 @@
 """Updates in the database: what is stored, what is said of it and by whom, what is refused."""
 
-from base import CONTROL, only, packed
+from base import CONTROL, database_role, only, packed
 from depot import FOREIGN_FIELD, UNKNOWN_FIELD
 from test_db_create import BAD_VALUES
 from world import NUMBERS, i16, text, u8, u16, u32
@@ -164,8 +164,6 @@ def test_two_who_update_different_fields_lose_nothing(t):
 
 
 def test_without_broadcast_nothing_is_said(t):
-    from base import database_role
-
     quiet = t.own(database_role(more=", broadcast: false"))
     do_id, has = keeper(quiet)
     quiet.update(do_id, setPin=u32(2))

@@ -134,7 +134,8 @@ class Walk:
         pairs = self.pairs(dclass, molecules=False) or [(dclass.required[0].number, b"")]
         for number, value in pairs:
             triples += u16(number) + self.an_old_value(record, number) + value
-        return self.d.encode("DbIfEquals", context=self.t.context(), do_id=do_id, count=len(pairs), fields=triples)
+        return self.d.encode("DbIfEquals", context=self.t.context(), do_id=do_id, count=len(pairs),
+                             fields=triples)
 
     def an_old_value(self, record, number):
         """Mostly the right one."""
@@ -153,7 +154,8 @@ class Walk:
     def field_if_equals(self, do_id, dclass):
         field = self.a_field(dclass, False)
         values = self.an_old_value(self.model.objects.get(do_id), field) + self.a_value(field)
-        return self.d.encode("DbFieldIfEquals", context=self.t.context(), do_id=do_id, field=field, values=values)
+        return self.d.encode("DbFieldIfEquals", context=self.t.context(), do_id=do_id, field=field,
+                             values=values)
 
     def field_if_empty(self, do_id, dclass):
         field = self.a_field(dclass, False)
@@ -191,7 +193,8 @@ class Walk:
         for heard in heard_all:
             came.setdefault(self.about(heard.to[0], heard.message), []).append(heard)
         for message, (to, sender, said) in expected:
-            heard = came.get(self.about(to, said), [None]).pop(0) if came.get(self.about(to, said)) else None
+            queue = came.get(self.about(to, said))
+            heard = queue.pop(0) if queue else None
             meaning = heard and (heard.to, heard.sender, self.meaning(heard.message))
             if meaning != ((to,), sender, self.meaning(said)):
                 raise Mismatch(f"{self.t.d.decode(message)}\n    expected {self.t.d.decode(said)} {said.hex()}\n"
@@ -247,7 +250,7 @@ def walk(t, seed, restarts):
 
 
 def test_walks(t):
-    for seed in seeds(4):
+    for seed in seeds(2):
         walk(t, seed, restarts=False)
 
 
@@ -260,7 +263,7 @@ def test_walks_with_ends_in_the_middle(t):
 def test_walks_with_queries(t):
     """Class queries between bursts, on a database of one's own; by index and by scan. Keepers, of
     which the bystanders are, are not asked for."""
-    for seed in seeds(2):
+    for seed in seeds(1):
         walk_ = Walk(t.own(None), seed)
         try:
             query_walk(walk_)
@@ -282,7 +285,7 @@ def query_walk(walk_):
 
 def query(walk_):
     """One class query, alone: what it finds, changes or deletes."""
-    dclass = walk_.random.choice([CLASSES["Engine"], CLASSES["Crate"], CLASSES["HeadKeeper"], CLASSES["Roller"]])
+    dclass = CLASSES[walk_.random.choice(["Engine", "Crate", "HeadKeeper", "Roller"])]
     comparisons = []
     for _ in range(walk_.random.randint(0, 3)):
         number = walk_.a_field(dclass, False, 0.02)
@@ -290,10 +293,12 @@ def query(walk_):
         known = [o.values[number] for o in walk_.model.objects.values() if number in o.values]
         if known and walk_.random.random() < 0.8:
             value = walk_.random.choice(known)
-        comparisons.append((walk_.random.choice([0, 0, 1, 2] if walk_.random.random() < 0.1 else [0, 1]), number, value))
+        operation = walk_.random.choice([0, 1] * 9 + [2])
+        comparisons.append((operation, number, value))
     kind, d = walk_.random.random(), walk_.d
     if kind < 0.6 or len(comparisons) == 0:
-        message = d.encode("DbSelectQuery", context=walk_.t.context(), dclass=dclass.number, comparisons=compared(comparisons))
+        message = d.encode("DbSelectQuery", context=walk_.t.context(), dclass=dclass.number,
+                           comparisons=compared(comparisons))
     elif kind < 0.9:
         pairs = walk_.pairs(dclass)
         fields = u16(len(pairs)) + b"".join(u16(number) + value for number, value in pairs)

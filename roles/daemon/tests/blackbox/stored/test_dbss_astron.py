@@ -36,7 +36,8 @@ def ask_field(t, thing, name):
 def ask_fields(t, thing, *names):
     """(whether it succeeded, the bytes behind that)."""
     context = t.context()
-    t.send(thing.do_id, "QueryFields", context=context, do_id=thing.do_id, fields=[NUMBERS.get(n, n) for n in names])
+    numbers = [NUMBERS.get(name, name) for name in names]
+    t.send(thing.do_id, "QueryFields", context=context, do_id=thing.do_id, fields=numbers)
     heard = t.me.hear()
     assert heard and heard.name == "QueryFieldsResp" and heard.args["context"] == context, heard
     return heard.args["success"], heard.args["fields"]
@@ -122,9 +123,10 @@ def test_a_question_does_not_make_it_active(t):
 def test_fields_of_what_is_not_active(t):
     """Stored ones from the database; others that an object holds have their defaults; the rest fails."""
     thing = t.stored(setGold=u32(3), setTitle=text("a"), setDiary=text("d"))
-    for name, value in (("setGold", u32(3)), ("setTitle", text("a")), ("setDiary", text("d")), ("setPosY", i16(12)),
-                        ("setWater", u16(88)), ("setLamp", u16(5)), ("setPaint", u16(9)), ("setSmoke", u8(0)),
-                        ("setSteam", u8(0)), ("setHorn", None), (UNKNOWN_FIELD, None), ("setUser", None)):
+    values = {"setGold": u32(3), "setTitle": text("a"), "setDiary": text("d"), "setPosY": i16(12),
+              "setWater": u16(88), "setLamp": u16(5), "setPaint": u16(9), "setSmoke": u8(0),
+              "setSteam": u8(0), "setHorn": None, UNKNOWN_FIELD: None, "setUser": None}
+    for name, value in values.items():
         found = ask_field(t, thing, name)
         assert found == value, (name, found)
 

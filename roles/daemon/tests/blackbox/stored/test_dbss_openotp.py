@@ -83,7 +83,8 @@ def test_as_a_parent_it_knows_its_children(t):
 @only("openotp")
 def test_updates_are_written_through(t):
     thing = told(t, t.stored())
-    for name, value in (("setTitle", text("new")), ("setGold", u32(70)), ("setPosX", i16(-8)), ("setWater", u16(1))):
+    values = {"setTitle": text("new"), "setGold": u32(70), "setPosX": i16(-8), "setWater": u16(1)}
+    for name, value in values.items():
         t.set_field(thing, name, value)
         t.expect(t.updated(thing, name, value))
         thing.values[name] = value
@@ -140,7 +141,8 @@ def test_updates_that_are_refused_are_not_written(t):
     thing = told(t, t.stored(setGold=u32(1)))
     for pair in (("setPosX", i16(3001)), ("setGold", u16(1)), (UNKNOWN_FIELD, u8(1)), ("setUser", text("u"))):
         t.set_fields(thing, [("setTitle", text("bad")), pair])
-        t.me.send(thing.do_id, "UpdateField", do_id=thing.do_id, field=NUMBERS.get(pair[0], pair[0]), value=pair[1])
+        number = NUMBERS.get(pair[0], pair[0])
+        t.send(thing.do_id, "UpdateField", do_id=thing.do_id, field=number, value=pair[1])
     t.expect_nothing()
     t.expect_in_database(thing)
     t.expect_all(thing)

@@ -117,7 +117,7 @@ def test_what_makes_it_active(t):
 
 
 def test_writing_through(t):
-    """The stored fields of an update, and no others; `openotp` in the object's name, `astron` in the asker's."""
+    """The stored fields of an update, and no others; `openotp`: in the object's name, `astron`: the asker's."""
     thing = load(t, t.stored())
     sender = t.me.channel if t.astron else thing.do_id
     t.set_field(thing, "setGold", u32(4))

@@ -114,7 +114,7 @@ class Yard(stage.Stage):
         """What of it is stored, beside what active objects do not hold."""
         fields = thing.dclass.fields
         has = {name: v for name, v in thing.values.items() if fields[name].has("db")}
-        required = {} if self.astron else {n: fields[n].default for n in thing.values if not fields[n].has("db") and fields[n].has("required")}
+        required = {} if self.astron else {f.name: f.default for f in thing.dclass.required if not f.has("db")}
         found = self.db.stored(thing.do_id)
         expected = (thing.dclass.number, {**required, **has, **values})
         if found != expected:
@@ -127,7 +127,6 @@ class Yard(stage.Stage):
         else:
             self.send(thing.do_id, "SetZone", parent=parent, zone=zone)
         thing.parent, thing.zone = parent, zone
-        self.expect_all(thing) if parent == 0 else self.expect_at(thing)
         self.drain()
         return thing
 

@@ -1,0 +1,199 @@
+//! The store on real files: what is refused, what is kept, and what can be looked at while it is
+//! served.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
+mod bed;
+
+use bed::{open, options, version, write};
+use std::fs;
+use std::path::Path;
+use store::inspect::{Frozen, Snapshot, backup, repair, verify};
+use store::{Access, Committer, Disk, Files, FilesError, Found};
+use tempfile::TempDir;
+use wire::ids::DoId;
+
+const SEGMENT_BYTES: u32 = 64 << 10;
+
+fn names(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_store_is_there_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("new/store");
+    for round in 0..6 {
+        let mut store = open(Files::open(&path, Access::Serve).unwrap(), &options(SEGMENT_BYTES));
+        for do_id in 0..1000 {
+            assert_eq!(version(&mut store, do_id), (round > 0).then(|| round - 1));
+            write(&mut store, do_id, round, 100);
+        }
+        store.settle();
+        if round % 2 == 0 {
+            store.committer.close().unwrap();
+            assert!(!names(&path).iter().any(|name| name.ends_with(".new")));
+        }
+    }
+}
+
+#[test]
+fn the_newest_sealed_segments_are_read_through_their_maps() {
+    let folder = TempDir::new().unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    let mut store = open(files.clone(), &options(SEGMENT_BYTES));
+    for do_id in 0..2000 {
+        write(&mut store, do_id, 1, 300);
+        if do_id % 50 == 0 {
+            store.settle();
+        }
+    }
+    store.settle();
+    let stats = store.committer.stats();
+    let sizes = files.list().unwrap().into_iter().map(|it| u64::from(files.len(it).unwrap()));
+    assert_eq!(stats.disk_bytes, sizes.sum::<u64>());
+    for do_id in 0..2000 {
+        // What the system took out of memory is fetched, as a role would.
+        if let Found::Away(place) = store.part(0).find(DoId(do_id)) {
+            store.part(0).fetch(place);
+            store.settle();
+        }
+        assert_eq!(version(&mut store, do_id), Some(1));
+    }
+}
+
+#[test]
+fn what_is_not_a_store_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    fs::write(path.join("letter.txt"), "dear").unwrap();
+    let refused = Files::open(path, Access::Serve).unwrap_err();
+    assert_eq!(refused, FilesError::Foreign(path.into()));
+    assert!(refused.to_string().contains("choose another directory"));
+    assert_eq!(names(path), ["letter.txt"]);
+    let file = path.join("letter.txt");
+    assert_eq!(Files::open(&file, Access::Serve).unwrap_err(), FilesError::NotADirectory(file));
+    let none = path.join("none");
+    let refused = Files::open(&none, Access::ReadOnly).unwrap_err();
+    assert_eq!(refused, FilesError::Missing(none.clone()));
+    assert!(!none.exists());
+    fs::create_dir(&none).unwrap();
+    let refused = Files::open(&none, Access::ReadOnly).unwrap_err();
+    assert_eq!(refused, FilesError::Foreign(none.clone()));
+    assert_eq!(names(&none), [""; 0]);
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let marker = folder.path().join("ferriswheel.store");
+    fs::write(&marker, "ferriswheel object store, format 2\n").unwrap();
+    let refused = Files::open(folder.path(), Access::Serve).unwrap_err();
+    assert_eq!(refused, FilesError::Newer { path: folder.path().into(), format: 2 });
+    fs::write(&marker, "something else").unwrap();
+    let refused = Files::open(folder.path(), Access::Serve).unwrap_err();
+    assert_eq!(refused, FilesError::Foreign(folder.path().into()));
+    assert_eq!(names(folder.path()), ["ferriswheel.store"]);
+}
+
+#[test]
+fn a_store_serves_one_at_a_time() {
+    let folder = TempDir::new().unwrap();
+    let first = Files::open(folder.path(), Access::Serve).unwrap();
+    let refused = Files::open(folder.path(), Access::Serve).unwrap_err();
+    let pid = Some(std::process::id());
+    assert_eq!(refused, FilesError::InUse { path: folder.path().into(), pid });
+    let looking = Files::open(folder.path(), Access::ReadOnly).unwrap();
+    assert!(looking.create(store::SegmentId(1), &[], 8).is_err());
+    drop(first);
+    Files::open(folder.path(), Access::Serve).unwrap();
+}
+
+#[test]
+fn what_was_being_made_is_taken_away() {
+    let folder = TempDir::new().unwrap();
+    drop(Files::open(folder.path(), Access::Serve).unwrap());
+    fs::write(folder.path().join("00000009.segment.new"), "half").unwrap();
+    fs::write(folder.path().join("notes"), "mine").unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    assert_eq!(files.list().unwrap(), []);
+    assert_eq!(names(folder.path()), ["LOCK", "ferriswheel.store", "notes"]);
+}
+
+#[test]
+fn a_damaged_store_is_repaired_and_keeps_what_it_takes_out() {
+    let folder = TempDir::new().unwrap();
+    let options = options(SEGMENT_BYTES);
+    let mut store = open(Files::open(folder.path(), Access::Serve).unwrap(), &options);
+    (0..100).for_each(|do_id| write(&mut store, do_id, 1, 100));
+    store.settle();
+    let place = store.parts[0].place_of(DoId(50)).unwrap();
+    store.committer.close().unwrap();
+    drop(store);
+    let path = folder.path().join(format!("{:08}.segment", place.segment.0));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[place.offset as usize + 40] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    let mut set_aside = |name: &str, bytes: &[u8]| files.set_aside(name, bytes);
+    assert_eq!(repair(&*files, &mut set_aside, &mut |_, _| {}).unwrap().len(), 1);
+    assert_eq!(names(&folder.path().join("damaged")).len(), 1);
+    let mut store = open(files, &options);
+    assert_eq!(version(&mut store, 50), None);
+    assert!((0..100).all(|do_id| do_id == 50 || version(&mut store, do_id) == Some(1)));
+}
+
+/// A server updates pairs of objects while its directory is looked at: what is seen is always the
+/// log up to one moment.
+#[test]
+fn a_store_is_looked_at_and_copied_while_it_is_served() {
+    let folder = TempDir::new().unwrap();
+    let (path, copies) = (folder.path().join("store"), folder.path().join("copies"));
+    let mut store = open(Files::open(&path, Access::Serve).unwrap(), &options(SEGMENT_BYTES));
+    let step = |store: &mut store::Together, round: u32| {
+        let pair = 2 * (round % 100);
+        write(store, pair, round, 300);
+        write(store, pair + 1, round, 300);
+        store.commit();
+        store.work();
+        store.chore();
+    };
+    (0..100).for_each(|round| step(&mut store, round));
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            (0..20).for_each(|copy| look(&path, &copies.join(copy.to_string())));
+        });
+        for round in 100.. {
+            step(&mut store, round);
+            if looking.is_finished() && store.committer.stats().swept > 5 {
+                break;
+            }
+        }
+    });
+}
+
+fn look(path: &Path, copy: &Path) {
+    let frozen = Frozen::open(path).unwrap();
+    assert_eq!(verify(&*frozen, &mut |_, _| {}).unwrap().findings, []);
+    let snapshot = Snapshot::of(Frozen::open(path).unwrap()).unwrap();
+    assert_eq!(snapshot.report().objects, 200);
+    let mut room = Default::default();
+    let mut shown = |do_id| {
+        let object = snapshot.find(DoId(do_id), &mut room).unwrap().unwrap();
+        u32::from_le_bytes(object.field(bed::FIELD).unwrap()[4..8].try_into().unwrap())
+    };
+    let versions: Vec<[u32; 2]> = (0..100).map(|at| [shown(2 * at), shown(2 * at + 1)]).collect();
+    let newest = versions.iter().map(|pair| pair[0]).max().unwrap();
+    for (at, [one, other]) in (0..).zip(versions) {
+        // Where a segment ends between the two, the newest pair may be seen by half.
+        assert!(one == other || (one == newest && other + 100 == newest), "{one}, {other}");
+        assert_eq!((newest - one) / 100, 0, "no commit is missing: {at}");
+    }
+    let to = Files::open(copy, Access::Serve).unwrap();
+    assert_eq!(backup(&snapshot, &*to, &mut |_, _| {}), Ok(200));
+    let mut store = open(to, &options(SEGMENT_BYTES));
+    assert!((0..200).all(|do_id| version(&mut store, do_id).is_some_and(|it| it <= newest)));
+}
