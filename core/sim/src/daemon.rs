@@ -1,10 +1,13 @@
 //! A simulated daemon: its shards, assembled as the real one assembles them, and their carrier.
 
+mod store;
+
+pub use store::Store;
+
 use crate::carrier::{Carrier, CarrierKind};
 use crate::core::Core;
 use crate::disk::FaultyDisk;
 use crate::net::EndId;
-use crate::store::Store;
 use runtime::{Limits, Shard, ShardId};
 use std::sync::Arc;
 use wire::dialect::Dialect;

@@ -22,7 +22,6 @@ pub mod plan;
 mod quiet;
 pub mod scenario;
 pub mod seeds;
-pub mod store;
 pub mod stored;
 pub mod trace;
 pub mod upstream_view;

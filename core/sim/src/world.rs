@@ -7,10 +7,9 @@
 use crate::carrier::CarrierKind;
 use crate::chance::Chance;
 use crate::core::{News, Pace, Post, Surroundings};
-use crate::daemon::{Daemon, DaemonConfig};
+use crate::daemon::{Daemon, DaemonConfig, Store};
 use crate::net::{EndId, Ending, Net, Weather};
 use crate::plan::Sabotage;
-use crate::store::Store;
 use crate::trace::Trace;
 use runtime::{CloseReason, LinkId, ShardId, StoreId};
 use std::collections::{BTreeMap, VecDeque};
