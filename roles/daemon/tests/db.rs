@@ -324,6 +324,22 @@ fn values_that_mean_nothing_are_found() {
     desk.ends("verify astron --dc park.dc", 1, "astron/101.yaml:4: is not YAML");
 }
 
+/// `é` is two bytes of UTF-8 and none of ASCII.
+#[test]
+fn strings_are_read_as_the_configuration_or_the_option_says() {
+    let desk = Desk::filled();
+    desk.ends("verify store --dc park.dc", 0, "all in order");
+    desk.ends("verify store --dc park.dc --strings utf8", 0, "all in order");
+    desk.ends("verify store --dc park.dc --strings bytes", 0, "all in order");
+    desk.ends("verify store --dc park.dc --strings ascii", 1, "object 101, `setName`");
+    let ascii = config(&desk, "store", "store").replace("general: {", "general: {strings: ascii, ");
+    desk.write("ascii.yml", &ascii);
+    desk.ends("verify --config ascii.yml", 1, "object 101, `setName`");
+    desk.ends("verify --config ascii.yml --dc park.dc", 1, "object 101, `setName`");
+    desk.ends("verify --config ascii.yml --dc park.dc --strings utf8", 0, "all in order");
+    desk.ends("verify --config ascii.yml --strings utf8", 2, "--dc");
+}
+
 #[test]
 fn a_backup_is_restored_as_it_was() {
     let desk = Desk::filled();

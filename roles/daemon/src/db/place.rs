@@ -99,7 +99,11 @@ impl Database {
         };
         let schema = match named.dc.is_empty() {
             true => config.and_then(|config| config.general.classes.schema),
-            false => Some(read_classes(&named.dc)?),
+            false => {
+                let configured = config.map(|config| config.general.classes.strings);
+                let strings = named.strings.map(TextPolicy::from).or(configured);
+                Some(read_classes(&named.dc, strings.unwrap_or(TextPolicy::Utf8))?)
+            }
         };
         Ok(Database { kind, directory, schema })
     }
@@ -157,7 +161,7 @@ fn kind_of(directory: &Path) -> Result<Kind, Failure> {
     Ok(if is_yaml { Kind::Yaml } else { Kind::Nothing })
 }
 
-fn read_classes(files: &[PathBuf]) -> Result<Arc<Schema>, Failure> {
+fn read_classes(files: &[PathBuf], policy: TextPolicy) -> Result<Arc<Schema>, Failure> {
     let mut sources = Vec::new();
     for path in files {
         let name = path.display().to_string();
@@ -170,7 +174,7 @@ fn read_classes(files: &[PathBuf]) -> Result<Arc<Schema>, Failure> {
             Err(error) => return question(error.to_string()),
         }
     }
-    let options = Options { policy: TextPolicy::Utf8, ..Options::default() };
+    let options = Options { policy, ..Options::default() };
     match Schema::load(&sources, options) {
         Ok(schema) => Ok(Arc::new(schema)),
         Err(diagnostics) => question(diagnostics.lines(&sources).trim_end().to_owned()),
