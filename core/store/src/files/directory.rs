@@ -9,9 +9,11 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-const MARKER: &str = "ferriswheel.store";
+/// The file that says what a directory is.
+pub const MARKER: &str = "ferriswheel.store";
 const MARKER_TEXT: &str = "ferriswheel object store, format ";
-const LOCK: &str = "LOCK";
+/// The file on which a server holds a lock.
+pub const LOCK: &str = "LOCK";
 const DAMAGED: &str = "damaged";
 /// What may lie in a directory that is to become a store: what a first start leaves that was
 /// interrupted, and what a file system has of itself.

@@ -9,9 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The file that says what a directory of the store is.
-const STORE_MARKER: &str = "ferriswheel.store";
-
 /// A database on disk.
 pub struct Database {
     /// How it is kept.
@@ -153,7 +150,7 @@ fn kind_of(directory: &Path) -> Result<Kind, Failure> {
     let mut is_yaml = false;
     for entry in fs::read_dir(directory).with_context(shown)? {
         let name = entry.with_context(shown)?.file_name();
-        if name == STORE_MARKER {
+        if name == store::MARKER {
             return Ok(Kind::Store);
         }
         is_yaml |= Path::new(&name).extension().is_some_and(|extension| extension == "yaml");
