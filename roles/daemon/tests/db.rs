@@ -428,6 +428,13 @@ fn a_store_in_use_is_looked_at_and_copied_and_not_touched() {
     desk.ends("import astron --merge --config park.yml", 2, "is in use by another process");
     desk.ends("repair --config park.yml", 2, "is in use by another process");
     desk.ends("compact --config park.yml", 2, "a server is using it, and compacts it by itself");
+    // A second server says whose the directory is.
+    let file = desk.path("park.yml");
+    let (code, said) = ferris::ends(&["run", file.to_str().unwrap()]);
+    let (file, store) = (file.display(), desk.path("store"));
+    let wanted = format!("`{}` is in use by another process (process ", store.display());
+    assert!(said.starts_with(&format!("error: {file}:")) && said.contains(&wanted), "{said}");
+    assert_eq!((code, said.matches("/store").count()), (Some(2), 1), "{said}");
     assert!(daemon.stop().success());
     assert_eq!(desk.db("dump copy --dc park.dc").out, DUMP);
     desk.ends("stat --config park.yml", 0, "no server is using it");
