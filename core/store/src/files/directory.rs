@@ -222,17 +222,6 @@ impl Directory {
     }
 }
 
-/// Whoever looks whether a store is in use holds its lock for a moment.
-fn lock_patiently(file: &File) -> Result<(), Errno> {
-    let until = Instant::now() + LOCKED_WITHIN;
-    loop {
-        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(LOCK_AGAIN),
-            done => return done,
-        }
-    }
-}
-
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
@@ -243,6 +232,17 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn segment_of(name: &str) -> Option<SegmentId> {
     let plain = name.len() >= 8 && name.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| name.parse().ok().map(SegmentId)).flatten()
+}
+
+/// Whoever looks whether a store is in use holds its lock for a moment.
+fn lock_patiently(file: &File) -> Result<(), Errno> {
+    let until = Instant::now() + LOCKED_WITHIN;
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(LOCK_AGAIN),
+            done => return done,
+        }
+    }
 }
 
 impl FilesError {
