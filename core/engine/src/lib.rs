@@ -32,7 +32,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use std::{io, panic, process};
+use std::{io, mem, panic, process};
 use store::Committer;
 use stores::Stores;
 use tracing::error;
@@ -111,7 +111,7 @@ pub enum StartError {
     },
 }
 
-/// A running engine.
+/// A running engine. If it is dropped, all shards stop in order first.
 pub struct Running {
     /// The core of each shard.
     pub cpus: Vec<usize>,
@@ -147,22 +147,26 @@ pub fn start(
     let stores = Stores::start(stores, &wakers);
     let (stores, links) = stores.map_err(system("cannot start the threads of a store"))?;
     let (ready, readies) = mpsc::channel();
-    let mut shards = Vec::new();
+    let count = cpus.len();
+    // From here on whatever fails drops this, which stops the shards that run already.
+    let mut running =
+        Running { cpus, local_addrs, nofile, counters, stop, shards: Vec::new(), stores };
     for (me, (port, links)) in ports.into_iter().zip(links).enumerate() {
         let events = config.eventlogger.map(event_socket).transpose();
         let events = events.map_err(system("cannot make a socket for the event logger"))?;
         let listeners =
             sockets.iter_mut().filter_map(|(id, all)| Some((*id, all.pop()?))).collect();
-        let (stop, counters, wakers) = (stop.clone(), counters.clone(), Arc::clone(&wakers));
+        let (stop, counters) = (running.stop.clone(), running.counters.clone());
         let (make, ready, config) = (Arc::clone(&make), ready.clone(), config.clone());
-        let count = cpus.len();
+        let wakers = Arc::clone(&wakers);
         let run = move || async move {
             let sizes = RingSizes {
                 entries: 1024,
                 buffers: config.buffers.0,
                 buffer_bytes: config.buffers.1,
             };
-            let ring = Ring::new(sizes)?;
+            // The others do not wait for what this one has to say.
+            let ring = Ring::new(sizes).inspect_err(|_| stop.shard_has_spoken())?;
             let shard = make(ShardId(me as u16), count);
             let stores = links;
             let parts =
@@ -176,7 +180,7 @@ pub fn start(
             }
             ended
         };
-        let executor = LocalExecutorBuilder::new(Placement::Fixed(cpus[me]))
+        let executor = LocalExecutorBuilder::new(Placement::Fixed(running.cpus[me]))
             .io_memory(GLOMMIO_IO_BYTES)
             .ring_depth(GLOMMIO_RING_DEPTH)
             .name(&format!("shard-{me}"))
@@ -185,15 +189,15 @@ pub fn start(
             shard: me,
             why: error.to_string(),
         };
-        shards.push(executor.map_err(failed)?);
+        running.shards.push(executor.map_err(failed)?);
     }
     drop(ready);
-    if readies.iter().take(cpus.len()).count() < cpus.len() {
-        stop.ask();
-        return Err(first_failure(shards));
+    if readies.iter().take(count).count() < count {
+        running.stop.ask();
+        return Err(first_failure(mem::take(&mut running.shards)));
     }
-    signals::handle(stop.clone()).map_err(system("cannot handle signals"))?;
-    Ok(Running { cpus, local_addrs, nofile, counters, stop, shards, stores })
+    signals::handle(running.stop.clone()).map_err(system("cannot handle signals"))?;
+    Ok(running)
 }
 
 /// Turns until the shard has stopped; sleeps when there was nothing to do for `spin`. It sleeps in
@@ -221,15 +225,32 @@ impl Running {
     }
 
     /// Waits until all shards have stopped, then closes the stores.
-    pub fn wait(self) -> Result<(), StartError> {
+    pub fn wait(mut self) -> Result<(), StartError> {
         let mut result = Ok(());
-        for (shard, handle) in self.shards.into_iter().enumerate() {
+        for (shard, handle) in mem::take(&mut self.shards).into_iter().enumerate() {
             if let Some(why) = failure(handle) {
                 self.stop.ask();
                 result = Err(StartError::Shard { shard, why });
             }
         }
         result
+    }
+}
+
+impl Drop for Running {
+    /// The stores go after the shards, which would ask them in vain.
+    fn drop(&mut self) {
+        if self.shards.is_empty() {
+            return;
+        }
+        // Those that were never started have nothing to say.
+        (self.shards.len()..self.cpus.len()).for_each(|_| self.stop.shard_has_spoken());
+        self.stop.ask();
+        for (shard, handle) in self.shards.drain(..).enumerate() {
+            if let Some(why) = failure(handle) {
+                error!(shard, %why, "a shard did not stop in order");
+            }
+        }
     }
 }
 

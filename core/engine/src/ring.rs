@@ -1,8 +1,9 @@
 //! The io_uring of one shard: multishot accept and receive, one ring of provided buffers.
 //!
-//! The only file with `unsafe`. It gives a safe API upward: what the kernel may write to is owned
-//! here, by [`Buffers`], from the moment that it is provided until its completion is reaped; a
-//! reaped buffer is a plain `Vec<u8>` that its receiver owns.
+//! The only file of the engine with `unsafe`; the store has one more, which maps segments. It gives
+//! a safe API upward: what the kernel may write to is owned here, by [`Buffers`], from the moment
+//! that it is provided until its completion is reaped; a reaped buffer is a plain `Vec<u8>` that its
+//! receiver owns.
 //!
 //! Needs Linux 6.1 (deferred task work); multishot receive and buffer rings are older.
 #![allow(unsafe_code)]

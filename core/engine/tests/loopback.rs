@@ -253,6 +253,22 @@ fn a_stop_closes_everything_and_frees_the_port() {
     }
 }
 
+#[test]
+fn an_engine_that_is_dropped_stops_first() {
+    let _alone = alone();
+    for shards in [1, 2] {
+        let address = free_address();
+        let server = Server::start_at(address, shards, None).unwrap();
+        let mut clients = server.clients(FIRST, 8);
+        clients[0].leave_word(FIRST + 1, b"last word");
+        server.await_count("post_removes", 1);
+        server.abandon();
+        assert_eq!(clients[1].hears(), b"last word");
+        clients.iter_mut().for_each(Client::is_closed);
+        assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+    }
+}
+
 const FLOODERS: u64 = 16;
 const FLOOD_FRAMES: u32 = 512;
 const FLOOD_BYTES_MAX: u64 = 32 << 10;

@@ -12,7 +12,7 @@ mod directory;
 mod frozen;
 mod map;
 
-pub use directory::{Access, FilesError};
+pub use directory::{Access, FilesError, LOCK, MARKER};
 pub use frozen::Frozen;
 
 use crate::disk::{Disk, DiskError, SegmentBytes};

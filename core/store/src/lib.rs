@@ -33,7 +33,7 @@ pub use catalog::{Catalog, CatalogFull};
 pub use committer::{Chore, Chored, Committer};
 pub use disk::{Disk, DiskError, SegmentBytes};
 #[cfg(feature = "files")]
-pub use files::{Access, Files, FilesError};
+pub use files::{Access, Files, FilesError, LOCK, MARKER};
 pub use ids::{ClassKey, FieldKey, PartId, Place, SegmentId, Ticket};
 pub use log::{Log, Opened};
 #[cfg(feature = "std")]

@@ -8,10 +8,14 @@ use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use store::DiskError;
 
 /// Behind the name of a file that is being written.
 const UNFINISHED: &str = ".unfinished";
+/// How long somebody else may hold the lock before the folder is in use, and how often to look.
+const LOCKED_WITHIN: Duration = Duration::from_millis(200);
+const LOCK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Where files lie.
 pub trait Files: Send {
@@ -58,12 +62,23 @@ pub enum FolderError {
     },
 }
 
+/// Whoever looks whether a folder is in use holds its lock for a moment.
+fn lock_patiently(handle: &File) -> Result<(), Errno> {
+    let until = Instant::now() + LOCKED_WITHIN;
+    loop {
+        match flock(handle, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(LOCK_AGAIN),
+            done => return done,
+        }
+    }
+}
+
 impl Folder {
     /// Opens a folder and locks it, against our own kind: Astron asks for no lock.
     pub fn open(path: &Path) -> Result<Folder, FolderError> {
         let failed = |why| FolderError::Failed { path: path.display().to_string(), why };
         let handle = File::open(path).map_err(failed)?;
-        match flock(&handle, FlockOperation::NonBlockingLockExclusive) {
+        match lock_patiently(&handle) {
             Ok(()) => (),
             Err(Errno::WOULDBLOCK) => return Err(FolderError::InUse(path.display().to_string())),
             Err(errno) => return Err(failed(errno.into())),

@@ -6,6 +6,7 @@ use crate::store_metrics::Stores as StoreMetrics;
 use crate::stores::Stores;
 use crate::web::{self, Pages};
 use crate::{banner, log};
+use anyhow::Context;
 use engine::{Running, ShardCpus, StartError};
 use park::{Config, Loaded, Problem, Shards, System};
 use rand::TryRngCore;
@@ -80,7 +81,9 @@ fn serve(config: Config, format: LogFormat) -> Result<(), Failure> {
         let stores =
             StoreMetrics { stats: running.store_stats(), directories: directories(&config) };
         let pages = Pages::new(running.counters.clone(), stores, running.stop.clone(), health);
-        web::serve(listener, pages).map_err(|error| Failure::Other(error.into()))?;
+        // The shards that run already are stopped on the way out.
+        let served = web::serve(listener, pages).context("the web pages cannot be served");
+        served.map_err(Failure::Other)?;
     }
     let ended = running.wait();
     ended.map_err(|error| Failure::Other(error.into()))?;

@@ -2,6 +2,7 @@
 
 use crate::run::Failure;
 use park::{Backend, Config, Database, OpenStore, StoreShare};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::{Access, Committer, Files};
 use tracing::{info, warn};
@@ -21,8 +22,7 @@ impl Stores {
         stores.shares.resize_with(shards, Mutex::default);
         for database in &config.databases {
             let opened = open(config, database, shards, hash_seeds).map_err(|why| {
-                let what = format!("{}: {why}", database.directory.display());
-                Failure::Config(vec![config.problem(&database.directory_place, what)])
+                Failure::Config(vec![config.problem(&database.directory_place, why)])
             })?;
             let directory = database.directory.display();
             opened.remarks.iter().for_each(|remark| warn!(%directory, "{remark}"));
@@ -48,24 +48,26 @@ impl Stores {
     }
 }
 
+/// Opens one; what is wrong names its directory.
 fn open(
     config: &Config,
     database: &Database,
     shards: usize,
     hash_seeds: [u64; 4],
 ) -> Result<OpenStore, String> {
+    let place = |error: &dyn fmt::Display| format!("{}: {error}", database.directory.display());
     match database.backend {
         Backend::Store { .. } => {
             let files = Files::open(&database.directory, Access::Serve);
             let files: Arc<Files> = files.map_err(|error| error.to_string())?;
             let opened = park::open_store(database, &config.general, shards, hash_seeds, files);
-            opened.map_err(|error| error.to_string())
+            opened.map_err(|error| place(&error))
         }
         Backend::Yaml => {
             let folder = Folder::create(&database.directory).map_err(|error| error.to_string())?;
             let folder = Box::new(folder);
             let opened = park::open_folder(&config.general, shards, hash_seeds, folder);
-            opened.map_err(|error| error.to_string())
+            opened.map_err(|error| place(&error))
         }
     }
 }

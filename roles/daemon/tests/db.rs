@@ -5,7 +5,8 @@ mod ferris;
 
 use ferris::Daemon;
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -277,7 +278,8 @@ fn damage_is_found_named_and_repaired() {
     assert!(finding["offset"].as_u64().unwrap() > 0);
     desk.ends("verify store", 1, "object 118");
     desk.ends("dump store --dc park.dc", 1, "object 118");
-    desk.ends("backup copy -d store", 1, "");
+    desk.ends("backup copy -d store", 1, "the copy is not whole");
+    assert!(!desk.path("copy").exists() && !desk.path("copy.unfinished").exists());
     let said = desk.in_order("repair store");
     assert!(said.contains("object 118 is deleted"), "{said}");
     assert!(said.ends_with("what was taken out lies in store/damaged.\n"), "{said}");
@@ -322,6 +324,22 @@ fn values_that_mean_nothing_are_found() {
     desk.ends("verify astron --dc park.dc", 1, "astron/101.yaml:4: is not YAML");
 }
 
+/// `é` is two bytes of UTF-8 and none of ASCII.
+#[test]
+fn strings_are_read_as_the_configuration_or_the_option_says() {
+    let desk = Desk::filled();
+    desk.ends("verify store --dc park.dc", 0, "all in order");
+    desk.ends("verify store --dc park.dc --strings utf8", 0, "all in order");
+    desk.ends("verify store --dc park.dc --strings bytes", 0, "all in order");
+    desk.ends("verify store --dc park.dc --strings ascii", 1, "object 101, `setName`");
+    let ascii = config(&desk, "store", "store").replace("general: {", "general: {strings: ascii, ");
+    desk.write("ascii.yml", &ascii);
+    desk.ends("verify --config ascii.yml", 1, "object 101, `setName`");
+    desk.ends("verify --config ascii.yml --dc park.dc", 1, "object 101, `setName`");
+    desk.ends("verify --config ascii.yml --dc park.dc --strings utf8", 0, "all in order");
+    desk.ends("verify --config ascii.yml --strings utf8", 2, "--dc");
+}
+
 #[test]
 fn a_backup_is_restored_as_it_was() {
     let desk = Desk::filled();
@@ -338,6 +356,31 @@ fn a_backup_is_restored_as_it_was() {
     desk.ends("restore copies/one store", 2, "store: is not empty, and stays as it is");
     desk.ends("restore astron other", 2, "astron");
     desk.ends("backup other -d astron", 2, "is a folder of YAML files");
+}
+
+/// Segments of an interrupted copy are a store too, with fewer objects or with others.
+#[test]
+fn an_interrupted_copy_is_not_taken_for_a_whole_one() {
+    let desk = Desk::filled();
+    desk.write("one.json", r#"{"id":200,"class":"Avatar","fields":{}}"#);
+    for (command, copy) in [("backup copy -d store", "copy"), ("restore store back", "back")] {
+        let unfinished = format!("{copy}.unfinished");
+        desk.in_order(&format!("import one.json -d {unfinished} --dc park.dc"));
+        let lock = File::open(desk.path(&format!("{unfinished}/LOCK"))).unwrap();
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        desk.ends(command, 2, "is in use by another process");
+        drop(lock);
+        assert_eq!(desk.segments(&unfinished).len(), 1, "nothing was touched");
+        fs::create_dir(desk.path(copy)).unwrap();
+        fs::set_permissions(desk.path(copy), Permissions::from_mode(0o700)).unwrap();
+        desk.in_order(command);
+        assert!(!desk.path(&unfinished).exists());
+        assert_eq!(desk.db(&format!("dump {copy} --dc park.dc")).out, DUMP);
+        assert_eq!(desk.path(copy).metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+    desk.folder("other.unfinished", &ASTRON);
+    desk.ends("backup other -d store", 2, "is not an object store");
+    assert_eq!(fs::read_dir(desk.path("other.unfinished")).unwrap().count(), ASTRON.len());
 }
 
 #[test]
@@ -385,6 +428,13 @@ fn a_store_in_use_is_looked_at_and_copied_and_not_touched() {
     desk.ends("import astron --merge --config park.yml", 2, "is in use by another process");
     desk.ends("repair --config park.yml", 2, "is in use by another process");
     desk.ends("compact --config park.yml", 2, "a server is using it, and compacts it by itself");
+    // A second server says whose the directory is.
+    let file = desk.path("park.yml");
+    let (code, said) = ferris::ends(&["run", file.to_str().unwrap()]);
+    let (file, store) = (file.display(), desk.path("store"));
+    let wanted = format!("`{}` is in use by another process (process ", store.display());
+    assert!(said.starts_with(&format!("error: {file}:")) && said.contains(&wanted), "{said}");
+    assert_eq!((code, said.matches("/store").count()), (Some(2), 1), "{said}");
     assert!(daemon.stop().success());
     assert_eq!(desk.db("dump copy --dc park.dc").out, DUMP);
     desk.ends("stat --config park.yml", 0, "no server is using it");

@@ -18,6 +18,8 @@ pub struct Classes {
     pub files: Vec<PathBuf>,
     /// Whether the configuration names any, be they right or wrong.
     pub are_named: bool,
+    /// What a string may contain.
+    pub strings: TextPolicy,
     /// All classes of all of them; none without files, or where one is wrong.
     pub schema: Option<Arc<Schema>>,
 }
@@ -40,7 +42,7 @@ impl Classes {
             ("ascii", TextPolicy::Ascii),
             ("bytes", TextPolicy::Bytes),
         ];
-        let policy = section.get("strings", choice(&policies)).unwrap_or(usual);
+        let strings = section.get("strings", choice(&policies)).unwrap_or(usual);
         let source = |node: &Node| {
             let path = folder.join(scalar(node, "the path of a DC file")?);
             let bytes = outside.read(&path).map_err(|error| {
@@ -58,10 +60,10 @@ impl Classes {
         let read = section.list("dc_files", source).unwrap_or_default();
         let (files, sources): (Vec<PathBuf>, Vec<Source>) = read.into_iter().unzip();
         if files.is_empty() || files.len() < asked {
-            return Classes { files, are_named, schema: None };
+            return Classes { files, are_named, strings, schema: None };
         }
-        match Schema::load(&sources, Options { policy, ..Options::default() }) {
-            Ok(schema) => Classes { files, are_named, schema: Some(Arc::new(schema)) },
+        match Schema::load(&sources, Options { policy: strings, ..Options::default() }) {
+            Ok(schema) => Classes { files, are_named, strings, schema: Some(Arc::new(schema)) },
             Err(diagnostics) => {
                 for diagnostic in diagnostics.iter() {
                     let at = diagnostic.span.file as usize;
@@ -69,7 +71,7 @@ impl Classes {
                     let place = line_and_column(&sources[at].text, start);
                     section.error_in(&files[at], place, "dc_files", diagnostic.what.clone());
                 }
-                Classes { files, are_named, schema: None }
+                Classes { files, are_named, strings, schema: None }
             }
         }
     }

@@ -85,6 +85,11 @@ impl Server {
         running.wait().unwrap();
     }
 
+    /// Drops the engine as it is, as someone does who fails after its start.
+    pub fn abandon(mut self) {
+        drop(self.running.take().unwrap());
+    }
+
     /// `count` clients of which each has subscribed its own channel, from `first` on.
     #[track_caller]
     pub fn clients(&self, first: u64, count: u64) -> Vec<Client> {

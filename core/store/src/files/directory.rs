@@ -8,10 +8,16 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-const MARKER: &str = "ferriswheel.store";
+/// The file that says what a directory is.
+pub const MARKER: &str = "ferriswheel.store";
 const MARKER_TEXT: &str = "ferriswheel object store, format ";
-const LOCK: &str = "LOCK";
+/// The file on which a server holds a lock.
+pub const LOCK: &str = "LOCK";
+/// How long somebody else may hold it before the directory is in use, and how often to look.
+const LOCKED_WITHIN: Duration = Duration::from_millis(200);
+const LOCK_AGAIN: Duration = Duration::from_millis(5);
 const DAMAGED: &str = "damaged";
 /// What may lie in a directory that is to become a store: what a first start leaves that was
 /// interrupted, and what a file system has of itself.
@@ -183,7 +189,7 @@ impl Directory {
         let opened =
             File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.map_err(|why| FilesError::of(&self.path, why))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match lock_patiently(&file) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 let said = std::fs::read_to_string(&path).ok();
@@ -226,6 +232,17 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn segment_of(name: &str) -> Option<SegmentId> {
     let plain = name.len() >= 8 && name.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| name.parse().ok().map(SegmentId)).flatten()
+}
+
+/// Whoever looks whether a store is in use holds its lock for a moment.
+fn lock_patiently(file: &File) -> Result<(), Errno> {
+    let until = Instant::now() + LOCKED_WITHIN;
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => std::thread::sleep(LOCK_AGAIN),
+            done => return done,
+        }
+    }
 }
 
 impl FilesError {

@@ -22,6 +22,9 @@ pub enum BackupError {
 
 /// Copies a snapshot to another disk, where every segment is sealed, and reads the copy to see
 /// that it is whole. Returns how many objects it has.
+///
+/// Any number of whole segments is a store, so that a copy that was interrupted looks like one with
+/// fewer objects: whoever calls this sees to it that nobody takes it for the copy before it is.
 pub fn backup(
     snapshot: &Snapshot,
     to: &dyn Disk,

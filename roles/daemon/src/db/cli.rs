@@ -1,5 +1,6 @@
 //! The command line of `ferriswheel db`.
 
+use crate::cli::DcStrings;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -130,4 +131,7 @@ pub struct Named {
     /// DC files, instead of those of the configuration
     #[arg(long, num_args = 1..)]
     pub dc: Vec<PathBuf>,
+    /// What a string of these may contain; as the configuration says, or else utf8, if not given
+    #[arg(long, value_enum, requires = "dc")]
+    pub strings: Option<DcStrings>,
 }

@@ -10,11 +10,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 use store::inspect::{Frozen, Snapshot};
-use store::{Access, Catalog, Disk, Files, FilesError};
+use store::{Access, Catalog, Disk, Files, FilesError, LOCK};
 use yaml_folder::{Folder, FolderError};
-
-/// The file on which a server holds a lock.
-const LOCK: &str = "LOCK";
 
 /// The segments of a store, for this process alone.
 pub fn files(directory: &Path) -> Result<Arc<Files>, Failure> {

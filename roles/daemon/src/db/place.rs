@@ -9,9 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The file that says what a directory of the store is.
-const STORE_MARKER: &str = "ferriswheel.store";
-
 /// A database on disk.
 pub struct Database {
     /// How it is kept.
@@ -99,7 +96,11 @@ impl Database {
         };
         let schema = match named.dc.is_empty() {
             true => config.and_then(|config| config.general.classes.schema),
-            false => Some(read_classes(&named.dc)?),
+            false => {
+                let configured = config.map(|config| config.general.classes.strings);
+                let strings = named.strings.map(TextPolicy::from).or(configured);
+                Some(read_classes(&named.dc, strings.unwrap_or(TextPolicy::Utf8))?)
+            }
         };
         Ok(Database { kind, directory, schema })
     }
@@ -149,7 +150,7 @@ fn kind_of(directory: &Path) -> Result<Kind, Failure> {
     let mut is_yaml = false;
     for entry in fs::read_dir(directory).with_context(shown)? {
         let name = entry.with_context(shown)?.file_name();
-        if name == STORE_MARKER {
+        if name == store::MARKER {
             return Ok(Kind::Store);
         }
         is_yaml |= Path::new(&name).extension().is_some_and(|extension| extension == "yaml");
@@ -157,7 +158,7 @@ fn kind_of(directory: &Path) -> Result<Kind, Failure> {
     Ok(if is_yaml { Kind::Yaml } else { Kind::Nothing })
 }
 
-fn read_classes(files: &[PathBuf]) -> Result<Arc<Schema>, Failure> {
+fn read_classes(files: &[PathBuf], policy: TextPolicy) -> Result<Arc<Schema>, Failure> {
     let mut sources = Vec::new();
     for path in files {
         let name = path.display().to_string();
@@ -170,7 +171,7 @@ fn read_classes(files: &[PathBuf]) -> Result<Arc<Schema>, Failure> {
             Err(error) => return question(error.to_string()),
         }
     }
-    let options = Options { policy: TextPolicy::Utf8, ..Options::default() };
+    let options = Options { policy, ..Options::default() };
     match Schema::load(&sources, options) {
         Ok(schema) => Ok(Arc::new(schema)),
         Err(diagnostics) => question(diagnostics.lines(&sources).trim_end().to_owned()),
