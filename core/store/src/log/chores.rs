@@ -39,7 +39,7 @@ pub(super) enum Done {
     Fetched(PartId, Place, Result<(), String>),
     Prepared(Result<Prepared, DiskError>),
     Sealed(SegmentId, Result<(u64, Arc<dyn SegmentBytes>), DiskError>),
-    ReadAhead(SegmentId),
+    ReadAhead(SegmentId, Result<(), DiskError>),
     Removed(SegmentId, Result<(), DiskError>),
     Discarded(SegmentId, Result<(), DiskError>),
     Scrubbed(Option<Scrubbing>, Vec<(DoId, Place)>),
@@ -125,10 +125,7 @@ impl Doing {
             }
             Doing::ReadAhead(segment) => {
                 let read = disk.len(segment).and_then(|end| read_pieces(disk, segment, 0, end));
-                if let Err(why) = read {
-                    tracing::warn!(%segment, %why, "a segment cannot be read ahead");
-                }
-                Done::ReadAhead(segment)
+                Done::ReadAhead(segment, read)
             }
             Doing::Remove(segment) => Done::Removed(segment, disk.remove(segment)),
             Doing::Discard(segment) => Done::Discarded(segment, disk.remove(segment)),
@@ -152,7 +149,13 @@ impl Scrubbing {
     fn run(mut self, disk: &dyn Disk) -> Done {
         let mut damaged = Vec::new();
         let sealed = self.sealed.clone();
-        let Some(footer) = sealed.footer() else { return Done::Scrubbed(None, damaged) };
+        let footer = sealed.footer_place(self.segment);
+        let read = footer
+            .and_then(|at| read_pieces(disk, at.segment, at.offset, at.offset + at.bytes).ok());
+        let Some(footer) = read.and_then(|()| sealed.footer()) else {
+            tracing::error!(segment = %self.segment, "its footer cannot be read: it is not checked");
+            return Done::Scrubbed(None, damaged);
+        };
         let start = self.offset;
         let mut entries = Vec::new();
         for entry in footer.entries(self.next) {
@@ -284,7 +287,8 @@ impl Log {
                     Err(why) => self.fail(&why, out),
                 }
             }
-            Done::ReadAhead(segment) => self.sweep(segment, out),
+            Done::ReadAhead(segment, Ok(())) => self.sweep(segment, out),
+            Done::ReadAhead(segment, Err(why)) => self.not_swept(segment, &why),
             Done::Removed(segment, removed) => match removed {
                 Ok(()) => {
                     self.tallies.remove(segment);
