@@ -197,3 +197,17 @@ fn look(path: &Path, copy: &Path) {
     let mut store = open(to, &options(SEGMENT_BYTES));
     assert!((0..200).all(|do_id| version(&mut store, do_id).is_some_and(|it| it <= newest)));
 }
+
+#[test]
+fn directories_are_made_where_they_are_missing() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("some/where/store");
+    let files = Files::open(&path, Access::Serve).unwrap();
+    files.set_aside("first", b"1").unwrap();
+    files.set_aside("second", b"2").unwrap();
+    assert_eq!(names(&path.join("damaged")), ["first", "second"]);
+    fs::write(folder.path().join("file"), "").unwrap();
+    let below = folder.path().join("file/store");
+    let refused = Files::open(&below, Access::Serve).unwrap_err();
+    assert_eq!(refused, FilesError::NotADirectory(below));
+}
