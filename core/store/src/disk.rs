@@ -58,6 +58,15 @@ pub enum DiskError {
         /// What was tried, with the name of the file.
         what: String,
     },
+    /// The system is short of something else for a while, such as descriptors or memory. Nothing
+    /// was changed, and it may go well another time.
+    #[error("{what}: {why}")]
+    Busy {
+        /// What was tried, with the name of the file.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
     /// Anything else.
     #[error("{what}: {why}")]
     Failed {
@@ -66,4 +75,14 @@ pub enum DiskError {
         /// What the system said.
         why: String,
     },
+}
+
+impl DiskError {
+    /// Whether it may go well another time.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            DiskError::Full { .. } | DiskError::Busy { .. } => true,
+            DiskError::Failed { .. } => false,
+        }
+    }
 }

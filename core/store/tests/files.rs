@@ -211,3 +211,20 @@ fn directories_are_made_where_they_are_missing() {
     let refused = Files::open(&below, Access::Serve).unwrap_err();
     assert_eq!(refused, FilesError::NotADirectory(below));
 }
+
+#[test]
+fn a_segment_is_read_and_mapped_when_its_name_is_gone() {
+    let folder = TempDir::new().unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    let segment = store::SegmentId(1);
+    files.create(segment, b"head", 4096).unwrap();
+    // As where there is no descriptor for another file: nothing is opened any more.
+    fs::remove_file(folder.path().join("00000001.segment")).unwrap();
+    files.write(segment, 8, b"record").unwrap();
+    files.sync(segment).unwrap();
+    let map = files.map(segment).unwrap();
+    let mut read = [0; 6];
+    assert_eq!(files.read(segment, 8, &mut read), Ok(6));
+    assert_eq!((&read, &map.bytes()[8..14]), (b"record", &b"record"[..]));
+    assert!(map.is_resident(0..4096), "it was written just now");
+}

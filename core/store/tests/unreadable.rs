@@ -1,5 +1,6 @@
 //! A disk with sectors that cannot be read: what stands there is never read through a map, where
-//! that would end the process, and the rest of the store lives on.
+//! that would end the process, and the rest of the store lives on. And a system that is short of
+//! descriptors for a while, which is not taken for damage.
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 mod bed;
@@ -23,6 +24,17 @@ struct BadDisk {
     /// Reading ahead is a read of the whole segment: it is let through.
     ahead_works: AtomicBool,
     fetched: AtomicU32,
+    /// There are no descriptors.
+    is_busy: AtomicBool,
+}
+
+impl BadDisk {
+    fn check_busy(&self) -> Result<(), DiskError> {
+        match self.is_busy.load(Ordering::Relaxed) {
+            true => Err(DiskError::Busy { what: "a file".into(), why: "too many open".into() }),
+            false => Ok(()),
+        }
+    }
 }
 
 struct Cold(Arc<dyn SegmentBytes>);
@@ -43,6 +55,7 @@ impl Disk for BadDisk {
     }
 
     fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
+        self.check_busy()?;
         self.memory.create(segment, head, bytes)
     }
 
@@ -51,6 +64,7 @@ impl Disk for BadDisk {
     }
 
     fn read(&self, segment: SegmentId, offset: u32, into: &mut [u8]) -> Result<usize, DiskError> {
+        self.check_busy()?;
         let is_ahead = offset == 0 && self.ahead_works.load(Ordering::Relaxed);
         let bad = self.bad.lock().unwrap().filter(|bad| bad.segment == segment && !is_ahead);
         let hits =
@@ -79,6 +93,7 @@ impl Disk for BadDisk {
     }
 
     fn map(&self, segment: SegmentId) -> Result<Arc<dyn SegmentBytes>, DiskError> {
+        self.check_busy()?;
         Ok(Arc::new(Cold(self.memory.map(segment)?)))
     }
 }
@@ -165,4 +180,89 @@ fn what_is_not_in_memory_is_fetched_before_it_is_moved() {
     store.committer.close().unwrap();
     let mut store = open(disk.memory.clone(), &options);
     assert!((1..30).all(|do_id| bed::version(&mut store, do_id) == Some(1)));
+}
+
+fn refusals(store: &mut Together) -> usize {
+    store.heard.drain(..).filter(|(_, heard)| matches!(heard, Heard::Refused { .. })).count()
+}
+
+#[test]
+fn writes_go_on_when_segments_can_be_made_and_mapped_again() {
+    let disk = Arc::new(BadDisk::default());
+    let mut store = open(disk.clone(), &options(SEGMENT_BYTES));
+    store.settle();
+    disk.is_busy.store(true, Ordering::Relaxed);
+    let mut written = 0;
+    while refusals(&mut store) == 0 {
+        write(&mut store, written, 1, 300);
+        store.settle();
+        written += 1;
+    }
+    let stats = store.committer.stats();
+    assert!(stats.full && !stats.read_only, "{stats:?}");
+    assert!(written > SEGMENT_BYTES / 344, "{written}");
+    // Nobody comes in a hurry for what was in vain.
+    assert!((0..10).all(|_| !store.chore()));
+    assert!(store.committer.stats().full);
+    disk.is_busy.store(false, Ordering::Relaxed);
+    (0..10).for_each(|_| {
+        store.chore();
+    });
+    assert!(!store.committer.stats().full);
+    for do_id in written..written + 500 {
+        write(&mut store, do_id, 1, 300);
+        store.settle();
+    }
+    assert_eq!(refusals(&mut store), 0);
+    // The first segment was mapped after all, so its objects are not kept in memory any more.
+    assert!(matches!(store.part(0).find(DoId(0)), Found::Away(_)));
+    store.committer.close().unwrap();
+    let mut store = open(disk.memory.clone(), &options(SEGMENT_BYTES));
+    assert!((0..written - 1).all(|do_id| bed::version(&mut store, do_id) == Some(1)));
+}
+
+#[test]
+fn a_fetch_is_tried_again_and_the_object_is_not_damaged() {
+    let disk = Arc::new(BadDisk::default());
+    let options = store::Options { scrub: false, ..options(SEGMENT_BYTES) };
+    let mut store = open(disk.clone(), &options);
+    (0..100).for_each(|do_id| write(&mut store, do_id, 1, 300));
+    store.settle();
+    store.heard.clear();
+    let Found::Away(place) = store.part(0).find(DoId(1)) else { panic!("it is not in memory") };
+    disk.is_busy.store(true, Ordering::Relaxed);
+    store.part(0).fetch(place);
+    store.settle();
+    (0..10).for_each(|_| assert!(!store.chore(), "it is tried at leisure"));
+    assert!(store.heard.is_empty(), "{:?}", store.heard);
+    assert!(matches!(store.part(0).find(DoId(1)), Found::Away(_)));
+    disk.is_busy.store(false, Ordering::Relaxed);
+    store.settle();
+    store.settle();
+    assert_eq!(store.heard, [(store.parts[0].id(), Heard::Fetched(place, Ok(())))]);
+    assert!(matches!(store.part(0).find_waiting(DoId(1)), Found::Here(_)));
+}
+
+#[test]
+fn a_segment_is_swept_when_it_can_be_read_again() {
+    let disk = Arc::new(BadDisk::default());
+    let options = store::Options { scrub: false, ..options(SEGMENT_BYTES) };
+    let mut store = open(disk.clone(), &options);
+    (0..200).for_each(|version| write(&mut store, 2, version, 300));
+    store.settle();
+    let before = store.committer.stats().swept;
+    for version in 200..240 {
+        write(&mut store, 2, version, 300);
+        store.commit();
+    }
+    disk.is_busy.store(true, Ordering::Relaxed);
+    store.settle();
+    (0..10).for_each(|_| assert!(!store.chore(), "it is tried at leisure"));
+    disk.is_busy.store(false, Ordering::Relaxed);
+    (0..10).for_each(|_| {
+        store.chore();
+        store.settle();
+    });
+    let stats = store.committer.stats();
+    assert!(stats.swept > before && !stats.read_only, "{stats:?}");
 }
