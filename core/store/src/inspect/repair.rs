@@ -6,7 +6,7 @@
 
 use super::Progress;
 use crate::catalog::{Catalog, CatalogFull};
-use crate::disk::{Disk, DiskError};
+use crate::disk::{Disk, DiskError, read_aligned};
 use crate::ids::{Place, SegmentId};
 use crate::options::OpenError;
 use crate::record::{HEADER_BYTES, Kind, Record, Said, Seal};
@@ -15,8 +15,8 @@ use crate::survey::{Survey, entry_at};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
+use rkyv::util::AlignedVec;
 use wire::ids::DoId;
 
 /// Something that repairing did.
@@ -181,16 +181,13 @@ fn newest(surveys: &[Survey]) -> BTreeMap<DoId, Place> {
     newest
 }
 
-fn read_all(disk: &dyn Disk, segment: SegmentId) -> Result<Vec<u8>, DiskError> {
-    let mut bytes = vec![0; disk.len(segment)? as usize];
-    let read = disk.read(segment, 0, &mut bytes)?;
-    bytes.truncate(read);
-    Ok(bytes)
+fn read_all(disk: &dyn Disk, segment: SegmentId) -> Result<AlignedVec<8>, DiskError> {
+    read_aligned(disk, segment, 0, disk.len(segment)?)
 }
 
 /// A segment that is put together anew.
 struct Rewriting<'a> {
-    bytes: Vec<u8>,
+    bytes: AlignedVec<8>,
     newest: &'a BTreeMap<DoId, Place>,
     next_do_id: DoId,
     seal: Seal,

@@ -15,6 +15,7 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use rkyv::util::AlignedVec;
 use wire::ids::DoId;
 
 /// How many prepared segments there are at best: the next one, and the reserve.
@@ -188,8 +189,9 @@ impl Scrubbing {
     }
 
     /// The bytes of these records; where the disk cannot give one, others are there still.
-    fn read(&self, disk: &dyn Disk, start: u32, entries: &[Entry]) -> Vec<u8> {
-        let mut bytes = vec![0; (self.offset - start) as usize];
+    fn read(&self, disk: &dyn Disk, start: u32, entries: &[Entry]) -> AlignedVec<8> {
+        let mut bytes = AlignedVec::new();
+        bytes.resize((self.offset - start) as usize, 0);
         if disk.read(self.segment, start, &mut bytes).is_ok() {
             return bytes;
         }
