@@ -7,7 +7,7 @@ use sim::stored;
 use sim::trace::Show;
 use std::time::Duration;
 
-const SEEDS_MAX: u64 = 600;
+const SEEDS_MAX: u64 = 2500;
 
 #[test]
 fn some_seeds() {

@@ -10,6 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
+use rkyv::util::AlignedVec;
 
 /// Where segments lie.
 pub trait Disk: Send + Sync {
@@ -58,6 +59,15 @@ pub enum DiskError {
         /// What was tried, with the name of the file.
         what: String,
     },
+    /// The system is short of something else for a while, such as descriptors or memory. Nothing
+    /// was changed, and it may go well another time.
+    #[error("{what}: {why}")]
+    Busy {
+        /// What was tried, with the name of the file.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
     /// Anything else.
     #[error("{what}: {why}")]
     Failed {
@@ -66,4 +76,28 @@ pub enum DiskError {
         /// What the system said.
         why: String,
     },
+}
+
+/// The bytes from `from` to `to`, or to the end of the segment, so that records can be read in them.
+pub(crate) fn read_aligned(
+    disk: &dyn Disk,
+    segment: SegmentId,
+    from: u32,
+    to: u32,
+) -> Result<AlignedVec<8>, DiskError> {
+    let mut bytes = AlignedVec::new();
+    bytes.resize(to.saturating_sub(from) as usize, 0);
+    let read = disk.read(segment, from, &mut bytes)?;
+    bytes.resize(read, 0);
+    Ok(bytes)
+}
+
+impl DiskError {
+    /// Whether it may go well another time.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            DiskError::Full { .. } | DiskError::Busy { .. } => true,
+            DiskError::Failed { .. } => false,
+        }
+    }
 }

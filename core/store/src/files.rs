@@ -20,12 +20,13 @@ use crate::ids::SegmentId;
 use directory::Directory;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How much is written at once where space cannot be reserved otherwise.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
@@ -34,18 +35,19 @@ static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 #[derive(Debug)]
 pub struct Files {
     directory: Directory,
-    /// Files that are written to. They are few: the active segment, the prepared ones, and those
-    /// that get their footers.
-    writing: Mutex<HashMap<SegmentId, Arc<File>, ahash::RandomState>>,
+    /// Files of segments that are written to, and of those that are mapped: they stay open, so that
+    /// neither a write nor a read needs a descriptor that there may not be.
+    open: Mutex<HashMap<SegmentId, Arc<File>, ahash::RandomState>>,
 }
 
 impl Files {
     /// Opens a directory, which is made if there is none and `access` allows it.
     pub fn open(path: &Path, access: Access) -> Result<Arc<Files>, FilesError> {
+        raise_descriptors();
         let directory = Directory::open(path, access)?;
         // Segment numbers are no input of strangers.
-        let writing = Mutex::new(HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4)));
-        Ok(Arc::new(Files { directory, writing }))
+        let open = Mutex::new(HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4)));
+        Ok(Arc::new(Files { directory, open }))
     }
 
     /// Where it lies.
@@ -70,30 +72,44 @@ impl Files {
         File::options().read(true).write(write).open(path)
     }
 
+    fn opened(&self) -> MutexGuard<'_, HashMap<SegmentId, Arc<File>, ahash::RandomState>> {
+        self.open.lock().expect("no holder of this lock panics")
+    }
+
     /// The segment's file, which stays open for writing.
     fn for_writing(&self, segment: SegmentId) -> Result<Arc<File>, DiskError> {
         self.directory.check_writable(&Files::name(segment))?;
-        let mut writing = self.writing.lock().expect("no holder of this lock panics");
-        if let Some(file) = writing.get(&segment) {
+        self.keep_open(segment).map_err(|why| failed(Files::name(segment), why))
+    }
+
+    fn keep_open(&self, segment: SegmentId) -> io::Result<Arc<File>> {
+        let mut open = self.opened();
+        if let Some(file) = open.get(&segment) {
             return Ok(file.clone());
         }
-        let opened = self.open_segment(segment);
-        let file = Arc::new(opened.map_err(|why| failed(Files::name(segment), why))?);
-        writing.insert(segment, file.clone());
+        let file = Arc::new(self.open_segment(segment)?);
+        open.insert(segment, file.clone());
         Ok(file)
     }
 
+    fn for_reading(&self, segment: SegmentId) -> io::Result<Arc<File>> {
+        let kept = self.opened().get(&segment).cloned();
+        kept.map_or_else(|| self.open_segment(segment).map(Arc::new), Ok)
+    }
+
     fn forget(&self, segment: SegmentId) {
-        self.writing.lock().expect("no holder of this lock panics").remove(&segment);
+        self.opened().remove(&segment);
     }
 
     /// Makes the file under another name, so that it is there as a whole or not at all.
-    fn make(&self, segment: SegmentId, head: &[u8], bytes: u32) -> io::Result<()> {
+    fn make(&self, segment: SegmentId, head: &[u8], bytes: u32) -> io::Result<File> {
         let name = Files::name(segment);
         let new = self.directory.path().join(format!("{name}.new"));
-        let made = fill(&new, head, bytes)
-            .and_then(|()| std::fs::rename(&new, self.directory.path().join(&name)))
-            .and_then(|()| self.directory.sync());
+        let made = fill(&new, head, bytes).and_then(|file| {
+            std::fs::rename(&new, self.directory.path().join(&name))?;
+            self.directory.sync()?;
+            Ok(file)
+        });
         if made.is_err() && new.exists() {
             std::fs::remove_file(&new)?;
         }
@@ -101,16 +117,29 @@ impl Files {
     }
 }
 
-fn fill(path: &Path, head: &[u8], bytes: u32) -> io::Result<()> {
-    let file = File::options().write(true).create(true).truncate(true).open(path)?;
+/// A segment takes a descriptor, so the process is allowed as many as it may have.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(why) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!(%why, current = ?limit.current, "the limit of descriptors cannot be raised");
+    }
+}
+
+fn fill(path: &Path, head: &[u8], bytes: u32) -> io::Result<File> {
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
     reserve(&file, bytes)?;
     file.write_all_at(head, 0)?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// Makes sure that so many bytes can be written.
 fn reserve(file: &File, bytes: u32) -> io::Result<()> {
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, u64::from(bytes)) {
+    let reserve = || rustix::fs::fallocate(file, FallocateFlags::empty(), 0, u64::from(bytes));
+    match rustix::io::retry_on_intr(reserve) {
         Ok(()) => Ok(()),
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
             for at in (0..bytes).step_by(ZEROS.len()) {
@@ -145,6 +174,9 @@ fn bytes_of(file: &File) -> io::Result<u32> {
 fn failed(what: String, why: io::Error) -> DiskError {
     match Errno::from_io_error(&why) {
         Some(Errno::NOSPC | Errno::DQUOT) => DiskError::Full { what },
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR) => {
+            DiskError::Busy { what, why: why.to_string() }
+        }
         Some(_) | None => DiskError::Failed { what, why: why.to_string() },
     }
 }
@@ -158,17 +190,20 @@ impl Disk for Files {
     fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
         self.directory.check_writable(&Files::name(segment))?;
         self.forget(segment);
-        self.make(segment, head, bytes).map_err(|why| failed(Files::name(segment), why))
+        let made = self.make(segment, head, bytes);
+        let file = made.map_err(|why| failed(Files::name(segment), why))?;
+        self.opened().insert(segment, Arc::new(file));
+        Ok(())
     }
 
     fn len(&self, segment: SegmentId) -> Result<u32, DiskError> {
-        let bytes = self.open_segment(segment).and_then(|file| bytes_of(&file));
+        let bytes = self.for_reading(segment).and_then(|file| bytes_of(&file));
         bytes.map_err(|why| failed(Files::name(segment), why))
     }
 
     fn read(&self, segment: SegmentId, offset: u32, into: &mut [u8]) -> Result<usize, DiskError> {
         let what = |why| failed(Files::name(segment), why);
-        let file = self.open_segment(segment).map_err(what)?;
+        let file = self.for_reading(segment).map_err(what)?;
         read_at(&file, offset, into).map_err(what)
     }
 
@@ -198,9 +233,7 @@ impl Disk for Files {
     fn map(&self, segment: SegmentId) -> Result<Arc<dyn SegmentBytes>, DiskError> {
         // Without the lock another process could cut it off.
         self.directory.check_writable(&Files::name(segment))?;
-        self.forget(segment);
-        let path = self.path().join(Files::name(segment));
-        let mapped = map::Map::of(path).map_err(|why| failed(Files::name(segment), why))?;
-        Ok(Arc::new(mapped))
+        let mapped = self.keep_open(segment).and_then(map::Map::of);
+        Ok(Arc::new(mapped.map_err(|why| failed(Files::name(segment), why))?))
     }
 }

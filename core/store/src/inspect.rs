@@ -6,6 +6,7 @@
 //! record, all before it are complete, so what is read is the log up to some moment.
 
 mod backup;
+mod next_id;
 mod repair;
 mod snapshot;
 mod verify;

@@ -59,12 +59,14 @@ pub struct Log {
     unsealed: VecDeque<Sealing>,
     sealing: bool,
     fetches: VecDeque<(PartId, Place)>,
+    /// What the system was too short of something for: to be tried again at leisure.
+    again: VecDeque<Doing>,
     scrub: Scrub,
     compaction: Compaction,
     /// Segments below this one are swept if anything in them is of no use, be it ever so little.
     sweep_below: SegmentId,
     tallies: Tallies,
-    /// The disk had no room for the segment that was to be prepared last.
+    /// There was no room, or not enough else, for the segment that was to be prepared last.
     tight: bool,
     /// Writes are refused until there is room again.
     full: bool,
@@ -147,8 +149,8 @@ impl Log {
             let segment = self.take_segment_number();
             match self.prepare(segment) {
                 Ok(prepared) => self.prepared(prepared),
-                Err(DiskError::Full { what }) => {
-                    self.now_full(&what);
+                Err(why) if why.passes() => {
+                    self.now_full(&why);
                     return false;
                 }
                 Err(why) => {
@@ -222,10 +224,10 @@ impl Log {
         self.tell_all(&Reply::ReadOnly(why), out);
     }
 
-    fn now_full(&mut self, what: &str) {
+    fn now_full(&mut self, why: &DiskError) {
         self.tight = true;
         if !self.full {
-            tracing::error!(what, "the disk is full: the store refuses writes until there is room");
+            tracing::error!(%why, "the store refuses writes until another segment can be made");
             self.full = true;
         }
     }
@@ -263,7 +265,7 @@ impl Log {
         let at = self.ready.partition_point(|ready| ready.segment < segment);
         self.ready.insert(at, prepared);
         if self.full {
-            tracing::info!("there is room on the disk again: the store takes writes");
+            tracing::info!("another segment could be made: the store takes writes again");
             self.full = false;
         }
     }

@@ -69,7 +69,9 @@ pub struct Cut {
     pub records: usize,
 }
 
-/// Why a store was not opened. Nothing was changed.
+/// Why a store was not opened. No object of it was changed or lost: what is damaged, or of another
+/// format, or has too many names, is found before anything is written. Where the disk refused,
+/// segments may have been sealed already and empty ones removed, as the next open would do.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum OpenError {
     /// Something that was durable cannot be read, where leaving it out would lose what came after.

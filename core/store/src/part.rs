@@ -245,6 +245,9 @@ impl Part {
                 if result.is_err() {
                     self.unreadable.insert(place);
                 }
+                if let Some(sweep) = &mut self.sweep {
+                    sweep.fetched(place, result.is_ok());
+                }
                 Heard::Fetched(place, result)
             }
             Reply::Damaged(do_id, place) => {
@@ -303,7 +306,7 @@ impl Part {
 
     #[inline]
     fn find_at(&self, do_id: DoId, place: Place, waits: bool) -> Found<'_> {
-        if !self.unreadable.is_empty() && self.unreadable.contains(&place) {
+        if self.is_unreadable(place) {
             return Found::Damaged(place);
         }
         match self.held.source(place) {
@@ -317,6 +320,11 @@ impl Part {
             },
             None => Found::Damaged(place),
         }
+    }
+
+    #[inline]
+    fn is_unreadable(&self, place: Place) -> bool {
+        !self.unreadable.is_empty() && self.unreadable.contains(&place)
     }
 
     fn check_writable(&self, do_id: DoId) -> Result<(), WriteError> {

@@ -2,7 +2,7 @@
 //! footer lists or, without one, those that are found one behind the other.
 
 use crate::catalog::Catalog;
-use crate::disk::{Disk, DiskError};
+use crate::disk::{Disk, DiskError, read_aligned};
 use crate::ids::{ClassKey, Place, SegmentId};
 use crate::log::COMMIT_BYTES_MAX;
 use crate::options::OpenError;
@@ -70,9 +70,7 @@ impl Survey {
             Some(false) => true,
             None => false,
         };
-        let mut all = vec![0; bytes as usize];
-        let read = disk.read(segment, 0, &mut all)?;
-        all.truncate(read);
+        let all = read_aligned(disk, segment, 0, bytes)?;
         survey.scan(&all, footer_damaged);
         Ok(survey)
     }

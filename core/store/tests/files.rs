@@ -197,3 +197,33 @@ fn look(path: &Path, copy: &Path) {
     let mut store = open(to, &options(SEGMENT_BYTES));
     assert!((0..200).all(|do_id| version(&mut store, do_id).is_some_and(|it| it <= newest)));
 }
+
+#[test]
+fn directories_are_made_where_they_are_missing() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("some/where/store");
+    let files = Files::open(&path, Access::Serve).unwrap();
+    files.set_aside("first", b"1").unwrap();
+    files.set_aside("second", b"2").unwrap();
+    assert_eq!(names(&path.join("damaged")), ["first", "second"]);
+    fs::write(folder.path().join("file"), "").unwrap();
+    let below = folder.path().join("file/store");
+    let refused = Files::open(&below, Access::Serve).unwrap_err();
+    assert_eq!(refused, FilesError::NotADirectory(below));
+}
+
+#[test]
+fn a_segment_is_read_and_mapped_when_its_name_is_gone() {
+    let folder = TempDir::new().unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    let segment = store::SegmentId(1);
+    files.create(segment, b"head", 4096).unwrap();
+    // As where there is no descriptor for another file: nothing is opened any more.
+    fs::remove_file(folder.path().join("00000001.segment")).unwrap();
+    files.write(segment, 8, b"record").unwrap();
+    files.sync(segment).unwrap();
+    let map = files.map(segment).unwrap();
+    let mut read = [0; 6];
+    assert_eq!(files.read(segment, 8, &mut read), Ok(6));
+    assert_eq!((&read, &map.bytes()[8..14]), (b"record", &b"record"[..]));
+}

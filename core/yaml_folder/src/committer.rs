@@ -155,7 +155,7 @@ impl FolderCommitter {
                 self.files.discard(info_file::FILE_NAME)?;
                 return Ok(false);
             }
-            Err(error @ DiskError::Failed { .. }) => return Err(error),
+            Err(error @ (DiskError::Busy { .. } | DiskError::Failed { .. })) => return Err(error),
         }
         for (&do_id, record) in &last {
             match record.read() {
@@ -212,7 +212,7 @@ impl FolderCommitter {
                 self.refusals[usize::from(part.0)] += 1;
                 Ok(Fate::Refused)
             }
-            Err(error @ DiskError::Failed { .. }) => Err(error),
+            Err(error @ (DiskError::Busy { .. } | DiskError::Failed { .. })) => Err(error),
         }
     }
 

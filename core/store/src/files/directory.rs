@@ -97,7 +97,7 @@ impl Directory {
     pub fn open(path: &Path, access: Access) -> Result<Directory, FilesError> {
         let refused = |why| FilesError::of(path, why);
         if access == Access::Serve && !path.exists() {
-            std::fs::create_dir_all(path).map_err(refused)?;
+            make_directories(path).map_err(refused)?;
         }
         if !path.metadata().map_err(refused)?.is_dir() {
             return Err(FilesError::NotADirectory(path.into()));
@@ -153,7 +153,7 @@ impl Directory {
 
     pub fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let aside = self.path.join(DAMAGED);
-        std::fs::create_dir_all(&aside)?;
+        make_directories(&aside)?;
         write_durably(&aside.join(name), bytes)?;
         File::open(&aside)?.sync_all()?;
         self.sync()
@@ -220,6 +220,25 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// Makes a directory and those above it that are missing, each durable in the one above it.
+fn make_directories(path: &Path) -> io::Result<()> {
+    let above = match path.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => return Ok(()),
+    };
+    if path.is_dir() {
+        return Ok(());
+    }
+    make_directories(above)?;
+    match std::fs::create_dir(path) {
+        // Somebody else was quicker, or it is a file, which is said later.
+        Err(why) if why.kind() != io::ErrorKind::AlreadyExists => return Err(why),
+        Ok(()) | Err(_) => {}
+    }
+    File::open(above)?.sync_all()
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {

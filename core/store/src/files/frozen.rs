@@ -2,7 +2,7 @@
 //! can still be read. Nothing is locked, and nothing changed.
 
 use super::directory::{Access, Directory, FilesError};
-use super::{Files, bytes_of, failed, read_at};
+use super::{Files, bytes_of, failed, raise_descriptors, read_at};
 use crate::disk::{Disk, DiskError, SegmentBytes};
 use crate::ids::SegmentId;
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ pub struct Frozen {
 impl Frozen {
     /// Opens all segments of a directory.
     pub fn open(path: &Path) -> Result<Arc<Frozen>, FilesError> {
+        raise_descriptors();
         let directory = Directory::open(path, Access::ReadOnly)?;
         for _ in 0..ATTEMPTS {
             match open_all(&directory) {

@@ -11,7 +11,7 @@ use rustix::time::ClockId;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 const PAGE_BYTES: usize = 4096;
@@ -23,7 +23,8 @@ const REMEMBER_SECONDS: i64 = 10;
 /// A segment in memory.
 #[derive(Debug)]
 pub(super) struct Map {
-    path: PathBuf,
+    /// Open, so that the system can be asked without a descriptor that there may not be.
+    file: Arc<File>,
     bytes: Mmap,
     /// A bit per page that was seen in memory.
     seen: Vec<AtomicU64>,
@@ -32,15 +33,14 @@ pub(super) struct Map {
 }
 
 impl Map {
-    pub fn of(path: PathBuf) -> io::Result<Map> {
-        let file = File::open(&path)?;
+    pub fn of(file: Arc<File>) -> io::Result<Map> {
         // SAFETY: the segment is sealed. This process holds the directory's lock, and it never
         // writes to a sealed segment nor cuts it off; removing its name leaves the map as it is.
-        let bytes = unsafe { Mmap::map(&file) }?;
+        let bytes = unsafe { Mmap::map(&*file) }?;
         bytes.advise(Advice::WillNeed)?;
         let words = bytes.len().div_ceil(PAGE_BYTES).div_ceil(64);
         let seen = (0..words).map(|_| AtomicU64::new(0)).collect();
-        Ok(Map { path, bytes, seen, since: AtomicI64::new(now()) })
+        Ok(Map { file, bytes, seen, since: AtomicI64::new(now()) })
     }
 
     #[inline]
@@ -53,11 +53,9 @@ impl Map {
     #[cold]
     fn look(&self, range: Range<usize>) -> bool {
         let from = range.start / PAGE_BYTES * PAGE_BYTES;
-        // Its name is gone: it is about to be let go of, and nothing is known of it.
-        let Ok(file) = File::open(&self.path) else { return true };
         let mut bytes = vec![0; AHEAD_BYTES.max(range.end - from)];
         let mut into = [IoSliceMut::new(&mut bytes)];
-        let read = rustix::io::preadv2(&file, &mut into, from as u64, ReadWriteFlags::NOWAIT);
+        let read = rustix::io::preadv2(&*self.file, &mut into, from as u64, ReadWriteFlags::NOWAIT);
         let there = match read {
             Ok(there) => from + there,
             // A file system that cannot tell keeps files in memory, or is asked in vain.

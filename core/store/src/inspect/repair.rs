@@ -5,8 +5,9 @@
 //! it appears. Where nothing says so, older versions may appear; the report tells.
 
 use super::Progress;
+use super::next_id::{self, Lost, Note};
 use crate::catalog::{Catalog, CatalogFull};
-use crate::disk::{Disk, DiskError};
+use crate::disk::{Disk, DiskError, read_aligned};
 use crate::ids::{Place, SegmentId};
 use crate::options::OpenError;
 use crate::record::{HEADER_BYTES, Kind, Record, Said, Seal};
@@ -15,8 +16,8 @@ use crate::survey::{Survey, entry_at};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
+use rkyv::util::AlignedVec;
 use wire::ids::DoId;
 
 /// Something that repairing did.
@@ -36,6 +37,9 @@ pub enum Repair {
     Head(SegmentId),
     /// The segment was without its footer, and has one now.
     Sealed(SegmentId),
+    /// The newest ids were in segments that are lost. A note was written that ids go on from here,
+    /// which is higher than any that can have been in them.
+    NextId(DoId),
 }
 
 impl core::fmt::Display for Repair {
@@ -59,6 +63,10 @@ impl core::fmt::Display for Repair {
             ),
             Repair::Head(segment) => write!(f, "segment {segment} has a head again"),
             Repair::Sealed(segment) => write!(f, "segment {segment} has a footer again"),
+            Repair::NextId(next) => write!(
+                f,
+                "new ids begin at {next}: so many may have been given to objects that are lost"
+            ),
         }
     }
 }
@@ -95,11 +103,20 @@ pub fn repair(
     progress: Progress<'_>,
 ) -> Result<Vec<Repair>, RepairError> {
     let mut done = Vec::new();
-    let surveys = survey_all(disk, set_aside, &mut done)?;
+    let Surveyed { surveys, lost, catalog } = survey_all(disk, set_aside, &mut done)?;
+    // The note first: if this is interrupted, the next repair sees that it is there.
+    let note = Note::needed(&surveys, &lost);
+    let is_noted = note.is_some();
+    if let Some(note) = note {
+        done.push(Repair::NextId(note.write(disk, &catalog)?));
+    }
+    for lost in &lost {
+        disk.remove(lost.segment)?;
+    }
     let newest = newest(&surveys);
     let next_do_id = surveys.iter().map(|survey| survey.next_do_id).max().unwrap_or_default();
-    // The end of the log is left to the next start where it is only unfinished.
-    let in_order = crate::recovery::judge(&surveys).is_ok();
+    // The end of the log is left to the next start where it is only unfinished, and still the end.
+    let in_order = !is_noted && crate::recovery::judge(&surveys).is_ok();
     let all = surveys.len() as u64;
     for (at, survey) in (1..).zip(&surveys) {
         let mut rewriting = Rewriting::of(disk, survey, &newest, next_do_id)?;
@@ -114,14 +131,22 @@ pub fn repair(
     Ok(done)
 }
 
+/// The segments of a store that is repaired.
+struct Surveyed {
+    surveys: Vec<Survey>,
+    lost: Vec<Lost>,
+    catalog: Catalog,
+}
+
 /// All segments that can be used. Those whose head is damaged are found by their footer, if that is
 /// whole; the others are taken out.
 fn survey_all(
     disk: &dyn Disk,
     set_aside: SetAside<'_>,
     done: &mut Vec<Repair>,
-) -> Result<Vec<Survey>, RepairError> {
+) -> Result<Surveyed, RepairError> {
     let (mut surveys, mut headless, mut catalog) = (Vec::new(), Vec::new(), Catalog::default());
+    let mut lost = Vec::new();
     for segment in disk.list()? {
         match Survey::of(disk, segment) {
             Ok(survey) => {
@@ -145,13 +170,14 @@ fn survey_all(
                 done.push(Repair::Head(segment));
             }
             None => {
-                disk.remove(segment)?;
+                let bytes = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+                lost.push(Lost { segment, bytes });
                 done.push(Repair::Lost(segment));
             }
         }
     }
     surveys.sort_by_key(Survey::segment);
-    Ok(surveys)
+    Ok(Surveyed { surveys, lost, catalog })
 }
 
 /// Whether its catalog has the names of all classes and fields of its records.
@@ -181,16 +207,13 @@ fn newest(surveys: &[Survey]) -> BTreeMap<DoId, Place> {
     newest
 }
 
-fn read_all(disk: &dyn Disk, segment: SegmentId) -> Result<Vec<u8>, DiskError> {
-    let mut bytes = vec![0; disk.len(segment)? as usize];
-    let read = disk.read(segment, 0, &mut bytes)?;
-    bytes.truncate(read);
-    Ok(bytes)
+fn read_all(disk: &dyn Disk, segment: SegmentId) -> Result<AlignedVec<8>, DiskError> {
+    read_aligned(disk, segment, 0, disk.len(segment)?)
 }
 
 /// A segment that is put together anew.
 struct Rewriting<'a> {
-    bytes: Vec<u8>,
+    bytes: AlignedVec<8>,
     newest: &'a BTreeMap<DoId, Place>,
     next_do_id: DoId,
     seal: Seal,
@@ -200,6 +223,8 @@ struct Rewriting<'a> {
     commits: Option<(u64, u64)>,
     /// Which bytes of the old segment are to be kept.
     aside: Vec<(usize, usize)>,
+    /// How many bytes of it nothing is known of.
+    unknown_bytes: usize,
     done: Vec<Repair>,
 }
 
@@ -222,6 +247,7 @@ impl<'a> Rewriting<'a> {
             entries: Vec::new(),
             commits: None,
             aside: Vec::new(),
+            unknown_bytes: 0,
             done: Vec::new(),
         })
     }
@@ -264,6 +290,7 @@ impl<'a> Rewriting<'a> {
     fn unknown(&mut self, from: usize, to: usize) {
         if from < to {
             self.aside.push((from, to));
+            self.unknown_bytes += to - from;
             self.done.push(Repair::Unknown(self.head.segment, from as u32, to as u32));
         }
     }
@@ -301,6 +328,14 @@ impl<'a> Rewriting<'a> {
         self.commits = Some((first, commit));
     }
 
+    /// Higher than any id that can have stood in the segment.
+    fn next_do_id_above(&self) -> DoId {
+        match self.unknown_bytes {
+            0 => self.head.next_do_id,
+            bytes => next_id::above(self.head.next_do_id.max(self.next_do_id), bytes),
+        }
+    }
+
     fn finish(
         mut self,
         disk: &dyn Disk,
@@ -320,7 +355,7 @@ impl<'a> Rewriting<'a> {
             let trailer = Trailer {
                 first_commit,
                 last_commit,
-                next_do_id: self.head.next_do_id,
+                next_do_id: self.next_do_id_above(),
                 records_end: self.out.len() as u32,
                 salt: self.head.salt,
             };

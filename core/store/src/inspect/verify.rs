@@ -2,7 +2,7 @@
 
 use super::Progress;
 use super::snapshot::look;
-use crate::disk::{Disk, DiskError};
+use crate::disk::{Disk, DiskError, read_aligned};
 use crate::ids::{ClassKey, SegmentId};
 use crate::options::OpenError;
 use crate::record::Kind;
@@ -11,7 +11,6 @@ use crate::segment::Entry;
 use crate::survey::{Survey, entry_at};
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use wire::ids::DoId;
@@ -126,11 +125,10 @@ impl Verifying {
         if survey.loose.is_some_and(|loose| loose.footer_damaged) {
             self.found(segment, survey.end, Fault::Footer);
         }
-        let mut bytes = vec![0; survey.end as usize];
-        match disk.read(segment, 0, &mut bytes) {
-            Ok(read) => bytes.truncate(read),
+        let bytes = match read_aligned(disk, segment, 0, survey.end) {
+            Ok(bytes) => bytes,
             Err(why) => return self.found(segment, 0, Fault::Disk(why)),
-        }
+        };
         let seal = survey.head.seal();
         for (entry, place) in survey.places() {
             match entry_at(seal, &bytes, place.offset as usize) {

@@ -11,10 +11,11 @@ use crate::record::{Kind, Said};
 use crate::request::Reply;
 use crate::segment::{Entry, Head, Trailer};
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use rkyv::util::AlignedVec;
 use wire::ids::DoId;
 
 /// How many prepared segments there are at best: the next one, and the reserve.
@@ -28,6 +29,8 @@ pub(super) enum Doing {
     Fetch(PartId, Place),
     Prepare(Head, u32),
     Seal(Sealing),
+    /// A sealed segment, so many bytes long.
+    Map(SegmentId, u64),
     ReadAhead(SegmentId),
     Remove(SegmentId),
     Discard(SegmentId),
@@ -36,10 +39,11 @@ pub(super) enum Doing {
 
 /// What became of it.
 pub(super) enum Done {
-    Fetched(PartId, Place, Result<(), String>),
+    Fetched(PartId, Place, Result<(), DiskError>),
     Prepared(Result<Prepared, DiskError>),
-    Sealed(SegmentId, Result<(u64, Arc<dyn SegmentBytes>), DiskError>),
-    ReadAhead(SegmentId),
+    NotSealed(DiskError),
+    Mapped(SegmentId, u64, Result<Arc<dyn SegmentBytes>, DiskError>),
+    ReadAhead(SegmentId, Result<(), DiskError>),
     Removed(SegmentId, Result<(), DiskError>),
     Discarded(SegmentId, Result<(), DiskError>),
     Scrubbed(Option<Scrubbing>, Vec<(DoId, Place)>),
@@ -104,6 +108,7 @@ impl Doing {
             Doing::Prepare(..) => tight,
             Doing::Fetch(..)
             | Doing::Seal(_)
+            | Doing::Map(..)
             | Doing::ReadAhead(_)
             | Doing::Remove(_)
             | Doing::Discard(_) => false,
@@ -115,20 +120,20 @@ impl Doing {
             Doing::Fetch(part, place) => {
                 let (from, to) = (place.offset, place.offset + place.bytes);
                 let read = read_pieces(disk, place.segment, from, to);
-                Done::Fetched(part, place, read.map_err(|why| why.to_string()))
+                Done::Fetched(part, place, read)
             }
             Doing::Prepare(head, bytes) => Done::Prepared(prepare(disk, &head, bytes)),
             Doing::Seal(sealing) => {
-                let sealed = sealing.run(disk);
-                let mapped = sealed.and_then(|bytes| Ok((bytes, disk.map(sealing.segment)?)));
-                Done::Sealed(sealing.segment, mapped)
+                let segment = sealing.segment;
+                match sealing.run(disk) {
+                    Ok(bytes) => Done::Mapped(segment, bytes, disk.map(segment)),
+                    Err(why) => Done::NotSealed(why),
+                }
             }
+            Doing::Map(segment, bytes) => Done::Mapped(segment, bytes, disk.map(segment)),
             Doing::ReadAhead(segment) => {
                 let read = disk.len(segment).and_then(|end| read_pieces(disk, segment, 0, end));
-                if let Err(why) = read {
-                    tracing::warn!(%segment, %why, "a segment cannot be read ahead");
-                }
-                Done::ReadAhead(segment)
+                Done::ReadAhead(segment, read)
             }
             Doing::Remove(segment) => Done::Removed(segment, disk.remove(segment)),
             Doing::Discard(segment) => Done::Discarded(segment, disk.remove(segment)),
@@ -152,7 +157,13 @@ impl Scrubbing {
     fn run(mut self, disk: &dyn Disk) -> Done {
         let mut damaged = Vec::new();
         let sealed = self.sealed.clone();
-        let Some(footer) = sealed.footer() else { return Done::Scrubbed(None, damaged) };
+        let footer = sealed.footer_place(self.segment);
+        let read = footer
+            .and_then(|at| read_pieces(disk, at.segment, at.offset, at.offset + at.bytes).ok());
+        let Some(footer) = read.and_then(|()| sealed.footer()) else {
+            tracing::error!(segment = %self.segment, "its footer cannot be read: it is not checked");
+            return Done::Scrubbed(None, damaged);
+        };
         let start = self.offset;
         let mut entries = Vec::new();
         for entry in footer.entries(self.next) {
@@ -178,8 +189,9 @@ impl Scrubbing {
     }
 
     /// The bytes of these records; where the disk cannot give one, others are there still.
-    fn read(&self, disk: &dyn Disk, start: u32, entries: &[Entry]) -> Vec<u8> {
-        let mut bytes = vec![0; (self.offset - start) as usize];
+    fn read(&self, disk: &dyn Disk, start: u32, entries: &[Entry]) -> AlignedVec<8> {
+        let mut bytes = AlignedVec::new();
+        bytes.resize((self.offset - start) as usize, 0);
         if disk.read(self.segment, start, &mut bytes).is_ok() {
             return bytes;
         }
@@ -205,9 +217,15 @@ impl Scrubbing {
 
 impl Log {
     pub(super) fn hand_out(&mut self) -> Option<Chore> {
-        let doing = self.next_doing()?;
+        let (doing, patient) = match self.next_doing() {
+            Some(doing) => {
+                let patient = doing.is_patient(self.tight);
+                (doing, patient)
+            }
+            None => (self.next_again()?, true),
+        };
         let disk = self.disk.clone();
-        Some(Chore::new(doing.is_patient(self.tight), move || doing.run(&*disk)))
+        Some(Chore::new(patient, move || doing.run(&*disk)))
     }
 
     fn next_doing(&mut self) -> Option<Doing> {
@@ -235,7 +253,19 @@ impl Log {
             self.discarding = true;
             return Some(Doing::Discard(segment));
         }
-        self.read_ahead().or_else(|| self.next_prepare()).or_else(|| self.next_scrub())
+        let next = self.read_ahead().or_else(|| self.next_prepare());
+        if next.is_none() && !self.again.is_empty() {
+            return None;
+        }
+        next.or_else(|| self.next_scrub())
+    }
+
+    /// What was in vain before; nothing but a fetch is of use any more where the disk has failed.
+    fn next_again(&mut self) -> Option<Doing> {
+        if self.failed.is_some() {
+            self.again.retain(|doing| matches!(doing, Doing::Fetch(..)));
+        }
+        self.again.pop_front()
     }
 
     fn next_prepare(&mut self) -> Option<Doing> {
@@ -261,21 +291,32 @@ impl Log {
 
     pub(super) fn take_back(&mut self, done: Chored, out: &mut Vec<(PartId, Reply)>) {
         match done.result::<Done>() {
+            Done::Fetched(part, place, Err(DiskError::Busy { .. })) => {
+                self.again.push_back(Doing::Fetch(part, place));
+            }
             Done::Fetched(part, place, result) => {
+                let result = result.map_err(|why| why.to_string());
                 out.push((part, Reply::Fetched(place, result)));
             }
             Done::Prepared(prepared) => {
                 self.preparing = None;
                 match prepared {
                     Ok(prepared) => self.prepared(prepared),
-                    Err(DiskError::Full { what }) => self.short(&what),
+                    Err(why) if why.passes() => self.short(&why),
                     Err(why) => self.fail(&why, out),
                 }
             }
-            Done::Sealed(segment, sealed) => {
+            Done::NotSealed(why) => {
                 self.sealing = false;
-                match sealed {
-                    Ok((bytes, map)) => {
+                self.fail(&why, out);
+            }
+            Done::Mapped(segment, bytes, Err(DiskError::Busy { .. })) => {
+                self.again.push_back(Doing::Map(segment, bytes));
+            }
+            Done::Mapped(segment, bytes, mapped) => {
+                self.sealing = false;
+                match mapped {
+                    Ok(map) => {
                         let tally = self.tallies.of(segment);
                         tally.file = bytes;
                         tally.sealed = true;
@@ -284,7 +325,11 @@ impl Log {
                     Err(why) => self.fail(&why, out),
                 }
             }
-            Done::ReadAhead(segment) => self.sweep(segment, out),
+            Done::ReadAhead(segment, Ok(())) => self.sweep(segment, out),
+            Done::ReadAhead(segment, Err(DiskError::Busy { .. })) => {
+                self.again.push_back(Doing::ReadAhead(segment));
+            }
+            Done::ReadAhead(segment, Err(why)) => self.not_swept(segment, &why),
             Done::Removed(segment, removed) => match removed {
                 Ok(()) => {
                     self.tallies.remove(segment);
@@ -306,11 +351,11 @@ impl Log {
         }
     }
 
-    /// The disk had no room for another segment. While there is one in reserve, that is no harm.
-    fn short(&mut self, what: &str) {
+    /// Another segment could not be made now. While there is one in reserve, that is no harm.
+    fn short(&mut self, why: &DiskError) {
         self.tight = true;
         if self.ready.is_empty() {
-            self.now_full(what);
+            self.now_full(why);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::tally::{Tallies, Tally};
 use super::{Doing, Log};
+use crate::disk::DiskError;
 use crate::ids::{PartId, SegmentId};
 use crate::record::Record;
 use crate::request::{Purpose, Reply};
@@ -96,10 +97,20 @@ impl Log {
 
     /// The segment is in memory: the parts may begin.
     pub(super) fn sweep(&mut self, segment: SegmentId, out: &mut Vec<(PartId, Reply)>) {
+        if self.failed.is_some() {
+            return;
+        }
         let waiting = vec![true; self.parts.len()];
         self.compaction =
             Compaction::Sweep(Sweeping { segment, waiting, stuck: false, refused: false });
         self.tell_all(&Reply::Sweep(segment), out);
+    }
+
+    /// The segment cannot be read as a whole, so it stays as it is.
+    pub(super) fn not_swept(&mut self, segment: SegmentId, why: &DiskError) {
+        tracing::error!(%segment, %why, "a segment cannot be read: it is kept, and not swept");
+        self.tallies.of(segment).stuck = true;
+        self.compaction = Compaction::Idle;
     }
 
     /// Whether the mark is durable.

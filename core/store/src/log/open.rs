@@ -5,7 +5,7 @@ use super::chores::{self, Scrub};
 use super::compaction::Compaction;
 use super::tally::Tallies;
 use super::{Log, PartState, Staged};
-use crate::disk::{Disk, DiskError};
+use crate::disk::Disk;
 use crate::ids::{PartId, Place, SegmentId};
 use crate::options::{OpenError, Options, Report};
 use crate::part::{Part, Sealed, Slot};
@@ -78,6 +78,7 @@ impl Log {
             unsealed: VecDeque::new(),
             sealing: false,
             fetches: VecDeque::new(),
+            again: VecDeque::new(),
             scrub,
             compaction: Compaction::Idle,
             sweep_below: SegmentId(0),
@@ -96,7 +97,7 @@ impl Log {
         let segment = self.take_segment_number();
         match self.prepare(segment) {
             Ok(reserve) => self.prepared(reserve),
-            Err(DiskError::Full { what }) => self.now_full(&what),
+            Err(why) if why.passes() => self.now_full(&why),
             Err(why) => return Err(why.into()),
         }
         Ok(())

@@ -5,7 +5,7 @@ use crate::disk::SegmentBytes;
 use crate::ids::{Place, SegmentId};
 use crate::object::Object;
 use crate::record::{Record, Said, Seal, View};
-use crate::segment::{Footer, Head};
+use crate::segment::{Footer, Head, footer_start};
 use ahash::RandomState;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -39,6 +39,8 @@ pub(crate) struct Sealed {
     pub salt: u64,
     /// Where the first record stands.
     pub first_record: u32,
+    /// Where the footer begins, going by the end of the segment.
+    footer_start: Option<u32>,
 }
 
 impl Sealed {
@@ -46,11 +48,19 @@ impl Sealed {
     pub fn new(bytes: Arc<dyn SegmentBytes>) -> Option<Sealed> {
         let (head, first_record) = Head::decode(bytes.bytes()).ok()?;
         let first_record = u32::try_from(first_record).ok()?;
-        Some(Sealed { seal: head.seal(), salt: head.salt, first_record, bytes })
+        let all = bytes.bytes();
+        let footer_start = u32::try_from(all.len()).ok().and_then(|end| footer_start(end, all));
+        Some(Sealed { seal: head.seal(), salt: head.salt, first_record, footer_start, bytes })
     }
 
     pub fn footer(&self) -> Option<Footer<'_>> {
         Footer::of_segment(self.bytes.bytes(), self.salt)
+    }
+
+    /// Where the footer stands, if there is one.
+    pub fn footer_place(&self, segment: SegmentId) -> Option<Place> {
+        let (offset, end) = (self.footer_start?, u32::try_from(self.bytes.bytes().len()).ok()?);
+        Some(Place { segment, offset, bytes: end - offset })
     }
 
     #[inline]

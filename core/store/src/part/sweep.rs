@@ -1,10 +1,11 @@
 //! A sweep: everything of a part that lives in a segment is asked to be appended again.
 //!
 //! It goes in slices, the next one only when the moves of the one before have their fate. An object
-//! with a version that is not durable yet is looked at later: a move must not stand behind it.
+//! with a version that is not durable yet is looked at later: a move must not stand behind it. What
+//! has gone out of memory again since the segment was read ahead is fetched first, one at a time.
 
-use super::Part;
 use super::pending::Version;
+use super::{Part, Sealed};
 use crate::ids::{Place, SegmentId};
 use crate::record::{Kind, Record};
 use crate::request::{Append, Purpose, Request};
@@ -25,23 +26,52 @@ pub(crate) struct Sweep {
     later: Vec<(Entry, Place)>,
     /// Moves whose fate is not known.
     moving: usize,
+    /// What is being fetched, and what came last: that is read without asking again.
+    awaited: Option<Place>,
+    fetched: Option<Place>,
     stuck: bool,
 }
 
 impl Sweep {
     pub fn new(segment: SegmentId) -> Sweep {
-        let later = Vec::new();
-        Sweep { segment, next: 0, offset: 0, walked: false, later, moving: 0, stuck: false }
+        Sweep {
+            segment,
+            next: 0,
+            offset: 0,
+            walked: false,
+            later: Vec::new(),
+            moving: 0,
+            awaited: None,
+            fetched: None,
+            stuck: false,
+        }
     }
 
     /// A move has its fate.
     pub fn moved(&mut self, refused: bool) {
         self.moving -= 1;
         if refused {
-            self.stuck = true;
-            self.walked = true;
+            self.give_up();
             self.later.clear();
         }
+    }
+
+    /// Something was brought into memory, or cannot be.
+    pub fn fetched(&mut self, place: Place, is_there: bool) {
+        if self.awaited == Some(place) {
+            self.awaited = None;
+            self.fetched = is_there.then_some(place);
+        }
+    }
+
+    /// Whether reading this does not wait for the disk, nor end the process where that cannot give it.
+    fn may_read(&self, sealed: &Sealed, place: Place) -> bool {
+        self.fetched == Some(place) || sealed.is_resident(place)
+    }
+
+    fn give_up(&mut self) {
+        self.stuck = true;
+        self.walked = true;
     }
 }
 
@@ -50,6 +80,7 @@ enum Verdict {
     Drop,
     Move(Record),
     Later,
+    Away,
     Unreadable,
 }
 
@@ -59,6 +90,7 @@ impl Part {
         let Some(sweep) = &self.sweep else { return false };
         let waits = |(entry, _): &(Entry, Place)| self.pending.has(entry.do_id);
         sweep.moving == 0
+            && sweep.awaited.is_none()
             && (!sweep.walked || sweep.later.is_empty() || !sweep.later.iter().all(waits))
     }
 
@@ -69,7 +101,7 @@ impl Part {
         }
         let Some(mut sweep) = self.sweep.take() else { return };
         let mut moved = self.sweep_later(&mut sweep);
-        if !sweep.walked {
+        if !sweep.walked && sweep.awaited.is_none() {
             moved += self.sweep_slice(&mut sweep, moved);
         }
         if moved == 0 && sweep.walked && sweep.later.is_empty() {
@@ -89,7 +121,7 @@ impl Part {
     fn sweep_later(&mut self, sweep: &mut Sweep) -> u32 {
         let mut moved = 0;
         for (entry, place) in core::mem::take(&mut sweep.later) {
-            if moved < MOVED_BYTES_MAX {
+            if moved < MOVED_BYTES_MAX && sweep.awaited.is_none() {
                 moved += self.sweep_entry(sweep, entry, place);
             } else {
                 sweep.later.push((entry, place));
@@ -101,16 +133,25 @@ impl Part {
     /// Walks on; returns how many bytes move.
     fn sweep_slice(&mut self, sweep: &mut Sweep, moved_before: u32) -> u32 {
         let sealed = self.held.sealed(sweep.segment).cloned();
-        let footer = sealed.as_ref().and_then(|sealed| Some((sealed.footer()?, sealed)));
-        let Some((footer, sealed)) = footer else {
-            sweep.stuck = true;
-            sweep.walked = true;
+        let at = sealed.as_ref().and_then(|sealed| sealed.footer_place(sweep.segment));
+        let (Some(sealed), Some(at)) = (sealed, at.filter(|at| !self.is_unreadable(*at))) else {
+            sweep.give_up();
+            return 0;
+        };
+        if !sweep.may_read(&sealed, at) {
+            sweep.awaited = Some(at);
+            self.fetch(at);
+            return 0;
+        }
+        let Some(footer) = sealed.footer() else {
+            sweep.give_up();
             return 0;
         };
         sweep.offset = sweep.offset.max(sealed.first_record);
         let (mut moved, mut walked) = (0, 0);
         for entry in footer.entries(sweep.next) {
-            if moved_before + moved >= MOVED_BYTES_MAX || walked >= WALKED_BYTES_MAX {
+            let enough = moved_before + moved >= MOVED_BYTES_MAX || walked >= WALKED_BYTES_MAX;
+            if enough || sweep.awaited.is_some() {
                 return moved;
             }
             let place = Place { segment: sweep.segment, offset: sweep.offset, bytes: entry.bytes };
@@ -124,10 +165,16 @@ impl Part {
     }
 
     fn sweep_entry(&mut self, sweep: &mut Sweep, entry: Entry, place: Place) -> u32 {
-        match self.verdict(entry, place) {
+        match self.verdict(sweep, entry, place) {
             Verdict::Drop => 0,
             Verdict::Later => {
                 sweep.later.push((entry, place));
+                0
+            }
+            Verdict::Away => {
+                sweep.later.push((entry, place));
+                sweep.awaited = Some(place);
+                self.fetch(place);
                 0
             }
             Verdict::Unreadable => {
@@ -145,7 +192,7 @@ impl Part {
         }
     }
 
-    fn verdict(&self, entry: Entry, place: Place) -> Verdict {
+    fn verdict(&self, sweep: &Sweep, entry: Entry, place: Place) -> Verdict {
         match entry.kind {
             Kind::Mark => Verdict::Drop,
             Kind::Object => {
@@ -155,7 +202,13 @@ impl Part {
                 if self.pending.has(entry.do_id) {
                     return Verdict::Later;
                 }
+                if self.is_unreadable(place) {
+                    return Verdict::Unreadable;
+                }
                 let sealed = self.held.sealed(place.segment);
+                if sealed.is_some_and(|sealed| !sweep.may_read(sealed, place)) {
+                    return Verdict::Away;
+                }
                 match sealed.and_then(|sealed| sealed.object(place)) {
                     Some((view, object)) => Verdict::Move(Record::copied(&view, &object)),
                     None => Verdict::Unreadable,
