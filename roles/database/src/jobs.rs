@@ -220,10 +220,10 @@ impl crate::Database {
         left
     }
 
-    /// Changes wait where too much is on its way to the disk already.
+    /// Changes wait where too much waits for the disk already.
     fn is_held_up(&self, job: &Job) -> bool {
         let changes = matches!(job.act, Act::Change(_));
-        changes && self.pending.bytes() > self.config.limits.waiting_bytes_max / 2
+        changes && self.waiting_bytes() > self.config.limits.waiting_bytes_max / 2
     }
 
     fn next_of(&mut self, job: &mut Job) -> Option<DoId> {
@@ -351,7 +351,8 @@ impl crate::Database {
             if was_away {
                 job.again.insert(do_id);
             }
-            was_away
+            // What waited for the object may have held up changes.
+            was_away || matches!(job.act, Act::Change(_))
         });
         self.go_on_later(out);
     }
