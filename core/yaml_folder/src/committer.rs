@@ -58,6 +58,8 @@ impl Places {
 pub(crate) struct NextInfo {
     /// Above all ids.
     pub next: u32,
+    /// What the file has for that.
+    pub durable: u32,
     /// As it was found.
     pub free: Vec<u32>,
     /// Whether the file says something else.
@@ -217,7 +219,13 @@ impl FolderCommitter {
     }
 
     fn write_one(&mut self, name: &str, record: &Record) -> Result<(), DiskError> {
-        let Some(text) = self.text(record) else { return self.files.remove(name) };
+        let Some(text) = self.text(record) else {
+            // Its id is not given again, be the file the only thing that says so.
+            if record.do_id().0 >= self.info.durable {
+                self.write_info()?;
+            }
+            return self.files.remove(name);
+        };
         self.files.prepare(name, text.as_bytes())?;
         self.raise_next(record.do_id());
         self.write_info()?;
@@ -257,7 +265,7 @@ impl FolderCommitter {
             let text = info_file::write(self.info.next, &self.info.free);
             self.files.prepare(info_file::FILE_NAME, text.as_bytes())?;
             self.files.publish(info_file::FILE_NAME)?;
-            self.info.is_stale = false;
+            (self.info.durable, self.info.is_stale) = (self.info.next, false);
         }
         Ok(())
     }

@@ -60,7 +60,7 @@ pub fn open(
     let free: Vec<u32> =
         info.free.iter().copied().filter(|&id| !objects.contains_key(&DoId(id))).collect();
     let is_stale = info != Info { next: Some(next), free: free.clone() };
-    let info = NextInfo { next, free, is_stale };
+    let info = NextInfo { next, durable: info.next.unwrap_or(0), free, is_stale };
     let committer = FolderCommitter::new(files, keys, info, objects, places, options.parts);
     Ok(Opened { committer, parts, next_do_id: DoId(next), warnings })
 }

@@ -204,6 +204,23 @@ fn a_new_object_is_stored_with_its_id_or_not_at_all() {
     assert_eq!((shelf.name(9), shelf.opened.next_do_id), (Some("Carl".into()), DoId(10)));
 }
 
+/// Only the object's file says that its id was given: without space for `info.yaml` it stays.
+#[test]
+fn the_id_of_an_object_deleted_on_a_full_disk_is_not_given_again() {
+    let files = [("7.yaml", ANNA), ("8.yaml", BERT), ("info.yaml", "next: 8\nfree: []\n")];
+    let mut shelf = Shelf::open(Drawer::with(&files));
+    shelf.drawer.inside().space = Some(0);
+    shelf.delete(8);
+    shelf.delete(7);
+    let refused = Heard::Refused { ticket: Ticket(1), do_id: DoId(8) };
+    assert_eq!(shelf.commit(), [refused, Heard::Durable(Ticket(1))]);
+    assert_eq!((shelf.name(7), shelf.name(8)), (None, Some("Bert".into())));
+    shelf.drawer.inside().space = Some(1);
+    shelf.delete(8);
+    shelf.commit();
+    assert_eq!(shelf.crash().opened.next_do_id, DoId(9));
+}
+
 #[test]
 fn writes_that_rest_on_a_refused_one_are_refused() {
     let mut shelf = Shelf::open(Drawer::with(&[("7.yaml", ANNA)]));

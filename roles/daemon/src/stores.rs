@@ -66,7 +66,7 @@ fn open(
         Backend::Yaml => {
             let folder = Folder::create(&database.directory).map_err(|error| error.to_string())?;
             let folder = Box::new(folder);
-            let opened = park::open_folder(&config.general, shards, hash_seeds, folder);
+            let opened = park::open_folder(database, &config.general, shards, hash_seeds, folder);
             opened.map_err(|error| place(&error))
         }
     }

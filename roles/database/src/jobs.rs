@@ -3,14 +3,14 @@
 //! A job that comes to an object which is not in memory has it fetched and goes on with others; it
 //! looks at it when it has come.
 
-use crate::matching::{Change, Selection};
+use crate::matching::{Change, Later, Selection};
 use crate::stored::SWEEP;
 use crate::walk::{Source, Walk};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use runtime::Outbox;
-use store::{ClassKey, FieldKey, Found, Place};
+use store::{ClassKey, FieldKey, Found, Place, Ticket};
 use wire::dialect::{Database, Dialect, Inbox};
 use wire::ids::{ClassId, DoId};
 
@@ -43,6 +43,8 @@ pub struct Job {
     again: BTreeSet<DoId>,
     /// Objects that are on their way.
     away: BTreeSet<DoId>,
+    /// Objects to be looked at once more when a write has its fate.
+    unsettled: BTreeSet<(Ticket, DoId)>,
     /// It stands among those that can go on.
     is_ready: bool,
 }
@@ -62,8 +64,18 @@ pub struct Jobs {
 impl Job {
     /// One that begins.
     pub fn new(walk: Walk, act: Act) -> Job {
-        let (again, away) = (BTreeSet::new(), BTreeSet::new());
-        Job { walk, walked: false, act, again, away, is_ready: false }
+        let (again, away, unsettled) = <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
+        Job { walk, walked: false, act, again, away, unsettled, is_ready: false }
+    }
+
+    /// Every write up to this one has its fate.
+    fn settled(&mut self, durable: Ticket) {
+        while let Some(&(ticket, do_id)) = self.unsettled.first()
+            && ticket <= durable
+        {
+            self.unsettled.pop_first();
+            self.again.insert(do_id);
+        }
     }
 }
 
@@ -197,7 +209,7 @@ impl crate::Database {
             self.visit(&mut job, do_id, out);
         }
         let can_go_on = !(job.walked && job.again.is_empty());
-        if can_go_on || !job.away.is_empty() {
+        if can_go_on || !(job.away.is_empty() && job.unsettled.is_empty()) {
             self.jobs.jobs.insert(id, job);
             if can_go_on && !is_held_up {
                 self.jobs.ready(id);
@@ -208,10 +220,10 @@ impl crate::Database {
         left
     }
 
-    /// Changes wait where too much is on its way to the disk already.
+    /// Changes wait where too much waits for the disk already.
     fn is_held_up(&self, job: &Job) -> bool {
         let changes = matches!(job.act, Act::Change(_));
-        changes && self.pending.bytes() > self.config.limits.waiting_bytes_max / 2
+        changes && self.waiting_bytes() > self.config.limits.waiting_bytes_max / 2
     }
 
     fn next_of(&mut self, job: &mut Job) -> Option<DoId> {
@@ -235,13 +247,22 @@ impl crate::Database {
             return;
         }
         let looked = match &mut job.act {
-            Act::Select(selection) => self.select_one(selection, do_id, out),
+            Act::Select(selection) => self.select_one(selection, do_id, out).map_err(Later::Away),
             Act::Change(change) => self.change_one(change, do_id, out),
-            Act::Build(_) | Act::Repair => self.index_one(do_id),
+            Act::Build(_) | Act::Repair => self.index_one(do_id).map_err(Later::Away),
         };
-        if let Err(at) = looked {
-            self.fetch(do_id, at);
-            job.away.insert(do_id);
+        match looked {
+            Ok(()) => (),
+            Err(Later::Away(at)) => {
+                self.fetch(do_id, at);
+                job.away.insert(do_id);
+            }
+            Err(Later::Unsettled(ticket)) => {
+                job.unsettled.insert((ticket, do_id));
+            }
+            Err(Later::NoRoom) => {
+                job.again.insert(do_id);
+            }
         }
     }
 
@@ -282,10 +303,15 @@ impl crate::Database {
             return;
         }
         let durable = self.part.durable();
-        self.jobs.wake(|job| match &job.act {
-            Act::Select(selection) => selection.rests_on.is_some_and(|ticket| ticket <= durable),
-            Act::Change(_) => true,
-            Act::Build(_) | Act::Repair => false,
+        self.jobs.wake(|job| {
+            job.settled(durable);
+            match &job.act {
+                Act::Select(selection) => {
+                    selection.rests_on.is_some_and(|ticket| ticket <= durable)
+                }
+                Act::Change(_) => true,
+                Act::Build(_) | Act::Repair => false,
+            }
         });
         self.go_on_later(out);
     }
@@ -304,6 +330,8 @@ impl crate::Database {
         let ids: Vec<u64> = self.jobs.jobs.keys().copied().collect();
         for id in ids {
             let Some(mut job) = self.jobs.jobs.remove(&id) else { continue };
+            // No write is waited for any more.
+            job.settled(self.newest);
             if let Act::Select(selection) = &mut job.act {
                 selection.restart();
                 let source = self.source(&selection.matching);
@@ -323,7 +351,8 @@ impl crate::Database {
             if was_away {
                 job.again.insert(do_id);
             }
-            was_away
+            // What waited for the object may have held up changes.
+            was_away || matches!(job.act, Act::Change(_))
         });
         self.go_on_later(out);
     }

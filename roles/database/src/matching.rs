@@ -15,6 +15,16 @@ use store::{ClassKey, FieldKey, Found, Object, Place, Ticket};
 use wire::ids::{Channel, DoId};
 use wire::lists::DoIds;
 
+/// Why an object is not changed now.
+pub enum Later {
+    /// It is away.
+    Away(Place),
+    /// What is seen of it may still come to nothing: this write is waited for.
+    Unsettled(Ticket),
+    /// There is no room for one more write.
+    NoRoom,
+}
+
 /// Which objects are meant.
 pub struct Matching {
     /// Those of this class.
@@ -141,13 +151,16 @@ impl Database {
         Ok(())
     }
 
-    /// A change gets to an object, unless that is away.
+    /// A change gets to an object, unless that has to be later.
+    ///
+    /// A write that rests on one that is not carried out is not carried out either; a deletion is.
+    /// So nothing is deleted for a value that may come to nothing.
     pub(crate) fn change_one(
         &mut self,
         change: &Change,
         do_id: DoId,
         out: &mut Outbox,
-    ) -> Result<(), Place> {
+    ) -> Result<(), Later> {
         let object = match self.part.find(do_id) {
             Found::Here(object) if change.matching.meets(&object) => object,
             Found::Here(_) | Found::Absent => return Ok(()),
@@ -155,8 +168,11 @@ impl Database {
                 note_damage(do_id, at, out);
                 return Ok(());
             }
-            Found::Away(at) => return Err(at),
+            Found::Away(at) => return Err(Later::Away(at)),
         };
+        if let (None, Some(ticket)) = (&change.values, self.part.exposed(do_id)) {
+            return Err(Later::Unsettled(ticket));
+        }
         let (asker, dialect) = (change.request.sender, out.dialect());
         let (written, said) = match &change.values {
             Some(values) => {
@@ -174,6 +190,7 @@ impl Database {
                 let otherwise = Otherwise::Fails { request, answer: None };
                 self.pending.hold(ticket, Held { says: said.into_iter().collect(), otherwise });
             }
+            Err(Refusal::Full { .. }) => return Err(Later::NoRoom),
             Err(refusal) => refusal.note(&mut out.counts, &request),
         }
         Ok(())

@@ -17,10 +17,15 @@ use wire::ids::DoId;
 pub const SWEEP: u64 = 1;
 
 impl Database {
+    /// Bytes of all that waits for the disk.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.pending.bytes() + self.waiting.bytes()
+    }
+
     /// Whether there is room for one more request that has to wait.
     pub(crate) fn check_room(&self) -> Result<(), Refusal> {
         let max = self.config.limits.waiting_bytes_max;
-        if self.pending.bytes() + self.waiting.bytes() > max {
+        if self.waiting_bytes() > max {
             return Err(Refusal::Full { what: "bytes that wait for the disk", max });
         }
         Ok(())

@@ -25,7 +25,8 @@ pub struct StoreShare {
     pub next_do_id: DoId,
 }
 
-/// Why a store cannot be opened. Nothing of it was changed.
+/// Why a store cannot be opened. No object of it was changed, but opening may have cut off an
+/// unfinished last write, or begun a segment, before what was wrong was found.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be read.
@@ -68,6 +69,7 @@ pub fn open_store(
         remarks.push(format!("stored, but no longer in the DC files, and kept: {report}"));
     }
     let next_do_id = opened.report.next_do_id;
+    remarks.extend(no_id_left(*database.generate.end(), next_do_id));
     let share = |part| StoreShare { part, next_do_id };
     let shares = opened.parts.into_iter().map(share).collect();
     Ok(OpenStore { committer: Box::new(opened.log), shares, remarks })
@@ -75,6 +77,7 @@ pub fn open_store(
 
 /// Opens the folder of YAML files of `database` for so many shards.
 pub fn open_folder(
+    database: &Database,
     general: &General,
     shards: usize,
     hash_seeds: [u64; 4],
@@ -84,9 +87,21 @@ pub fn open_folder(
     let options = options(&schema, None, shards, hash_seeds)?;
     let opened = yaml_folder::open(files, schema, &options)?;
     let next_do_id = opened.next_do_id;
+    let mut remarks = opened.warnings;
+    remarks.extend(no_id_left(*database.generate.end(), next_do_id));
     let share = |part| StoreShare { part, next_do_id };
     let shares = opened.parts.into_iter().map(share).collect();
-    Ok(OpenStore { committer: Box::new(opened.committer), shares, remarks: opened.warnings })
+    Ok(OpenStore { committer: Box::new(opened.committer), shares, remarks })
+}
+
+/// What there is to say where no id of `generate` lies above all that were given.
+fn no_id_left(max: DoId, next_do_id: DoId) -> Option<String> {
+    let is_left = next_do_id <= max && next_do_id != DoId(u32::MAX);
+    let what = format!(
+        "no id is left (the next one is {next_do_id}, generate.max is {max}): every create will be \
+         answered with 0; widen generate.max"
+    );
+    (!is_left).then_some(what)
 }
 
 fn options(
@@ -108,4 +123,22 @@ fn options(
 fn schema_of(general: &General) -> Arc<Schema> {
     let schema = general.classes.schema.clone();
     schema.expect("a Database without classes is refused when the configuration is read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_when_no_id_is_left() {
+        assert_eq!(no_id_left(DoId(5), DoId(5)), None);
+        assert_eq!(
+            no_id_left(DoId(5), DoId(6)).as_deref(),
+            Some(
+                "no id is left (the next one is 6, generate.max is 5): every create will be \
+                 answered with 0; widen generate.max"
+            )
+        );
+        assert!(no_id_left(DoId(u32::MAX), DoId(u32::MAX)).is_some());
+    }
 }

@@ -94,7 +94,14 @@ impl Run {
 
     fn happen(&mut self, event: &Event) {
         match event {
-            Event::Ask(request) => self.ask(request),
+            Event::Ask(request) => {
+                // A query deletes an object when what it sees of it is durable, the map at once.
+                if matches!(request, Request::DeleteQuery(_)) {
+                    self.world().disk(DiskEvent::Commit);
+                    self.world().settle();
+                }
+                self.ask(request);
+            }
             // What is fetched is looked at when it comes, be it changed meanwhile: the map does not
             // know of that, so a disk that is cold does not keep it waiting.
             Event::Disk(event) => {
