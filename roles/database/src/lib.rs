@@ -31,6 +31,7 @@ mod request;
 mod select;
 mod stored;
 mod told;
+mod unsettled;
 mod update;
 mod values;
 mod voice;
@@ -40,7 +41,6 @@ mod walk;
 pub use limits::Limits;
 pub use names::{Problem, Report, TypeChange, examine, wanted};
 
-use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -57,6 +57,7 @@ use runtime::{Input, Now, Outbox, Role, RoleId, ShardId, place};
 use smallvec::SmallVec;
 use store::{Part, Ticket};
 use told::Told;
+use unsettled::Unsettled;
 use waiting::Waiting;
 use wire::datagram::Datagram;
 use wire::dialect::Dialect;
@@ -102,7 +103,7 @@ pub struct Database {
     /// The newest write that was asked for.
     newest: Ticket,
     /// The writes whose fate is not known, and whose they are.
-    unsettled: VecDeque<(Ticket, DoId)>,
+    unsettled: Unsettled,
     ids: Ids,
     indexes: Indexes,
     pending: Pending,
@@ -130,7 +131,7 @@ impl Database {
             classes: Classes::new(config.schema.clone(), part.catalog()),
             ids: Ids::new(config.generate, next_do_id),
             newest: Ticket(0),
-            unsettled: VecDeque::new(),
+            unsettled: Unsettled::default(),
             indexes: Indexes::new(&[], &hasher),
             pending: Pending::default(),
             waiting: Waiting::default(),

@@ -17,9 +17,9 @@ use wire::ids::DoId;
 pub const SWEEP: u64 = 1;
 
 impl Database {
-    /// Bytes of all that waits for the disk.
+    /// Bytes of all that waits for the disk: what is to be said, requests, and new versions.
     pub(crate) fn waiting_bytes(&self) -> usize {
-        self.pending.bytes() + self.waiting.bytes()
+        self.pending.bytes() + self.waiting.bytes() + self.unsettled.bytes()
     }
 
     /// Whether there is room for one more request that has to wait.
@@ -37,7 +37,8 @@ impl Database {
         let fields = self.draft.stored()?;
         let ticket = self.part.write(do_id, class, &fields).map_err(refusal)?;
         self.newest = ticket;
-        self.unsettled.push_back((ticket, do_id));
+        let bytes = fields.iter().map(|(_, value)| value.len()).sum();
+        self.unsettled.push(ticket, do_id, bytes);
         let draft = &self.draft;
         self.indexes.changed(do_id, class, |key| draft.get(key));
         Ok(ticket)
@@ -48,7 +49,7 @@ impl Database {
         self.check_room()?;
         let ticket = self.part.delete(do_id).map_err(refusal)?;
         self.newest = ticket;
-        self.unsettled.push_back((ticket, do_id));
+        self.unsettled.push(ticket, do_id, 0);
         self.indexes.gone(do_id);
         Ok(ticket)
     }
@@ -81,9 +82,7 @@ impl Database {
     }
 
     fn durable(&mut self, ticket: Ticket, out: &mut Outbox) {
-        while self.unsettled.front().is_some_and(|(oldest, _)| *oldest <= ticket) {
-            self.unsettled.pop_front();
-        }
+        self.unsettled.settle(ticket);
         for held in self.pending.durable(ticket) {
             held.says.iter().for_each(|said| said.say(self.me, out));
         }
@@ -105,7 +104,7 @@ impl Database {
     fn failed(&mut self, reason: &Arc<str>, out: &mut Outbox) {
         error!("the database on channel {} takes no more writes: {reason}", self.config.control);
         let unsettled = core::mem::take(&mut self.unsettled);
-        unsettled.into_iter().for_each(|(_, do_id)| self.rolled_back(do_id));
+        unsettled.do_ids().for_each(|do_id| self.rolled_back(do_id));
         for held in self.pending.failed() {
             self.undo(held, Refusal::ReadOnly, out);
         }
