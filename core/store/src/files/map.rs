@@ -5,7 +5,7 @@
 #![allow(unsafe_code, reason = "a map of a file is only as safe as the file is left alone")]
 
 use crate::disk::SegmentBytes;
-use memmap2::{Advice, Mmap};
+use memmap2::Mmap;
 use rustix::io::{Errno, ReadWriteFlags};
 use rustix::time::ClockId;
 use std::fs::File;
@@ -37,7 +37,6 @@ impl Map {
         // SAFETY: the segment is sealed. This process holds the directory's lock, and it never
         // writes to a sealed segment nor cuts it off; removing its name leaves the map as it is.
         let bytes = unsafe { Mmap::map(&*file) }?;
-        bytes.advise(Advice::WillNeed)?;
         let words = bytes.len().div_ceil(PAGE_BYTES).div_ceil(64);
         let seen = (0..words).map(|_| AtomicU64::new(0)).collect();
         Ok(Map { file, bytes, seen, since: AtomicI64::new(now()) })

@@ -136,6 +136,7 @@ class Yard(stage.Stage):
         self.set_owner(thing, self.channel())
         self.drain()
         self.me.subscribe(self.loc(thing), thing.ai, thing.owner)
+        self.settle()  # others may make something happen to it at once
         return thing
 
     def set_zone(self, thing, parent, zone):
