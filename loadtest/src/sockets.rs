@@ -13,6 +13,8 @@ use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
+/// Why a connection ended, if the server ended it.
+const CLOSED: &str = "closed by the server";
 /// Bytes of one receive.
 const READ_BYTES: usize = 256 << 10;
 /// Room in front of it for what the last receive left: less than a frame.
@@ -133,8 +135,8 @@ impl Sockets {
         let bytes = match recv(&*socket, &mut self.buffer[HEAD_BYTES..], RecvFlags::empty()) {
             Ok((bytes, _)) if bytes > 0 => bytes,
             Err(Errno::AGAIN | Errno::INTR) => return,
-            Ok(_) => return self.give_up(conn, "closed by the server"),
-            Err(error) => return self.give_up(conn, &error.to_string()),
+            Ok(_) => return self.give_up(conn, CLOSED),
+            Err(error) => return self.give_up(conn, &why(error)),
         };
         let start = HEAD_BYTES - tail.len();
         self.buffer[start..HEAD_BYTES].copy_from_slice(tail);
@@ -162,7 +164,7 @@ impl Sockets {
         let sent = match send(socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
             Ok(sent) => sent,
             Err(Errno::AGAIN | Errno::INTR) => 0,
-            Err(error) => return self.give_up(conn, &error.to_string()),
+            Err(error) => return self.give_up(conn, &why(error)),
         };
         if sent < bytes.len() {
             self.queue(conn).extend_from_slice(&bytes[sent..]);
@@ -185,7 +187,7 @@ impl Sockets {
         match send(&*socket, &pending[*sent..], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
             Ok(bytes) => *sent += bytes,
             Err(Errno::AGAIN | Errno::INTR) => (),
-            Err(error) => return self.give_up(conn, &error.to_string()),
+            Err(error) => return self.give_up(conn, &why(error)),
         }
         if *sent == pending.len() {
             pending.clear();
@@ -240,4 +242,13 @@ pub(crate) fn connect_one(addr: SocketAddr, source: u32) -> Result<Socket> {
     socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// Why a connection broke. Who writes to one that the other side has closed hears of it by an error,
+/// if it has not read that it ended.
+fn why(error: Errno) -> String {
+    match error {
+        Errno::PIPE | Errno::CONNRESET => CLOSED.into(),
+        error => error.to_string(),
+    }
 }
