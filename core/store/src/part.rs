@@ -149,7 +149,8 @@ impl Part {
     ) -> Result<(), WriteError> {
         let record = Record::object(do_id, class, fields, &mut self.scratch)
             .map_err(|too_big| WriteError::TooBig { bytes: too_big.0 })?;
-        self.replay(do_id, Some(Slot::new(place, class)));
+        self.index.insert(do_id, Slot::new(place, class));
+        self.index.join(class, do_id);
         self.held.keep(place, record);
         Ok(())
     }
@@ -426,6 +427,11 @@ impl Part {
         self.index.reserve(objects);
     }
 
+    /// All records have been met.
+    pub(crate) fn all_replayed(&mut self) {
+        self.index.sort_members();
+    }
+
     /// A record met at open: the object stands here from now on, or is gone. Returns where it stood.
     pub(crate) fn replay(&mut self, do_id: DoId, slot: Option<Slot>) -> Option<Place> {
         let before = self.index.get(do_id);
@@ -433,7 +439,7 @@ impl Part {
             Some(slot) => {
                 self.index.insert(do_id, slot);
                 if before.map(|before| before.class) != Some(slot.class) {
-                    self.index.join(slot.class, do_id);
+                    self.index.join_unsorted(slot.class, do_id);
                 }
             }
             None => {

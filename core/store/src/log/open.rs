@@ -49,6 +49,7 @@ impl Log {
             scrub: Scrub::default(),
         };
         filling.fill(&*disk, &recovered)?;
+        filling.parts.iter_mut().for_each(Part::all_replayed);
         let Filling { parts, tallies, scrub, .. } = filling;
         let mut report = recovered.report;
         report.objects = parts.iter().map(|part| part.len() as u64).sum();

@@ -97,6 +97,24 @@ impl Index {
         }
     }
 
+    /// The same while the log is read, in whose order ids do not ascend: the lists are put in order
+    /// by [`Index::sort_members`] when all is read. To insert each at its place would take minutes.
+    pub fn join_unsorted(&mut self, class: ClassKey, do_id: DoId) {
+        let at = usize::from(class.0);
+        if self.classes.len() <= at {
+            self.classes.resize_with(at + 1, Members::default);
+        }
+        self.classes[at].ids.push(do_id);
+    }
+
+    /// Puts all lists in order.
+    pub fn sort_members(&mut self) {
+        for members in &mut self.classes {
+            members.ids.sort_unstable();
+            members.ids.dedup();
+        }
+    }
+
     /// One object of the class is gone, or is of another class now. `pending` says which objects
     /// have versions that are not durable: their ids stay.
     pub fn leave(&mut self, class: ClassKey, pending: impl Fn(DoId) -> bool) {
