@@ -40,7 +40,7 @@ fn with_objects(shard: &mut Shard) {
     let controls = config.controls(DIALECT);
     let make = |id| -> Box<dyn runtime::Role> { Box::new(StateServer::new(id, config)) };
     let (split, objects) = (StateServer::split as Split, Objects::All);
-    shard.add_placed_role(Placing { controls, split, objects, store: None }, make);
+    shard.add_placed_role(Placing { controls, split, objects, clients: None, store: None }, make);
 }
 
 fn frame(to: Channel, msgtype: MsgType, payload: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {

@@ -1,7 +1,9 @@
 //! A shard without sockets, for the benches of what goes on inside.
 
 use message_director::{Allow, Config, LISTENER, MessageDirector};
-use runtime::{Block, ConnId, Limits, Now, Shard, ShardConfig, ShardId, Sockets, Ticket, Write};
+use runtime::{
+    Arrival, Block, ConnId, Limits, Now, Shard, ShardConfig, ShardId, Sockets, Ticket, Write,
+};
 use wire::control::ControlMessage;
 use wire::dialect::Dialect;
 use wire::ids::Channel;
@@ -35,6 +37,7 @@ impl World {
     /// A shard of a Message Director and whatever `add` adds, with `conns` connections.
     pub fn new(conns: u32, add: impl FnOnce(&mut Shard)) -> World {
         let mut shard = Shard::new(ShardConfig {
+            has_event_logger: false,
             me: ShardId(0),
             shards: 1,
             dialect: DIALECT,
@@ -47,7 +50,9 @@ impl World {
         add(&mut shard);
         shard.start(NOW);
         let peer = ([127, 0, 0, 1], 9).into();
-        (0..conns).for_each(|conn| shard.accepted(NOW, ConnId(conn), LISTENER, peer));
+        (0..conns).for_each(|conn| {
+            shard.accepted(NOW, ConnId(conn), LISTENER, Arrival::plain(peer, peer))
+        });
         World { shard, sockets: Swallow::default() }
     }
 

@@ -4,8 +4,8 @@ use database::{Config, Database, Limits};
 use dc::{Options as DcOptions, Schema, Source};
 use message_director::{Allow, LISTENER, MessageDirector};
 use runtime::{
-    Block, ConnId, Effect, Now, Objects, Placing, Shard, ShardConfig, ShardId, Sockets, Split,
-    StoreId, Ticket, Write,
+    Arrival, Block, ConnId, Effect, Now, Objects, Placing, Shard, ShardConfig, ShardId, Sockets,
+    Split, StoreId, Ticket, Write,
 };
 use std::sync::Arc;
 use store::{Committer, Log, MemoryDisk, Opened, Options, PartId, Reply, Request};
@@ -88,6 +88,7 @@ impl World {
         let part = parts.pop().expect("there is one shard");
         let limits = runtime::Limits::default();
         let mut shard = Shard::new(ShardConfig {
+            has_event_logger: false,
             me: ShardId(0),
             shards: 1,
             dialect: DIALECT,
@@ -99,12 +100,16 @@ impl World {
         let director = message_director::Config { allow, upstream: None, event_logger: false };
         shard.add_role(&[LISTENER], &[], |id| Box::new(MessageDirector::new(id, director)));
         let (controls, split) = (config.controls(DIALECT), Database::split as Split);
-        let placing = Placing { controls, split, objects: Objects::None, store: Some(STORE) };
+        let placing =
+            Placing { controls, split, objects: Objects::None, clients: None, store: Some(STORE) };
         shard.add_placed_role(placing, |id| {
             Box::new(Database::new(id, config, part, report.next_do_id))
         });
         shard.start(NOW);
-        shard.accepted(NOW, ConnId(0), LISTENER, ([127, 0, 0, 1], 9).into());
+        shard.accepted(NOW, ConnId(0), LISTENER, {
+            let peer = ([127, 0, 0, 1], 9).into();
+            Arrival::plain(peer, peer)
+        });
         let (asked, replies, channels) = (Vec::new(), Vec::new(), Vec::new());
         let sockets = Swallow::default();
         let mut world = World { shard, sockets, disk, log, asked, replies, channels };

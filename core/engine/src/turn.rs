@@ -14,8 +14,8 @@ use crate::stores::StoreLinks;
 use crate::wake::Waker;
 use inbox::Port;
 use runtime::{
-    Batch, Block, CloseReason, ConnId, Effect, ListenerId, Now, Shard, ShardId, Sockets, Ticket,
-    Write,
+    Arrival, Batch, Block, CloseReason, ConnId, Effect, ListenerId, Now, Shard, ShardId, Sockets,
+    Ticket, Write,
 };
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
@@ -240,7 +240,7 @@ impl TurnLoop {
 
     fn carry_out(&mut self, now: Now, effect: Effect) {
         match effect {
-            Effect::Close(conn, _) => self.shut(conn),
+            Effect::Close(conn, _) | Effect::Finish(conn, _) => self.shut(conn),
             Effect::Released(conn) => self.slots.release(conn),
             Effect::Pause(conn) => {
                 self.tell_pause(conn);
@@ -310,7 +310,7 @@ impl TurnLoop {
             // A peer that is gone already is no connection; the descriptor closes itself.
             if let (Ok(()), Ok(peer)) = (listen::configure(fd.as_fd()), listen::peer(fd.as_fd())) {
                 let conn = self.slots.insert(fd);
-                self.parts.shard.accepted(now, conn, listener, peer);
+                self.parts.shard.accepted(now, conn, listener, Arrival::plain(peer, peer));
                 self.receive(conn);
             }
         } else if self.stopping.is_none() {

@@ -1,5 +1,7 @@
 //! What a shard counts. Plain numbers of one owner; the driver publishes them.
 
+use crate::role::Refusal;
+
 /// Whether a metric only grows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MetricKind {
@@ -134,6 +136,16 @@ counts! {
     Counter closed_stalled = "connections_closed" {"reason": "stalled"} "Connections ended.";
     Counter closed_subscriptions = "connections_closed" {"reason": "too_many_subscriptions"} "Connections ended.";
     Counter closed_post_removes = "connections_closed" {"reason": "too_many_post_removes"} "Connections ended.";
+    Counter closed_disconnected = "connections_closed" {"reason": "disconnected"} "Connections ended.";
+    Counter closed_ejected = "connections_closed" {"reason": "ejected"} "Connections ended.";
+    Counter closed_dropped = "connections_closed" {"reason": "dropped"} "Connections ended.";
+    Counter refused_too_many = "connections_refused" {"reason": "too_many"} "Clients turned away before they were connected.";
+    Counter refused_too_many_of_address = "connections_refused" {"reason": "too_many_of_address"} "Clients turned away before they were connected.";
+    Counter refused_too_many_handshakes = "connections_refused" {"reason": "too_many_handshakes"} "Clients turned away before they were connected.";
+    Counter refused_handshake_failed = "connections_refused" {"reason": "handshake_failed"} "Clients turned away before they were connected.";
+    Counter refused_handshake_timeout = "connections_refused" {"reason": "handshake_timeout"} "Clients turned away before they were connected.";
+    Counter refused_bad_proxy_header = "connections_refused" {"reason": "bad_proxy_header"} "Clients turned away before they were connected.";
+    Counter refused_proxy_not_trusted = "connections_refused" {"reason": "proxy_not_trusted"} "Clients turned away before they were connected.";
 }
 
 /// Why a connection ended.
@@ -159,6 +171,12 @@ pub enum CloseReason {
     TooManySubscriptions,
     /// It stored more post-removes than it may.
     TooManyPostRemoves,
+    /// A client said that it leaves.
+    Disconnected,
+    /// A client was ejected, and told why.
+    Ejected,
+    /// The cluster wanted a client gone.
+    Dropped,
 }
 
 impl CloseReason {
@@ -175,6 +193,9 @@ impl CloseReason {
             CloseReason::Stalled => "stalled",
             CloseReason::TooManySubscriptions => "too_many_subscriptions",
             CloseReason::TooManyPostRemoves => "too_many_post_removes",
+            CloseReason::Disconnected => "disconnected",
+            CloseReason::Ejected => "ejected",
+            CloseReason::Dropped => "dropped",
         }
     }
 }
@@ -193,6 +214,22 @@ impl Counts {
             CloseReason::Stalled => &mut self.closed_stalled,
             CloseReason::TooManySubscriptions => &mut self.closed_subscriptions,
             CloseReason::TooManyPostRemoves => &mut self.closed_post_removes,
+            CloseReason::Disconnected => &mut self.closed_disconnected,
+            CloseReason::Ejected => &mut self.closed_ejected,
+            CloseReason::Dropped => &mut self.closed_dropped,
+        } += 1;
+    }
+
+    /// Counts somebody who was turned away.
+    pub fn refused(&mut self, why: Refusal) {
+        *match why {
+            Refusal::TooMany => &mut self.refused_too_many,
+            Refusal::TooManyOfAddress => &mut self.refused_too_many_of_address,
+            Refusal::TooManyHandshakes => &mut self.refused_too_many_handshakes,
+            Refusal::HandshakeFailed => &mut self.refused_handshake_failed,
+            Refusal::HandshakeTimeout => &mut self.refused_handshake_timeout,
+            Refusal::BadProxyHeader => &mut self.refused_bad_proxy_header,
+            Refusal::ProxyNotTrusted => &mut self.refused_proxy_not_trusted,
         } += 1;
     }
 }

@@ -32,6 +32,6 @@ pub use ids::{ConnId, Kind, LinkId, ListenerId, Now, Participant, RoleId, ShardI
 pub use limits::Limits;
 pub use outbox::{Outbox, ShardConfig};
 pub use outgoing::{Sockets, Write};
-pub use placement::{Objects, Placing, Split, place};
-pub use role::{Effect, Input, Role};
+pub use placement::{Leasing, Objects, Placing, Split, place};
+pub use role::{Arrival, Effect, Input, Refusal, Role};
 pub use shard::Shard;

@@ -19,10 +19,10 @@ use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
-use core::ops::RangeInclusive;
 use smallvec::SmallVec;
 use wire::control::ControlMessage;
 use wire::dialect::Dialect;
+use wire::event::Event;
 use wire::ids::{Channel, DoId};
 
 /// The block that holds what this shard itself writes in a turn.
@@ -49,8 +49,18 @@ pub struct ShardConfig {
     pub limits: Limits,
     /// The shard that holds the upstream link, if there is to be one.
     pub upstream: Option<ShardId>,
+    /// Whether events have somewhere to go.
+    pub has_event_logger: bool,
     /// Keys of the hash of channels: random in production, fixed in the simulator.
     pub hash_seeds: [u64; 4],
+}
+
+/// A connection that a role, or the shard itself, wants to end.
+pub(crate) struct Ending {
+    pub(crate) conn: ConnId,
+    pub(crate) reason: CloseReason,
+    /// What was written to it is to go out before.
+    pub(crate) last_words: bool,
 }
 
 /// The outputs of the roles of one shard.
@@ -64,7 +74,7 @@ pub struct Outbox {
     pub(crate) uplink: Uplink,
     pub(crate) mailbox: Mailbox,
     pub(crate) blocks: Vec<Block>,
-    pub(crate) closes: VecDeque<(ConnId, CloseReason)>,
+    pub(crate) closes: VecDeque<Ending>,
     pub(crate) leaving: VecDeque<ConnId>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) verdicts: Vec<Verdict>,
@@ -96,7 +106,7 @@ impl Outbox {
             placement: Placement::new(config.me, config.shards),
             stores: SmallVec::new(),
             router: Router::new(ahash::RandomState::with_seeds(a, b, c, d), changes),
-            outgoing: Outgoing::new(),
+            outgoing: Outgoing::new(config.limits),
             uplink: match config.upstream {
                 None => Uplink::Absent,
                 Some(_) if here => Uplink::Here(Upstream::default()),
@@ -169,18 +179,30 @@ impl Outbox {
 
     pub(crate) fn place_role(&mut self, role: RoleId, placing: Placing) {
         let (controls, objects) = (placing.controls.clone(), placing.objects.clone());
+        let clients = placing.clients.clone();
         self.stores.extend(placing.store.map(|store| (role, store)));
         self.placement.add(role, placing);
         if matches!(self.uplink, Uplink::Here(_)) {
             controls.iter().for_each(|&control| self.attract(role, control));
             if let Objects::Ranges(ranges) = objects {
-                ranges.iter().for_each(|range| self.attract_range(role, range));
+                for range in ranges {
+                    let [low, high] = [range.start(), range.end()].map(|id| Channel::object(*id));
+                    self.attract_range(role, low, high);
+                }
             }
+            clients.iter().for_each(|clients| {
+                self.attract_range(role, *clients.range.start(), *clients.range.end());
+            });
         }
     }
 
-    fn attract_range(&mut self, role: RoleId, range: &RangeInclusive<DoId>) {
-        let [low, high] = [range.start(), range.end()].map(|id| Channel::object(*id));
+    /// The shard that a chunk of `role`'s client channels is leased to from now on; `None`: to none.
+    /// All shards must be told, and the one that gets it last (I2).
+    pub fn lease(&mut self, role: RoleId, chunk: u32, to: Option<ShardId>) {
+        self.placement.lease(role, chunk, to);
+    }
+
+    fn attract_range(&mut self, role: RoleId, low: Channel, high: Channel) {
         let who = Participant::attracted(role);
         let done = self.router.add_range(who, low.0, high.0, &self.config.limits);
         assert!(done.is_ok(), "what roles attract has their own limits");
@@ -224,9 +246,29 @@ impl Outbox {
         })
     }
 
+    /// Writes a frame to each of `conns`, which share its bytes; one that stands there twice gets it
+    /// once. `write` appends it, length tag included, and is asked once.
+    pub fn write_each<E>(
+        &mut self,
+        conns: impl IntoIterator<Item = ConnId>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.with_own(write, |out, frame| {
+            out.outgoing.begin(None);
+            let reached = conns.into_iter().filter(|&conn| out.outgoing.push(conn, frame.span));
+            out.counts.deliveries += reached.count() as u64;
+        })
+    }
+
     /// Ends a connection. [`crate::Input::Closed`] follows before anything else is heard of it.
     pub fn close(&mut self, conn: ConnId, reason: CloseReason) {
-        self.closes.push_back((conn, reason));
+        self.closes.push_back(Ending { conn, reason, last_words: false });
+    }
+
+    /// Ends a connection after what was written to it: as far as its socket takes that, it arrives.
+    /// [`crate::Input::Closed`] follows before anything else is heard of it.
+    pub fn finish(&mut self, conn: ConnId, reason: CloseReason) {
+        self.closes.push_back(Ending { conn, reason, last_words: true });
     }
 
     /// `who` subscribes a channel.
@@ -314,9 +356,16 @@ impl Outbox {
         self.effects.push(Effect::AskStore(store, request));
     }
 
-    /// Sends `event` to the event logger.
-    pub fn log_event(&mut self, event: &[u8]) {
-        self.effects.push(Effect::LogEvent(event.to_vec()));
+    /// Sends a packet to the event logger, as it is.
+    pub fn log_event(&mut self, packet: &[u8]) {
+        self.effects.push(Effect::LogEvent(packet.to_vec()));
+    }
+
+    /// Says an event to the event logger, if there is one.
+    pub fn event(&mut self, event: &Event<'_>) {
+        if self.config.has_event_logger {
+            self.effects.push(Effect::LogEvent(event.encode(self.config.dialect)));
+        }
     }
 
     /// Whether this turn holds enough: what can wait is to be done in the next one.
@@ -487,6 +536,10 @@ impl Outbox {
                 Verdict::Broken(conn) => self.close(conn, CloseReason::Reset),
                 Verdict::Pause(origin) => self.pause(origin, true),
                 Verdict::Resume(origin) => self.pause(origin, false),
+                Verdict::Finished(conn, reason) => {
+                    self.forget(conn);
+                    self.effects.push(Effect::Finish(conn, reason));
+                }
             }
         }
         self.verdicts = verdicts;

@@ -11,6 +11,7 @@
 
 use crate::backlog::{Backlog, Origin};
 use crate::block::{Block, SHARED_FROM_BYTES, Span};
+use crate::counts::CloseReason;
 use crate::ids::{ConnId, Now};
 use crate::limits::Limits;
 use alloc::boxed::Box;
@@ -52,11 +53,22 @@ struct Link {
     stamp: u32,
     head: u32,
     tail: u32,
-    open: bool,
+    state: State,
     dirty: bool,
+    /// Which of the limits it keeps to.
+    class: u8,
 }
 
-const CLOSED: Link = Link { stamp: 0, head: NONE, tail: NONE, open: false, dirty: false };
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// What was queued goes out, no more is queued, and then it ends.
+    Finishing(CloseReason),
+    Closed,
+}
+
+const CLOSED: Link =
+    Link { stamp: 0, head: NONE, tail: NONE, state: State::Closed, dirty: false, class: 0 };
 
 /// A connection that must be closed, or a sender that must pause or may go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +81,8 @@ pub enum Verdict {
     Pause(Origin),
     /// What it flooded has room again.
     Resume(Origin),
+    /// What was queued for it before it was to end is written, or cannot be.
+    Finished(ConnId, CloseReason),
 }
 
 /// Totals of [`Outgoing::flush`].
@@ -82,6 +96,8 @@ pub struct Flushed {
 
 /// The outgoing side of all connections of a shard.
 pub struct Outgoing {
+    /// Those of the shard, then those of listeners that have others.
+    limits: SmallVec<[Limits; 2]>,
     links: Vec<Link>,
     pieces: Vec<Piece>,
     dirty: Vec<ConnId>,
@@ -92,9 +108,10 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// No connections.
-    pub fn new() -> Outgoing {
+    /// No connections; they keep to `limits` unless they have others.
+    pub fn new(limits: Limits) -> Outgoing {
         Outgoing {
+            limits: SmallVec::from_iter([limits]),
             links: Vec::new(),
             pieces: Vec::new(),
             dirty: Vec::new(),
@@ -104,13 +121,34 @@ impl Outgoing {
         }
     }
 
-    /// A connection begins.
-    pub fn open(&mut self, conn: ConnId) {
+    /// Limits that connections may have, and the class that they get by it.
+    pub fn add_limits(&mut self, limits: Limits) -> u8 {
+        self.limits.push(limits);
+        u8::try_from(self.limits.len() - 1).expect("a shard has few listeners")
+    }
+
+    /// The limits of a class.
+    pub fn limits(&self, class: u8) -> &Limits {
+        &self.limits[usize::from(class)]
+    }
+
+    /// A connection begins, which keeps to the limits of `class`.
+    pub fn open(&mut self, conn: ConnId, class: u8) {
         let at = conn.0 as usize;
         if self.links.len() <= at {
             self.links.resize(at + 1, CLOSED);
         }
-        self.links[at] = Link { open: true, ..CLOSED };
+        self.links[at] = Link { state: State::Open, class, ..CLOSED };
+    }
+
+    /// A connection is to end once what was queued for it is written.
+    pub fn finish(&mut self, conn: ConnId, reason: CloseReason) {
+        let Some(link) = self.links.get_mut(conn.0 as usize) else { return };
+        link.state = State::Finishing(reason);
+        if !link.dirty {
+            link.dirty = true;
+            self.dirty.push(conn);
+        }
     }
 
     /// A connection ends; what waits for it is dropped. Returns the senders that were paused
@@ -140,7 +178,7 @@ impl Outgoing {
 
     /// Whether `conn` stands.
     pub fn is_open(&self, conn: ConnId) -> bool {
-        self.links.get(conn.0 as usize).is_some_and(|link| link.open)
+        self.links.get(conn.0 as usize).is_some_and(|link| link.state == State::Open)
     }
 
     /// Whether something waits for `conn`.
@@ -170,7 +208,7 @@ impl Outgoing {
     #[inline]
     pub fn push(&mut self, conn: ConnId, span: Span) -> bool {
         let Some(link) = self.links.get_mut(conn.0 as usize) else { return false };
-        if link.stamp == self.stamp || !link.open {
+        if link.stamp == self.stamp || link.state != State::Open {
             return false;
         }
         link.stamp = self.stamp;
@@ -198,7 +236,7 @@ impl Outgoing {
         let Some(backlog) = self.backlogs.get_mut(&conn) else { return };
         backlog.unblock();
         let link = &mut self.links[conn.0 as usize];
-        if link.open && !link.dirty {
+        if link.state != State::Closed && !link.dirty {
             link.dirty = true;
             self.dirty.push(conn);
         }
@@ -210,7 +248,6 @@ impl Outgoing {
         now: Now,
         blocks: &mut [Block],
         sockets: &mut dyn Sockets,
-        limits: &Limits,
         verdicts: &mut Vec<Verdict>,
     ) -> Flushed {
         let mut flushed = Flushed::default();
@@ -218,16 +255,20 @@ impl Outgoing {
         for conn in dirty.drain(..) {
             let link = &mut self.links[conn.0 as usize];
             link.dirty = false;
-            if !link.open {
+            let (head, state) = (link.head, link.state);
+            if state == State::Closed {
                 continue;
             }
-            let head = link.head;
             (link.head, link.tail) = (NONE, NONE);
-            let mut turn = Turn { now, conn, sockets, limits, flushed: &mut flushed };
+            let limits = self.limits[usize::from(link.class)];
+            let mut turn = Turn { now, conn, sockets, limits: &limits, flushed: &mut flushed };
             if self.has_backlogs() && self.backlogs.contains_key(&conn) {
                 self.flush_behind(head, blocks, &mut turn, verdicts);
             } else {
                 self.flush_pieces(head, blocks, &mut turn, verdicts);
+            }
+            if let State::Finishing(reason) = state {
+                verdicts.push(Verdict::Finished(conn, reason));
             }
         }
         self.dirty = dirty;
@@ -236,9 +277,10 @@ impl Outgoing {
     }
 
     /// Connections for which something waits and that take too little of it.
-    pub fn stalled(&self, now: Now, limits: &Limits) -> impl Iterator<Item = ConnId> {
-        let stalled =
-            self.backlogs.iter().filter(move |(_, backlog)| backlog.is_stalled(now, limits));
+    pub fn stalled(&self, now: Now) -> impl Iterator<Item = ConnId> {
+        let stalled = self.backlogs.iter().filter(move |(conn, backlog)| {
+            backlog.is_stalled(now, self.limits(self.links[conn.0 as usize].class))
+        });
         stalled.map(|(&conn, _)| conn)
     }
 
@@ -340,12 +382,6 @@ impl Outgoing {
             }
         }
         (parts, next)
-    }
-}
-
-impl Default for Outgoing {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -7,9 +7,11 @@
 //! take the same way. Subscriptions to the same channels are looked at besides.
 //!
 //! Which objects: a State Server's may have any id, a DBSS has ranges of them, and a Database none,
-//! since it is asked about its objects on its control channel.
+//! since it is asked about its objects on its control channel. The channels of clients are never
+//! objects: they belong to the shard that holds the client's connection, which leases them in chunks.
 
 use crate::ids::{RoleId, ShardId, StoreId};
+use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 use smallvec::SmallVec;
 use wire::datagram::Datagram;
@@ -37,8 +39,34 @@ pub struct Placing {
     pub split: Split,
     /// The objects whose channels reach the instance that owns them.
     pub objects: Objects,
+    /// The channels of its clients, if it has any.
+    pub clients: Option<Leasing>,
     /// The store that its instances share, if it has one.
     pub store: Option<StoreId>,
+}
+
+/// Channels that belong to the shard that they are leased to ([`crate::Outbox::lease`]), a chunk of
+/// them at a time, and to no object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Leasing {
+    /// All of them.
+    pub range: RangeInclusive<Channel>,
+    /// Channels of one chunk: a power of two.
+    pub chunk: u64,
+}
+
+impl Leasing {
+    /// How many chunks there are.
+    pub fn chunks(&self) -> u32 {
+        let last = (self.range.end().0 - self.range.start().0) / self.chunk;
+        u32::try_from(last + 1).expect("few chunks, as they are long enough")
+    }
+
+    /// The channels of a chunk.
+    pub fn channels_of(&self, chunk: u32) -> RangeInclusive<Channel> {
+        let low = self.range.start().0 + u64::from(chunk) * self.chunk;
+        Channel(low)..=Channel((low + (self.chunk - 1)).min(self.range.end().0))
+    }
 }
 
 /// The objects that are placed to a role.
@@ -73,11 +101,31 @@ struct Placed {
     objects: Objects,
 }
 
+/// The client channels of a role: to whom each chunk is leased.
+struct Leased {
+    role: RoleId,
+    leasing: Leasing,
+    shards: Vec<Option<ShardId>>,
+}
+
+impl Leased {
+    #[inline]
+    fn contains(&self, channel: Channel) -> bool {
+        self.leasing.range.contains(&channel)
+    }
+
+    #[inline]
+    fn shard_of(&self, channel: Channel) -> Option<ShardId> {
+        self.shards[((channel.0 - self.leasing.range.start().0) / self.leasing.chunk) as usize]
+    }
+}
+
 /// The placed roles of a shard.
 pub(crate) struct Placement {
     me: ShardId,
     shards: usize,
     roles: SmallVec<[Placed; 1]>,
+    leased: SmallVec<[Leased; 1]>,
 }
 
 /// Where a datagram goes because of one of its recipients.
@@ -91,12 +139,28 @@ pub(crate) struct Places {
 
 impl Placement {
     pub(crate) fn new(me: ShardId, shards: usize) -> Placement {
-        Placement { me, shards, roles: SmallVec::new() }
+        Placement { me, shards, roles: SmallVec::new(), leased: SmallVec::new() }
     }
 
     pub(crate) fn add(&mut self, role: RoleId, placing: Placing) {
-        let Placing { controls, split, objects, .. } = placing;
+        let Placing { controls, split, objects, clients, store: _ } = placing;
         self.roles.push(Placed { role, controls, split, objects });
+        self.leased.extend(clients.map(|leasing| {
+            let shards = alloc::vec![None; leasing.chunks() as usize];
+            Leased { role, leasing, shards }
+        }));
+    }
+
+    pub(crate) fn lease(&mut self, role: RoleId, chunk: u32, to: Option<ShardId>) {
+        let leased = self.leased.iter_mut().find(|leased| leased.role == role);
+        let leased = leased.expect("a role that leases channels was made with some");
+        leased.shards[chunk as usize] = to;
+    }
+
+    /// The client channels that `channel` is one of.
+    #[inline]
+    fn leased(&self, channel: Channel) -> Option<&Leased> {
+        self.leased.iter().find(|leased| leased.contains(channel))
     }
 
     /// Whether `channel` is that of an object in a range of `role`.
@@ -122,6 +186,9 @@ impl Placement {
     /// Whether `channel` may have places at all, beside those of `except`.
     #[inline]
     pub(crate) fn covers(&self, channel: Channel, except: Option<RoleId>) -> bool {
+        if let Some(leased) = self.leased(channel) {
+            return Some(leased.role) != except;
+        }
         self.roles.iter().any(|placed| {
             Some(placed.role) != except
                 && (placed.objects.contain(channel) || placed.controls.contains(&channel))
@@ -147,6 +214,12 @@ impl Placement {
 
     /// Adds the places of a datagram because of its recipient `channel`.
     fn of(&self, channel: Channel, dialect: Dialect, frame: &[u8], places: &mut Places) {
+        if let Some(leased) = self.leased(channel) {
+            if let Some(shard) = leased.shard_of(channel) {
+                places.add(self.me, shard, leased.role);
+            }
+            return;
+        }
         let mut is_control = false;
         for placed in self.roles.iter().filter(|placed| placed.controls.contains(&channel)) {
             is_control = true;
@@ -207,10 +280,10 @@ mod tests {
         let mut placement = Placement::new(ShardId(1), 3);
         let controls = SmallVec::from_slice(&[Channel(4002)]);
         let (split, objects) = (about_its_first_byte, Objects::All);
-        placement.add(RoleId(4), Placing { controls, split, objects, store: None });
+        placement.add(RoleId(4), Placing { controls, split, objects, clients: None, store: None });
         let frame = |payload: &[u8]| {
             let mut out = vec![];
-            let write = |out: &mut vec::Vec<u8>| out.extend_from_slice(payload);
+            let write = |out: &mut Vec<u8>| out.extend_from_slice(payload);
             let to = [Channel(4002)];
             wire::datagram::write_datagram(&mut out, &to, Channel(5), MsgType(6), write).unwrap();
             out

@@ -32,8 +32,17 @@ pub enum Input<'a> {
         conn: ConnId,
         /// Where it came in.
         listener: ListenerId,
+        /// From where, and how.
+        arrival: Arrival<'a>,
+    },
+    /// Someone who connected to a listener of this role was turned away before it was a connection.
+    Refused {
+        /// Where it came in.
+        listener: ListenerId,
         /// Its address.
         peer: SocketAddr,
+        /// Why.
+        why: Refusal,
     },
     /// A connection that this role asked for stands.
     Connected {
@@ -91,11 +100,68 @@ pub enum Input<'a> {
     Stopping,
 }
 
+/// From where somebody connected, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arrival<'a> {
+    /// Its address; behind a proxy, that which the proxy names.
+    pub peer: SocketAddr,
+    /// The address that it connected to; behind a proxy, that which the proxy names.
+    pub local: SocketAddr,
+    /// The type-length-value vectors of a PROXY header of version 2, as they came.
+    pub tlvs: &'a [u8],
+    /// Whether what it says is encrypted.
+    pub is_secure: bool,
+}
+
+impl Arrival<'_> {
+    /// A plain connection.
+    pub const fn plain(peer: SocketAddr, local: SocketAddr) -> Arrival<'static> {
+        Arrival { peer, local, tlvs: &[], is_secure: false }
+    }
+}
+
+/// Why somebody was turned away before it was a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// There are as many connections as there may be.
+    TooMany,
+    /// There are as many connections of its address as there may be.
+    TooManyOfAddress,
+    /// There are as many handshakes under way as there may be.
+    TooManyHandshakes,
+    /// Its handshake failed.
+    HandshakeFailed,
+    /// It did not end its handshake, or its PROXY header, in time.
+    HandshakeTimeout,
+    /// What came first was no PROXY header.
+    BadProxyHeader,
+    /// Only a proxy may connect, and it is none.
+    ProxyNotTrusted,
+}
+
+impl Refusal {
+    /// Its name, as the metrics, the log and the events have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Refusal::TooMany => "too_many",
+            Refusal::TooManyOfAddress => "too_many_of_address",
+            Refusal::TooManyHandshakes => "too_many_handshakes",
+            Refusal::HandshakeFailed => "handshake_failed",
+            Refusal::HandshakeTimeout => "handshake_timeout",
+            Refusal::BadProxyHeader => "bad_proxy_header",
+            Refusal::ProxyNotTrusted => "proxy_not_trusted",
+        }
+    }
+}
+
 /// What the driver of a shard is to do outside.
 #[derive(Debug)]
 pub enum Effect {
     /// Shut this connection; the shard has forgotten it.
     Close(ConnId, CloseReason),
+    /// As [`Effect::Close`], but what was written to it is to arrive: say that nothing follows, and
+    /// drop what still comes in for a short while before it is shut.
+    Finish(ConnId, CloseReason),
     /// The shard holds nothing under this id any more. Comes once for each connection that
     /// ended, be it by [`Effect::Close`] or by `closed`; the driver may reuse the slot.
     Released(ConnId),

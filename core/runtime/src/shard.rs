@@ -11,11 +11,12 @@ use crate::block::{Block, Frame, Source};
 use crate::channels::FETCHED_MAX;
 use crate::counts::{CloseReason, Counts};
 use crate::ids::{ConnId, LinkId, ListenerId, Now, Participant, RoleId, ShardId, StoreId};
+use crate::limits::Limits;
 use crate::mailbox::{LetterKind, Mailbox};
-use crate::outbox::{Outbox, ShardConfig};
+use crate::outbox::{Ending, Outbox, ShardConfig};
 use crate::outgoing::Sockets;
 use crate::placement::Placing;
-use crate::role::{Effect, Input, Role};
+use crate::role::{Arrival, Effect, Input, Refusal, Role};
 use crate::uplink::Uplink;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -35,6 +36,8 @@ const FETCH_FROM: usize = 8 << 10;
 #[derive(Default)]
 struct Conn {
     role: Option<RoleId>,
+    /// The longest frame body that is taken from it.
+    frame_bytes_max: u32,
     assembly: Assembly,
 }
 
@@ -48,7 +51,8 @@ enum Work {
 /// The roles of one shard and everything that they share.
 pub struct Shard {
     roles: Vec<Box<dyn Role>>,
-    listeners: BTreeMap<ListenerId, RoleId>,
+    /// Whose they are, and which of the limits their connections keep to.
+    listeners: BTreeMap<ListenerId, (RoleId, u8)>,
     links: BTreeMap<LinkId, RoleId>,
     conns: Vec<Conn>,
     work: VecDeque<Work>,
@@ -85,7 +89,7 @@ impl Shard {
     ) {
         let id = RoleId(self.roles.len() as u16);
         self.roles.push(make(id));
-        self.listeners.extend(listeners.iter().map(|&listener| (listener, id)));
+        self.listeners.extend(listeners.iter().map(|&listener| (listener, (id, 0))));
         self.links.extend(links.iter().map(|&link| (link, id)));
     }
 
@@ -101,23 +105,36 @@ impl Shard {
         self.out.place_role(id, placing);
     }
 
+    /// The role added last hears of `listener`, whose connections keep to limits of their own.
+    pub fn add_listener(&mut self, listener: ListenerId, limits: Limits) {
+        let role = self.roles.len().checked_sub(1).expect("a listener is of a role added before");
+        let class = self.out.outgoing.add_limits(limits);
+        self.listeners.insert(listener, (RoleId(role as u16), class));
+    }
+
     /// Begins. To be called once, before anything else.
     pub fn start(&mut self, now: Now) {
         self.step_all(now, || Input::Started);
     }
 
     /// Someone connected to `listener`.
-    pub fn accepted(&mut self, now: Now, conn: ConnId, listener: ListenerId, peer: SocketAddr) {
-        let role = self.listeners.get(&listener).copied();
-        let role = role.expect("a driver accepts on listeners that a role has");
-        self.open(conn, role);
-        self.step(now, role, Input::Accepted { conn, listener, peer });
+    pub fn accepted(&mut self, now: Now, conn: ConnId, listener: ListenerId, arrival: Arrival<'_>) {
+        let (role, class) = self.of_listener(listener);
+        self.open(conn, role, class);
+        self.step(now, role, Input::Accepted { conn, listener, arrival });
+    }
+
+    /// Someone who connected to `listener` was turned away.
+    pub fn refused(&mut self, now: Now, listener: ListenerId, peer: SocketAddr, why: Refusal) {
+        self.out.counts.refused(why);
+        let (role, _) = self.of_listener(listener);
+        self.step(now, role, Input::Refused { listener, peer, why });
     }
 
     /// The connection that [`Effect::Connect`] asked for stands.
     pub fn connected(&mut self, now: Now, conn: ConnId, link: LinkId, peer: SocketAddr) {
         let role = self.link_role(link);
-        self.open(conn, role);
+        self.open(conn, role, 0);
         self.step(now, role, Input::Connected { conn, link, peer });
     }
 
@@ -198,8 +215,8 @@ impl Shard {
 
     /// Writes to the sockets, only after all batches of the turn were published.
     pub fn flush(&mut self, now: Now, sockets: &mut dyn Sockets) {
-        let Outbox { outgoing, blocks, verdicts, config, counts, .. } = &mut self.out;
-        let flushed = outgoing.flush(now, blocks, sockets, &config.limits, verdicts);
+        let Outbox { outgoing, blocks, verdicts, counts, .. } = &mut self.out;
+        let flushed = outgoing.flush(now, blocks, sockets, verdicts);
         counts.writes += flushed.writes;
         counts.bytes_out += flushed.bytes;
         self.out.flushed(&mut self.spent);
@@ -238,13 +255,20 @@ impl Shard {
         &self.out.counts
     }
 
-    fn open(&mut self, conn: ConnId, role: RoleId) {
+    fn of_listener(&self, listener: ListenerId) -> (RoleId, u8) {
+        let found = self.listeners.get(&listener).copied();
+        found.expect("a driver accepts on listeners that a role has")
+    }
+
+    fn open(&mut self, conn: ConnId, role: RoleId, class: u8) {
         let at = conn.0 as usize;
         if self.conns.len() <= at {
             self.conns.resize_with(at + 1, Conn::default);
         }
-        self.conns[at] = Conn { role: Some(role), assembly: Assembly::default() };
-        self.out.outgoing.open(conn);
+        let frame_bytes_max = self.out.outgoing.limits(class).frame_bytes_max as u32;
+        let assembly = Assembly::default();
+        self.conns[at] = Conn { role: Some(role), frame_bytes_max, assembly };
+        self.out.outgoing.open(conn, class);
         self.out.counts.participants += 1;
     }
 
@@ -286,8 +310,8 @@ impl Shard {
                 }
                 mailbox.clear();
                 self.spare_mailbox = mailbox;
-            } else if let Some((conn, reason)) = self.out.closes.pop_front() {
-                if self.end(now, conn, reason) {
+            } else if let Some(Ending { conn, reason, last_words }) = self.out.closes.pop_front() {
+                if self.end(now, conn, reason, last_words) && !last_words {
                     self.out.effects.push(Effect::Close(conn, reason));
                 }
             } else {
@@ -307,7 +331,7 @@ impl Shard {
                     self.proceed_batch(now, from, block, large, at);
                 }
                 Work::Closed(conn, reason) => {
-                    self.end(now, conn, reason);
+                    self.end(now, conn, reason, false);
                     self.follow_up(now);
                 }
             }
@@ -381,8 +405,11 @@ impl Shard {
     #[inline]
     fn step_frame(&mut self, now: Now, conn: ConnId, bytes: &[u8], block: u32, start: usize) {
         self.out.counts.frames_in += 1;
-        let Some(role) = self.role_of(conn) else { return };
-        if framing::body(bytes).len() > self.out.config.limits.frame_bytes_max {
+        let Some(&Conn { role: Some(role), frame_bytes_max, .. }) = self.conns.get(conn.0 as usize)
+        else {
+            return;
+        };
+        if framing::body(bytes).len() > frame_bytes_max as usize {
             self.out.close(conn, CloseReason::FrameTooLong);
             return self.follow_up(now);
         }
@@ -442,14 +469,18 @@ impl Shard {
         }
     }
 
-    /// Ends a connection; `false` if it had ended before.
-    fn end(&mut self, now: Now, conn: ConnId, reason: CloseReason) -> bool {
+    /// Ends a connection, be it after what was written to it has gone out; `false` if it had ended
+    /// before.
+    fn end(&mut self, now: Now, conn: ConnId, reason: CloseReason, last_words: bool) -> bool {
         let Some(role) = self.conns.get_mut(conn.0 as usize).and_then(|slot| slot.role.take())
         else {
             return false;
         };
         self.conns[conn.0 as usize].assembly = Assembly::default();
-        self.out.forget(conn);
+        match last_words {
+            true => self.out.outgoing.finish(conn, reason),
+            false => self.out.forget(conn),
+        }
         self.out.counts.participants -= 1;
         self.out.counts.closed(reason);
         self.roles[role.0 as usize].step(now, Input::Closed { conn, reason }, &mut self.out);
@@ -461,8 +492,7 @@ impl Shard {
             return;
         }
         self.stall_check = now.plus_ms(STALL_CHECK_MS);
-        let Outbox { outgoing, config, .. } = &self.out;
-        let stalled: Vec<ConnId> = outgoing.stalled(now, &config.limits).collect();
+        let stalled: Vec<ConnId> = self.out.outgoing.stalled(now).collect();
         stalled.into_iter().for_each(|conn| self.out.close(conn, CloseReason::Stalled));
         self.follow_up(now);
     }

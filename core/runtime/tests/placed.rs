@@ -4,8 +4,8 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
 use runtime::{
-    Block, ConnId, Effect, Input, Limits, LinkId, ListenerId, Now, Objects, Outbox, Placing, Role,
-    RoleId, Shard, ShardConfig, ShardId, Sockets, Split, Ticket, Write, place,
+    Arrival, Block, ConnId, Effect, Input, Limits, LinkId, ListenerId, Now, Objects, Outbox,
+    Placing, Role, RoleId, Shard, ShardConfig, ShardId, Sockets, Split, Ticket, Write, place,
 };
 use smallvec::SmallVec;
 use std::cell::RefCell;
@@ -93,6 +93,7 @@ impl World {
         let heard = Heard::default();
         let make = |me| {
             let mut shard = Shard::new(ShardConfig {
+                has_event_logger: false,
                 me: ShardId(me as u16),
                 shards,
                 dialect: Dialect::OpenOtp,
@@ -104,11 +105,11 @@ impl World {
             let heard = Rc::clone(&heard);
             let controls = SmallVec::from_slice(&[CONTROL]);
             let (split, objects) = (split as Split, objects.clone());
-            let placing = Placing { controls, split, objects, store: None };
+            let placing = Placing { controls, split, objects, clients: None, store: None };
             shard.add_placed_role(placing, |id| Box::new(Owner { me: id, shard: me, heard }));
             shard.start(Now(0));
             let peer = "127.0.0.1:9".parse().unwrap();
-            shard.accepted(Now(0), ConnId(0), ListenerId(0), peer);
+            shard.accepted(Now(0), ConnId(0), ListenerId(0), Arrival::plain(peer, peer));
             if upstream == Some(ShardId(me as u16)) {
                 shard.connected(Now(0), ConnId(1), LinkId(0), peer);
             }

@@ -4,8 +4,8 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
 use runtime::{
-    Block, CloseReason, ConnId, Effect, Input, Limits, ListenerId, Now, Outbox, Role, Shard,
-    ShardConfig, ShardId, Sockets, Ticket, Write,
+    Arrival, Block, CloseReason, ConnId, Effect, Input, Limits, ListenerId, Now, Outbox, Role,
+    Shard, ShardConfig, ShardId, Sockets, Ticket, Write,
 };
 use std::collections::BTreeMap;
 use wire::datagram::{self, Datagram};
@@ -81,6 +81,7 @@ impl World {
     fn new(shards: usize, conns: u32, limits: Limits) -> World {
         let make = |me| {
             let config = ShardConfig {
+                has_event_logger: false,
                 me: ShardId(me as u16),
                 shards,
                 dialect: Dialect::OpenOtp,
@@ -92,7 +93,9 @@ impl World {
             shard.add_role(&[ListenerId(0)], &[], |_| Box::new(Switch));
             shard.start(Now(0));
             let peer = "127.0.0.1:9".parse().unwrap();
-            (0..conns).for_each(|at| shard.accepted(Now(0), ConnId(at), ListenerId(0), peer));
+            (0..conns).for_each(|at| {
+                shard.accepted(Now(0), ConnId(at), ListenerId(0), Arrival::plain(peer, peer))
+            });
             (shard, Net::default())
         };
         World { now: Now(0), shards: (0..shards).map(make).collect(), effects: vec![] }

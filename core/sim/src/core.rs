@@ -11,8 +11,8 @@ use crate::chance::Chance;
 use crate::net::{EndId, Ending, Net};
 use crate::trace::Trace;
 use runtime::{
-    Block, CloseReason, ConnId, Effect, LinkId, ListenerId, Now, Shard, ShardId, Sockets, StoreId,
-    Ticket, Write,
+    Arrival, Block, CloseReason, ConnId, Effect, LinkId, ListenerId, Now, Shard, ShardId, Sockets,
+    StoreId, Ticket, Write,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -362,7 +362,7 @@ impl Core {
         match news {
             News::Accepted(end, peer) => {
                 let conn = self.take_slot(end, at);
-                self.shard.accepted(now, conn, ListenerId(0), peer);
+                self.shard.accepted(now, conn, ListenerId(0), Arrival::plain(peer, peer));
             }
             News::Connected(link, end, peer) => {
                 let conn = self.take_slot(end, at);
@@ -439,7 +439,7 @@ impl Core {
         let (now, me) = (at.now, self.me);
         at.trace.say(now, || format!("shard {} effect {effect:?}", me.0));
         match effect {
-            Effect::Close(conn, reason) => {
+            Effect::Close(conn, reason) | Effect::Finish(conn, reason) => {
                 at.trace.bytes(reason.name().as_bytes());
                 let end = self.slots.get(&conn).copied();
                 let end = end.expect("a shard closes only what it was given");

@@ -5,10 +5,12 @@
 
 extern crate alloc;
 
+pub mod client;
 pub mod control;
 pub mod database;
 pub mod datagram;
 pub mod dialect;
+pub mod event;
 pub mod framing;
 pub mod ids;
 pub mod lists;

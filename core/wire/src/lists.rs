@@ -2,7 +2,7 @@
 //! the end. Nothing is copied.
 //!
 //! ```text
-//! Zones   count: u16, then count x zone: u32
+//! Zones   count: u16, then count x zone: u32; or zone: u32 to the end
 //! Fields  count: u16, then count x field: u16; or field: u16 to the end
 //! DoIds   count: u32, then count x do_id: u32
 //! ```
@@ -37,6 +37,11 @@ impl<'a> Zones<'a> {
     pub(crate) fn read(r: &mut Reader<'a>) -> Result<Zones<'a>, DecodeError> {
         let count = r.u16()?;
         r.bytes(4 * count as usize).map(Zones::of)
+    }
+
+    pub(crate) fn read_to_end(r: &mut Reader<'a>) -> Result<Zones<'a>, DecodeError> {
+        let (zones, odd) = r.rest().as_chunks();
+        if odd.is_empty() { Ok(Zones(zones)) } else { Err(DecodeError::Truncated) }
     }
 
     /// A single zone, without a count.
@@ -87,7 +92,11 @@ impl<'a> DoIds<'a> {
 impl Writer<'_> {
     /// A list of over 65535 makes the frame too long, which is found when it is finished.
     pub(crate) fn zones(&mut self, zones: Zones<'_>) -> &mut Self {
-        self.u16(zones.0.len() as u16).bytes(zones.0.as_flattened())
+        self.u16(zones.0.len() as u16).zones_to_end(zones)
+    }
+
+    pub(crate) fn zones_to_end(&mut self, zones: Zones<'_>) -> &mut Self {
+        self.bytes(zones.0.as_flattened())
     }
 
     /// A list of over 65535 makes the frame too long, which is found when it is finished.

@@ -41,6 +41,11 @@ impl Writer<'_> {
         self.u32(zone.0)
     }
 
+    /// One over 65535 bytes makes the frame too long, which is found when it is finished.
+    pub(crate) fn blob(&mut self, bytes: &[u8]) -> &mut Self {
+        self.u16(bytes.len() as u16).bytes(bytes)
+    }
+
     pub(crate) fn class(&mut self, dclass: ClassId) -> &mut Self {
         self.u16(dclass.0)
     }

@@ -169,6 +169,7 @@ impl Role for Database {
             Input::Started => self.started(out),
             Input::Stopping => (),
             Input::Accepted { .. }
+            | Input::Refused { .. }
             | Input::Connected { .. }
             | Input::ConnectFailed { .. }
             | Input::Frame { .. }

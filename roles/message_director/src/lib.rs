@@ -73,7 +73,10 @@ impl Role for MessageDirector {
         match input {
             Input::Frame { conn, frame } => self.frame(conn, frame, out),
             Input::Started => self.started(out),
-            Input::Accepted { conn, peer, .. } => self.accepted(conn, peer, out),
+            Input::Accepted { conn, arrival, .. } => self.accepted(conn, arrival.peer, out),
+            Input::Refused { peer, why, .. } => {
+                debug!(%peer, why = why.name(), "turned away");
+            }
             Input::Connected { conn, peer, .. } => self.upstream_connected(now, conn, peer, out),
             Input::ConnectFailed { why, .. } => self.upstream_failed(now, why, out),
             Input::Closed { conn, reason } => self.closed(now, conn, reason, out),
@@ -258,7 +261,10 @@ impl MessageDirector {
             | CloseReason::TooManyParticipants
             | CloseReason::Malformed
             | CloseReason::TooManySubscriptions
-            | CloseReason::TooManyPostRemoves => {
+            | CloseReason::TooManyPostRemoves
+            | CloseReason::Disconnected
+            | CloseReason::Ejected
+            | CloseReason::Dropped => {
                 debug!(link = %link, reason = reason.name(), "left");
             }
         }

@@ -22,6 +22,7 @@ pub fn assemble(
 ) -> Shard {
     let director = &config.message_director;
     let mut shard = Shard::new(ShardConfig {
+        has_event_logger: config.general.eventlogger.is_some(),
         me,
         shards,
         dialect: config.general.dialect,
@@ -41,7 +42,7 @@ pub fn assemble(
         let role = state_server::Config { control, database, schema, limits, hash_seeds };
         let controls = role.controls(config.general.dialect);
         let (split, objects) = (StateServer::split as Split, role.objects());
-        let placing = Placing { controls, split, objects, store: None };
+        let placing = Placing { controls, split, objects, clients: None, store: None };
         shard.add_placed_role(placing, |id| Box::new(StateServer::new(id, role)));
     }
     assert_eq!(shares.len(), config.databases.len(), "each Database has a store");
@@ -71,7 +72,7 @@ fn add_database(
     };
     let controls = role.controls(config.general.dialect);
     let (split, objects) = (Database::split as Split, Objects::None);
-    let placing = Placing { controls, split, objects, store: Some(store) };
+    let placing = Placing { controls, split, objects, clients: None, store: Some(store) };
     let StoreShare { part, next_do_id } = share;
     shard.add_placed_role(placing, |id| Box::new(Database::new(id, role, part, next_do_id)));
 }

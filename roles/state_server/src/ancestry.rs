@@ -318,6 +318,7 @@ impl StateServer {
             | Input::Started
             | Input::Stopping
             | Input::Accepted { .. }
+            | Input::Refused { .. }
             | Input::Connected { .. }
             | Input::ConnectFailed { .. }
             | Input::Frame { .. }

@@ -207,6 +207,7 @@ impl StateServer {
             Input::Started => self.started(out),
             Input::Stopping => (),
             Input::Accepted { .. }
+            | Input::Refused { .. }
             | Input::Connected { .. }
             | Input::ConnectFailed { .. }
             | Input::Frame { .. }

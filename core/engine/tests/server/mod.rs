@@ -161,6 +161,7 @@ fn config(address: SocketAddr, shards: usize) -> Config {
 
 fn shard(me: ShardId, shards: usize, upstream: Option<SocketAddr>) -> Shard {
     let mut shard = Shard::new(ShardConfig {
+        has_event_logger: false,
         me,
         shards,
         dialect: DIALECT,

@@ -13,7 +13,7 @@ use crate::writer::Writer;
 
 /// In which order an entry stands.
 #[derive(Clone, Copy)]
-pub(super) enum Order {
+pub(crate) enum Order {
     IdFirst,
     IdLast,
     ClassFirst,
@@ -22,7 +22,7 @@ pub(super) enum Order {
 impl Order {
     /// In ENTERZONE.
     #[inline]
-    pub(super) const fn entering_zone(dialect: Dialect) -> Order {
+    pub(crate) const fn entering_zone(dialect: Dialect) -> Order {
         match dialect {
             Dialect::OpenOtp => Order::ClassFirst,
             Dialect::Astron => Order::IdFirst,
@@ -31,7 +31,7 @@ impl Order {
 
     /// In all other messages.
     #[inline]
-    pub(super) const fn usual(dialect: Dialect) -> Order {
+    pub(crate) const fn usual(dialect: Dialect) -> Order {
         match dialect {
             Dialect::OpenOtp => Order::IdLast,
             Dialect::Astron => Order::IdFirst,
@@ -40,7 +40,7 @@ impl Order {
 
     /// Where the do_id begins.
     #[inline]
-    pub(super) const fn do_id_at(self) -> usize {
+    pub(crate) const fn do_id_at(self) -> usize {
         match self {
             Order::IdFirst => 0,
             Order::IdLast => 10,
@@ -51,7 +51,7 @@ impl Order {
 
 impl<'a> Entry<'a> {
     #[inline]
-    pub(super) fn read(
+    pub(crate) fn read(
         order: Order,
         has_other: bool,
         r: &mut Reader<'a>,
@@ -73,7 +73,7 @@ impl<'a> Entry<'a> {
 }
 
 impl Writer<'_> {
-    pub(super) fn entry(&mut self, order: Order, entry: &Entry<'_>) -> &mut Self {
+    pub(crate) fn entry(&mut self, order: Order, entry: &Entry<'_>) -> &mut Self {
         let Entry { do_id, location, dclass, has_other: _, fields } = *entry;
         match order {
             Order::IdFirst => self.do_id(do_id).location(location).class(dclass),

@@ -17,6 +17,7 @@ mod server;
 pub use crate::lists::{Fields, Zones};
 pub use crate::location::Location;
 pub use crate::message::MessageError;
+pub(crate) use entry::Order;
 pub use server::generated_do_id;
 
 use crate::ids::{Channel, ClassId, DoId, FieldId, Zone};

@@ -5,8 +5,8 @@ use crate::disk::{DiskEvent, TestDisk};
 use database::{Config, Database};
 use message_director::MessageDirector;
 use runtime::{
-    Block, ConnId, Counts, Effect, Limits, ListenerId, Now, Objects, Placing, Shard, ShardConfig,
-    ShardId, Sockets, StoreId, Ticket, Write, place,
+    Arrival, Block, ConnId, Counts, Effect, Limits, ListenerId, Now, Objects, Placing, Shard,
+    ShardConfig, ShardId, Sockets, StoreId, Ticket, Write, place,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -126,7 +126,12 @@ impl World {
         for conn in 0..conns {
             let at = world.home(conn);
             let listener = message_director::LISTENER;
-            world.cores[at].shard.accepted(now, ConnId(conn as u32), listener, peer);
+            world.cores[at].shard.accepted(
+                now,
+                ConnId(conn as u32),
+                listener,
+                Arrival::plain(peer, peer),
+            );
         }
         world.settle();
         Ok(world)
@@ -260,7 +265,9 @@ impl World {
         for effect in shard.effects() {
             match effect {
                 Effect::AskStore(_, request) => self.store.asked.push((PartId(at as u16), request)),
-                Effect::Close(..) => panic!("a connection was closed: {effect:?}"),
+                Effect::Close(..) | Effect::Finish(..) => {
+                    panic!("a connection was closed: {effect:?}")
+                }
                 _ => (),
             }
         }
@@ -290,8 +297,15 @@ fn assemble(
     let me = ShardId(me as u16);
     let limits = Limits::default();
     let hash_seeds = config.hash_seeds;
-    let mut shard =
-        Shard::new(ShardConfig { me, shards, dialect, limits, upstream: None, hash_seeds });
+    let mut shard = Shard::new(ShardConfig {
+        me,
+        shards,
+        dialect,
+        limits,
+        upstream: None,
+        has_event_logger: false,
+        hash_seeds,
+    });
     let listener: ListenerId = message_director::LISTENER;
     let links = [message_director::UPSTREAM_LINK];
     let allow = message_director::Allow::Everyone;
@@ -299,7 +313,7 @@ fn assemble(
     shard.add_role(&[listener], &links, |id| Box::new(MessageDirector::new(id, director)));
     let controls = config.controls(dialect);
     let (split, objects) = (Database::split as runtime::Split, Objects::None);
-    let placing = Placing { controls, split, objects, store: Some(STORE) };
+    let placing = Placing { controls, split, objects, clients: None, store: Some(STORE) };
     shard.add_placed_role(placing, |id| {
         Box::new(Database::new(id, config.clone(), part, next_do_id))
     });

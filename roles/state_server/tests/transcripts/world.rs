@@ -4,8 +4,8 @@
 
 use park::{Config, OpenStore, StoreShare, assemble, open_store};
 use runtime::{
-    Block, CloseReason, ConnId, Counts, Effect, Now, Shard, ShardId, Sockets, StoreId, Ticket,
-    Write,
+    Arrival, Block, CloseReason, ConnId, Counts, Effect, Now, Shard, ShardId, Sockets, StoreId,
+    Ticket, Write,
 };
 use std::collections::{BTreeMap, VecDeque};
 use store::{Committer, MemoryDisk, PartId, Reply, Request};
@@ -82,7 +82,12 @@ impl World {
         for conn in 0..conns {
             let at = world.home(conn);
             let listener = message_director::LISTENER;
-            world.cores[at].shard.accepted(now, ConnId(conn as u32), listener, peer);
+            world.cores[at].shard.accepted(
+                now,
+                ConnId(conn as u32),
+                listener,
+                Arrival::plain(peer, peer),
+            );
         }
         world.settle();
         world
@@ -186,7 +191,7 @@ impl World {
                     let asked = &mut self.stores[usize::from(store.0)].asked;
                     asked.push((PartId(at as u16), request));
                 }
-                Effect::Close(..) => panic!("a connection was closed"),
+                Effect::Close(..) | Effect::Finish(..) => panic!("a connection was closed"),
                 _ => (),
             }
         }
