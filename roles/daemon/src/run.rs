@@ -7,7 +7,7 @@ use crate::stores::Stores;
 use crate::web::{self, Pages};
 use crate::{banner, log};
 use anyhow::Context;
-use engine::{Running, ShardCpus, StartError};
+use engine::{Listener, Running, ShardCpus, StartError};
 use park::{Config, Loaded, Problem, Shards, System};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -99,7 +99,8 @@ fn directories(config: &Config) -> Vec<String> {
 /// Starts the engine on what the configuration says.
 fn start(config: &Config) -> Result<Running, Failure> {
     let director = &config.message_director;
-    let listener = director.bind.as_ref().map(|bind| (message_director::LISTENER, bind.address));
+    let listener = director.bind.as_ref();
+    let listener = listener.map(|bind| Listener::plain(message_director::LISTENER, bind.address));
     let engine_config = engine::Config {
         cpus: match &config.shards {
             Shards::Auto => ShardCpus::Auto,
