@@ -99,14 +99,14 @@ fn directories(config: &Config) -> Vec<String> {
 /// Starts the engine on what the configuration says.
 fn start(config: &Config) -> Result<Running, Failure> {
     let director = &config.message_director;
-    let listener = director.bind.as_ref().map(|bind| (message_director::LISTENER, bind.address));
+    let listeners = config.listeners().into_iter().map(|(id, bind)| (id, bind.address));
     let engine_config = engine::Config {
         cpus: match &config.shards {
             Shards::Auto => ShardCpus::Auto,
             Shards::Count(count) => ShardCpus::Count(*count),
             Shards::Cpus(cpus) => ShardCpus::List(cpus.clone()),
         },
-        listeners: listener.into_iter().collect(),
+        listeners: listeners.collect(),
         eventlogger: config.general.eventlogger,
         inflight_bytes_max: director.limits.inflight_bytes_max,
         ..engine::Config::default()
@@ -136,8 +136,9 @@ fn hash_seeds() -> Result<[u64; 4], Failure> {
 
 /// What the engine refused, as a matter of the configuration where it is one.
 fn explain(config: &Config, error: StartError) -> Failure {
+    let bind_of = |id| config.listeners().into_iter().find(|(listener, _)| *listener == id);
     let place = match &error {
-        StartError::Bind { .. } => config.message_director.bind.as_ref().map(|bind| &bind.place),
+        StartError::Bind { listener, .. } => bind_of(*listener).map(|(_, bind)| &bind.place),
         StartError::Cpus(_) => Some(&config.shards_place),
         StartError::Preflight(_) | StartError::Shard { .. } | StartError::System { .. } => None,
     };
