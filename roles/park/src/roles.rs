@@ -8,7 +8,7 @@ mod dbss;
 mod event_logger;
 mod state_server;
 
-pub use client_agent::{Admission, Client, ClientAgent, NamedFile, Tls};
+pub use client_agent::{Client, ClientAgent, NamedFile, Tls};
 pub use database::{Backend, Database};
 pub use dbss::Dbss;
 pub use state_server::StateServer;

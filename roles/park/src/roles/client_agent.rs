@@ -3,7 +3,6 @@
 mod limits;
 mod tls;
 
-pub use limits::Admission;
 pub use tls::{NamedFile, Tls};
 
 use super::{Cluster, Kind, NO_CLASSES, Purpose};
@@ -13,7 +12,7 @@ use crate::section::Section;
 use crate::value::{boolean, choice, number, text};
 use client_agent::{InterestPermission, Limits};
 use dc::{Schema, astron_hash, panda_hash};
-use message_director::Network;
+use runtime::{Admission, Network};
 use std::ops::RangeInclusive;
 use wire::dialect::Dialect;
 use wire::ids::Channel;
@@ -45,7 +44,7 @@ pub struct ClientAgent {
     pub proxies: Option<Vec<Network>>,
     /// With what connections are encrypted, if they are.
     pub tls: Option<Tls>,
-    /// How many may connect.
+    /// How many may connect, before the role hears of them.
     pub admission: Admission,
     /// What of a client's connection grows no further.
     pub connection: runtime::Limits,
@@ -98,7 +97,7 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
         |tuning: &mut Section<'_>| tuning.get("interest_timeout", number(0..=MILLISECONDS_MAX));
     let interest_ms = section.section("tuning", tuning).flatten().unwrap_or(INTEREST_MS);
     let tls = section.section("tls", |tls| Tls::read(tls, cluster)).flatten();
-    let (mut limits, mut admission) = <(Limits, Admission)>::default();
+    let (mut limits, mut admission) = (Limits::default(), limits::admission());
     section.section("limits", |rows| {
         limits::read(rows, &mut limits, &mut admission, &mut connection);
     });

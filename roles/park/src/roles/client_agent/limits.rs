@@ -4,6 +4,7 @@
 use crate::section::Section;
 use crate::value::number;
 use client_agent::Limits;
+use runtime::Admission;
 
 /// Bytes of the length tag of a frame.
 const TAG_BYTES: u64 = 2;
@@ -13,29 +14,11 @@ const NEVER_MS: u64 = 1 << 40;
 /// As Astron has them.
 const WRITE_BUFFER_BYTES: usize = 256 << 10;
 const WRITE_TIMEOUT_MS: u64 = 5000;
+const CONNECTIONS_MAX: usize = 1 << 20;
 
-/// How many clients may connect, before the role hears of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Admission {
-    /// Connections, on all shards together; the next one is refused.
-    pub connections_max: usize,
-    /// Connections from one address; the next one is refused. 0: as many as there may be in all.
-    pub per_address_max: usize,
-    /// Connections whose TLS handshake or PROXY header is under way; the next one is refused.
-    pub handshakes_max: usize,
-    /// How long these may take, in milliseconds; then it is refused.
-    pub handshake_ms: u64,
-}
-
-impl Default for Admission {
-    fn default() -> Self {
-        Admission {
-            connections_max: 1 << 20,
-            per_address_max: 0,
-            handshakes_max: 4096,
-            handshake_ms: 10_000,
-        }
-    }
+/// How many may connect if nothing is said.
+pub fn admission() -> Admission {
+    Admission { connections_max: CONNECTIONS_MAX, ..Admission::default() }
 }
 
 /// The limits of a client's connection if nothing is said.
@@ -60,7 +43,9 @@ struct Row(&'static str, u64, u64, fn(&mut All<'_>, u64));
 
 const ROWS: [Row; 19] = [
     Row("connections_max", 1, 1 << 24, |to, n| to.admission.connections_max = n as usize),
-    Row("per_address_max", 0, 1 << 24, |to, n| to.admission.per_address_max = n as usize),
+    Row("per_address_max", 0, 1 << 24, |to, n| {
+        to.admission.per_address_max = if n == 0 { usize::MAX } else { n as usize };
+    }),
     Row("handshakes_max", 1, 1 << 20, |to, n| to.admission.handshakes_max = n as usize),
     Row("handshake_ms", 100, 600_000, |to, n| to.admission.handshake_ms = n),
     Row("frame_bytes_max", 64, 65_537, |to, n| {
