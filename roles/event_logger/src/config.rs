@@ -3,6 +3,7 @@
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -64,6 +65,12 @@ impl FromStr for Pattern {
         }
         let is_file = !path.ends_with(['/', '.']) && PathBuf::from(path).file_name().is_some();
         if is_file { Ok(pattern) } else { Err(PatternError::NoFile) }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
