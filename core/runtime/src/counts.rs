@@ -127,6 +127,7 @@ counts! {
     Counter updates_shown = "client_updates_shown" "Updates of fields shown to clients, one for each of them.";
     Counter client_interests = "client_interests" "Interests of clients opened or altered.";
     Counter client_interests_unanswered = "client_interests_unanswered" "Interests that were called complete although a parent had not answered in time.";
+    Counter client_objects_not_shown = "client_objects_not_shown" "Objects not shown to a client that saw as many as it may.";
     Counter client_events = "client_events" "Events said about clients.";
     Counter client_post_removes_sent = "client_post_removes_sent" "Post-removes routed because a client left.";
     Counter dropped_unknown_object = "client_messages_dropped" {"reason": "unknown_object"} "Messages to clients that were dropped.";
