@@ -73,7 +73,7 @@ impl View {
         for &zone in zones {
             let number = self.next_number();
             let questions = self.questions.get_or_insert_default();
-            let question = questions.to_be_asked(parent, number, zone);
+            let question = questions.enqueue(parent, number, zone);
             self.zones.set_question(terms, below(parent, zone), question);
         }
         self.ask(terms, now, parent, sink);

@@ -73,7 +73,7 @@ impl Questions {
 
     /// A parent is to be asked for a zone: in the question that is yet to be put to it, or in a new
     /// one with this id. In which.
-    pub fn to_be_asked(&mut self, parent: DoId, id: u32, zone: ZoneBytes) -> u32 {
+    pub fn enqueue(&mut self, parent: DoId, id: u32, zone: ZoneBytes) -> u32 {
         let last = self.questions.iter_mut().rfind(|question| question.parent == parent);
         match last.filter(|last| last.until.is_none() && last.zones.len() < ZONES_MAX) {
             Some(question) => {
