@@ -122,7 +122,7 @@ fn say_last(me: RoleId, conn: ConnId, session: &mut Session, out: &mut Outbox) {
         return;
     }
     let dialect = out.dialect();
-    for do_id in session.view.session_objects() {
+    for &do_id in session.view.session_objects() {
         let message = ObjectMessage::DeleteRam { do_id };
         let msgtype = message.msgtype(dialect).expect("both dialects have DELETE_RAM");
         let to = [Channel::object(do_id)];

@@ -204,9 +204,9 @@ impl ClientAgent {
         (interest, caller): (u16, Channel),
         out: &mut Outbox,
     ) {
-        let (by, now) = (By::Cluster { caller }, self.now);
+        let by = By::Cluster { caller };
         let removed = self.with_view(conn, out, |view, terms, sink| {
-            view.remove_interest(terms, now, (interest, by), sink)
+            view.remove_interest(terms, (interest, by), sink)
         });
         if let Some(Err(error)) = removed {
             debug!(%caller, "to be removed: {error}");

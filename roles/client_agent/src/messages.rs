@@ -116,11 +116,11 @@ impl ClientAgent {
         (interest, context): (u16, u32),
         out: &mut Outbox,
     ) -> Result<(), Offence<'static>> {
-        let (by, now) = (By::Client { context }, self.now);
+        let by = By::Client { context };
         let Some(session) = self.sessions.get(conn) else { return Ok(()) };
         self.rules.check_interest_removal(session, interest)?;
         let removed = self.with_view(conn, out, |view, terms, sink| {
-            view.remove_interest(terms, now, (interest, by), sink)
+            view.remove_interest(terms, (interest, by), sink)
         });
         match removed {
             Some(Err(unknown)) => Err(Offence::UnknownInterest(unknown.0)),
