@@ -4,6 +4,7 @@
 //! daemon, `ferriswheel_shard_x` with a label for each shard. The numbers are read from the
 //! shards' own counters at the time of the request.
 
+use crate::figures::{counter, gauge};
 use engine::counters::{Counters, EngineCounts, ShardSnapshot, TURN_NS_BOUNDS};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
@@ -34,14 +35,6 @@ pub fn page(registry: &Registry) -> Result<String, fmt::Error> {
 struct Series {
     metric: Metric,
     values: Vec<u64>,
-}
-
-const fn counter(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Counter, label: None }
-}
-
-const fn gauge(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Gauge, label: None }
 }
 
 /// Reads one figure.
