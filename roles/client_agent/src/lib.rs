@@ -5,6 +5,8 @@
 extern crate alloc;
 
 mod config;
+pub mod entry;
+pub mod view;
 
 pub use config::{Config, InterestPermission, Limits, Uberdog};
 
