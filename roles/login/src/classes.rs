@@ -1,4 +1,6 @@
 //! The classes and fields of the DC file that this role knows by name.
+//!
+//! Files are read by the usual rules, so the number of a field is its place in the schema.
 
 use dc::{Class, FieldKind, Keywords, Schema};
 use wire::ids::{ClassId, FieldId};
@@ -69,6 +71,33 @@ impl Classes {
             visitor_account: find.field(visitor, "setAccount", "setAccount(uint32) db")?,
             visitor_name: find.field(visitor, "setName", "setName(string) db")?,
         })
+    }
+}
+
+impl Classes {
+    /// Whether this is a value of the field.
+    pub(crate) fn allows(&self, schema: &Schema, field: FieldId, value: &[u8]) -> bool {
+        schema.check(dc::FieldId(field.0), value).is_ok()
+    }
+
+    /// The required fields of an object of the class, each with its default.
+    pub(crate) fn defaults(&self, schema: &Schema, class: ClassId) -> Vec<u8> {
+        let class = schema.class(dc::ClassId(class.0));
+        class.required.iter().flat_map(|&field| schema.field(field).default.to_vec()).collect()
+    }
+
+    /// The required fields that a Database keeps of an object of the class, each with its default,
+    /// though the file may give none.
+    pub(crate) fn stored_defaults(
+        &self,
+        schema: &Schema,
+        class: ClassId,
+    ) -> Vec<(FieldId, Vec<u8>)> {
+        let class = schema.class(dc::ClassId(class.0));
+        let db = schema.keyword("db").unwrap_or_default();
+        let fields = class.required.iter().map(|&field| schema.field(field));
+        let stored = fields.filter(|field| field.keywords.contain(db));
+        stored.map(|field| (FieldId(field.number), field.default.to_vec())).collect()
     }
 }
 

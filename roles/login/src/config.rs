@@ -52,8 +52,8 @@ impl Default for Hashing {
 }
 
 impl Hashing {
-    /// Whether Argon2 can do this: at least a pass and a lane, at least 8 KiB for each lane, at
-    /// most 4 GiB.
+    /// Whether it can be done: at least a pass and a lane, at least 8 KiB for each lane, at most
+    /// 4 GiB; 1 to 64 threads.
     pub fn is_possible(&self) -> bool {
         argon2::Params::new(self.memory_kib, self.passes, self.lanes, None).is_ok()
             && self.memory_kib <= 4 << 20
