@@ -286,7 +286,8 @@ fn what_is_full_is_busy() {
         config.limits.hash_queue_max = 1;
         config.limits.clients_max = 3;
     });
-    ["Anna", "Dora"].map(|name| world.store_account(name, Some("#sesame")));
+    world.store_account("Anna", Some("#sesame"));
+    world.store_account("Dora", Some("#sesame"));
     world.hashing_waits = true;
     assert_eq!(world.login(1, "Anna", "sesame"), None);
     assert_eq!(world.login(2, "Dora", "sesame"), LATER, "a password waits already");
