@@ -2,7 +2,8 @@
 
 use crate::cli::LogFormat;
 use engine::Running;
-use park::{Backend, Config, Database, Dbss, StateServer};
+use park::{Backend, ClientAgent, Config, Database, Dbss, StateServer};
+use runtime::ListenerId;
 use std::fmt::Write;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use wire::dialect::Dialect;
 
 /// Shows what is served: text on standard output, or one log message.
 pub fn show(config: &Config, running: &Running, web: Option<SocketAddr>, format: LogFormat) {
-    let md = running.local_addrs.first().map(|(_, address)| *address);
+    let md = address_of(running, message_director::LISTENER);
     match format {
         LogFormat::Json => {
             let (dialect, cpus) = (dialect(config), &running.cpus);
@@ -49,6 +50,10 @@ fn text(
     );
     rows.extend(config.databases.iter().map(|database| ("database", stored(database))));
     rows.extend(config.dbss.iter().map(|dbss| ("dbss", activated(dbss))));
+    rows.extend(config.client_agents.iter().enumerate().filter_map(|(at, agent)| {
+        let address = address_of(running, park::client_listener(at))?;
+        Some(("client agent", gate(agent, address)))
+    }));
     rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
     rows.extend(config.general.eventlogger.map(|to| ("event logger", to.to_string())));
     rows.push(("shards", shards(&running.cpus)));
@@ -64,6 +69,11 @@ fn text(
         writeln!(text, "  {name:<17} {value}").expect("a String takes everything");
     }
     text + "  stop it with Ctrl-C or SIGTERM\n"
+}
+
+/// Where a listener listens; with port 0 the kernel chose one.
+fn address_of(running: &Running, listener: ListenerId) -> Option<SocketAddr> {
+    running.local_addrs.iter().find(|(id, _)| *id == listener).map(|(_, address)| *address)
 }
 
 fn dialect(config: &Config) -> &'static str {
@@ -112,6 +122,16 @@ fn activated(dbss: &Dbss) -> String {
     let ranges: Vec<String> =
         ranges.map(|range| format!("{} to {}", range.start(), range.end())).collect();
     format!("objects {}, database channel {}", ranges.join(", "), dbss.stored.channel)
+}
+
+fn gate(agent: &ClientAgent, address: SocketAddr) -> String {
+    let (low, high) = (agent.channels.start(), agent.channels.end());
+    let tls = if agent.tls.is_some() { ", TLS" } else { "" };
+    let proxies = if agent.proxies.is_some() { ", behind a proxy" } else { "" };
+    let (version, hash) = (&agent.version, agent.dc_hash);
+    format!(
+        "{address}{tls}{proxies}, version {version:?}, hash {hash:#010x}, channels {low} to {high}"
+    )
 }
 
 /// The load tests from this machine against this daemon.

@@ -7,6 +7,7 @@ mod cli;
 mod db;
 mod dc;
 mod health;
+mod listeners;
 mod log;
 mod metrics;
 mod run;

@@ -5,7 +5,7 @@ use crate::health::Health;
 use crate::store_metrics::Stores as StoreMetrics;
 use crate::stores::Stores;
 use crate::web::{self, Pages};
-use crate::{banner, log};
+use crate::{banner, listeners, log};
 use anyhow::Context;
 use engine::{Running, ShardCpus, StartError};
 use park::{Config, Loaded, Problem, Shards, System};
@@ -32,8 +32,12 @@ pub enum Failure {
 
 /// Says all that is wrong with a configuration.
 pub fn check(path: &Path) -> ExitCode {
-    match park::load(path, &System) {
-        Ok(Loaded { warnings, .. }) => {
+    let checked = park::load(path, &System).and_then(|loaded| {
+        // Certificates are loaded to see that they can be, and dropped.
+        listeners::open(&loaded.config).map(|_| loaded.warnings)
+    });
+    match checked {
+        Ok(warnings) => {
             warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
             println!("{}: in order", path.display());
             ExitCode::SUCCESS
@@ -99,14 +103,13 @@ fn directories(config: &Config) -> Vec<String> {
 /// Starts the engine on what the configuration says.
 fn start(config: &Config) -> Result<Running, Failure> {
     let director = &config.message_director;
-    let listener = director.bind.as_ref().map(|bind| (message_director::LISTENER, bind.address));
     let engine_config = engine::Config {
         cpus: match &config.shards {
             Shards::Auto => ShardCpus::Auto,
             Shards::Count(count) => ShardCpus::Count(*count),
             Shards::Cpus(cpus) => ShardCpus::List(cpus.clone()),
         },
-        listeners: listener.into_iter().collect(),
+        listeners: listeners::open(config).map_err(Failure::Config)?,
         eventlogger: config.general.eventlogger,
         inflight_bytes_max: director.limits.inflight_bytes_max,
         ..engine::Config::default()
@@ -136,8 +139,9 @@ fn hash_seeds() -> Result<[u64; 4], Failure> {
 
 /// What the engine refused, as a matter of the configuration where it is one.
 fn explain(config: &Config, error: StartError) -> Failure {
+    let bind_of = |id| config.listeners().into_iter().find(|(listener, _)| *listener == id);
     let place = match &error {
-        StartError::Bind { .. } => config.message_director.bind.as_ref().map(|bind| &bind.place),
+        StartError::Bind { listener, .. } => bind_of(*listener).map(|(_, bind)| &bind.place),
         StartError::Cpus(_) => Some(&config.shards_place),
         StartError::Preflight(_) | StartError::Shard { .. } | StartError::System { .. } => None,
     };

@@ -192,33 +192,7 @@ fn uberdogs() {
     );
 }
 
-const UNBUILT: &str =
-    "is not built yet in this version; it runs: messagedirector, stateserver, database, dbss";
 const NO_CLASSES: &str = "its objects need classes: name the DC files in general.dc_files";
-
-#[test]
-fn a_role_that_this_version_cannot_run() {
-    for (role, line) in [
-        (
-            "{type: clientagent, bind: \"0.0.0.0:7198\", version: park-1.0, \
-             channels: {min: 1000000000, max: 1009999999}, client: {type: libastron, relocate: false, \
-             add_interest: visible, heartbeat_timeout: 0, write_buffer_size: 262144, \
-             write_timeout_ms: 5000, send_hash: true, send_version: true}, \
-             tuning: {interest_timeout: 500}, haproxy: false, \
-             tls: {certificate: cert.pem, key_file: key.pem, cert_authority: ca.pem}}",
-            "clientagent",
-        ),
-        (
-            "{type: eventlogger, bind: \"127.0.0.1:7197\", output: \"log/%Y.csv\", rotate_interval: 1d}",
-            "eventlogger",
-        ),
-    ] {
-        check(
-            &format!("roles:\n- {role}\n"),
-            &format!("park.yml:2:10: roles[0].type: `{line}` {UNBUILT}"),
-        );
-    }
-}
 
 #[test]
 fn keys_of_roles() {
@@ -335,10 +309,96 @@ fn overlapping_ranges() {
             "park.yml:2:10: roles[0].type: {NO_CLASSES}\n\
              park.yml:3:10: roles[1].type: {NO_CLASSES}\n\
              park.yml:3:73: roles[1].ranges[1].min: overlaps roles[1].ranges[0] (10000 to 14999) in line 3\n\
-             park.yml:4:10: roles[2].type: `clientagent` {UNBUILT}\n\
+             park.yml:4:10: roles[2].type: {NO_CLASSES}\n\
              park.yml:4:39: roles[2].channels.min: overlaps roles[0].generate (10000 to 19999) in line 2"
         ),
     );
+}
+
+#[test]
+fn channels_of_clients_are_nobody_elses() {
+    check(
+        "general: {dc_files: [park.dc]}\nuberdogs: [{id: 5000, class: DistributedBench}]\nroles:\n\
+         - {type: clientagent, channels: {min: 4000, max: 5999}}\n\
+         - {type: stateserver, control: 4002}\n\
+         - {type: dbss, database: 5999, ranges: [{min: 6000, max: 6999}]}\n\
+         - {type: clientagent, channels: {min: 3000, max: 4000}}\n",
+        "park.yml:4:39: roles[0].channels.min: overlaps uberdogs[0].id (5000) in line 2\n\
+         park.yml:5:32: roles[1].control: overlaps roles[0].channels (4000 to 5999) in line 4\n\
+         park.yml:6:26: roles[2].database: overlaps roles[0].channels (4000 to 5999) in line 4\n\
+         park.yml:7:39: roles[3].channels.min: overlaps roles[0].channels (4000 to 5999) in line 4",
+    );
+}
+
+#[test]
+fn the_control_channel_is_no_clients() {
+    check(
+        "general: {dialect: openotp, dc_files: [park.dc]}\nroles:\n\
+         - {type: clientagent, channels: {min: 4000, max: 5999}}\n",
+        "park.yml:3:39: roles[0].channels.min: channel 4001 is among them, the Message Director's own",
+    );
+}
+
+const CHANNELS: &str = "channels: {min: 10000, max: 19999}";
+
+/// What is said of a Client Agent with these keys besides its type and its channels.
+#[track_caller]
+fn check_client_agent(keys: &str, expected: &str) {
+    check(
+        &format!(
+            "general: {{dc_files: [park.dc]}}\nroles:\n- type: clientagent\n  {CHANNELS}\n{keys}"
+        ),
+        expected,
+    );
+}
+
+#[test]
+fn keys_of_a_client_agent() {
+    check(
+        "roles: [{type: clientagent}]\n",
+        &format!(
+            "park.yml:1:9: roles[0]: `channels` is missing\n\
+             park.yml:1:16: roles[0].type: {NO_CLASSES}"
+        ),
+    );
+    check_client_agent(
+        "  bnd: 127.0.0.1\n  manual_dc_hash: -1\n  proxy_from: [10.0.0.1/8]\n",
+        "park.yml:5:3: roles[0].bnd: unknown key; did you mean `bind`?\n\
+         park.yml:6:19: roles[0].manual_dc_hash: expected a whole number from 0 to 4294967295, found `-1`\n\
+         park.yml:7:16: roles[0].proxy_from[0]: `10.0.0.1/8` is not where its network begins; write 10.0.0.0/8",
+    );
+    check_client_agent(
+        "  client: {type: astron, relocate: perhaps, add_interest: all, heartbeat_timeout: -1}\n",
+        "park.yml:5:18: roles[0].client.type: expected libastron, found `astron`; did you mean `libastron`?\n\
+         park.yml:5:36: roles[0].client.relocate: expected true or false, found `perhaps`\n\
+         park.yml:5:59: roles[0].client.add_interest: expected enabled or visible or disabled, found `all`\n\
+         park.yml:5:83: roles[0].client.heartbeat_timeout: expected a whole number from 0 to 86400000, found `-1`",
+    );
+    check_client_agent(
+        "  limits: {clients_max: 0, client_max: 1, frame_bytes_max: 65538}\n  tuning: {intrest_timeout: 5}\n",
+        "park.yml:5:25: roles[0].limits.clients_max: expected a whole number from 1 to 16777216, found `0`\n\
+         park.yml:5:28: roles[0].limits.client_max: unknown key; did you mean `clients_max`?\n\
+         park.yml:5:60: roles[0].limits.frame_bytes_max: expected a whole number from 64 to 65537, found `65538`\n\
+         park.yml:6:12: roles[0].tuning.intrest_timeout: unknown key; did you mean `interest_timeout`?",
+    );
+    check_client_agent(
+        "  tls: {certificate: cert.pem, cert_authority: nobody.pem, max_verify_depth: 101}\n",
+        "park.yml:5:8: roles[0].tls: `key_file` is missing\n\
+         park.yml:5:48: roles[0].tls.cert_authority: there is no file nobody.pem\n\
+         park.yml:5:78: roles[0].tls.max_verify_depth: expected a whole number from 0 to 100, found `101`",
+    );
+}
+
+#[test]
+fn uberdogs_of_clients_have_a_class() {
+    let uberdogs = "uberdogs: [{id: 1234, class: LoginManager}]\n";
+    check(
+        &format!(
+            "general: {{dc_files: [park.dc]}}\n{uberdogs}roles: [{{type: clientagent, {CHANNELS}}}]\n"
+        ),
+        "park.yml:2:30: uberdogs[0].class: there is no class LoginManager",
+    );
+    check(&format!("general: {{dc_files: [park.dc]}}\n{uberdogs}"), "no error");
 }
 
 #[test]

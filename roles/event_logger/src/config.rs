@@ -1,0 +1,67 @@
+//! What the configuration says of this role.
+
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// An Event Logger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Where packets arrive.
+    pub bind: SocketAddr,
+    /// The folder that a relative `output` starts from: the one of the configuration.
+    pub folder: PathBuf,
+    /// The path of the files.
+    pub output: Pattern,
+    /// A new file is begun whenever so much local time has passed, counted from midnight: a day
+    /// ends at midnight, an hour when the next one strikes. `None`: never. At least a second.
+    pub rotate_interval: Option<Duration>,
+    /// A new file is begun before one would grow beyond so many bytes; a single batch of lines may
+    /// be longer. `None`: never.
+    pub rotate_bytes: Option<u64>,
+}
+
+/// The path of a file with the time in it, as `strftime` writes it: `log/events-%Y%m%d.csv`. The
+/// time is the local one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pattern(String);
+
+/// Why a text is no [`Pattern`].
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PatternError {
+    /// It names no file.
+    #[error("it must name a file")]
+    NoFile,
+    /// A byte 0 stands in it.
+    #[error("a path holds no byte 0")]
+    Zero,
+    /// `%` and what follows is no part of a time.
+    #[error("{0}; %% stands for a percent sign")]
+    Time(String),
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Pattern, PatternError> {
+        let pattern = Pattern(text.to_owned());
+        let path = strtime::format(text, &Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC));
+        let path = path.map_err(|error| PatternError::Time(error.to_string()))?;
+        if path.contains('\0') {
+            return Err(PatternError::Zero);
+        }
+        let is_file = !path.ends_with(['/', '.']) && PathBuf::from(path).file_name().is_some();
+        if is_file { Ok(pattern) } else { Err(PatternError::NoFile) }
+    }
+}
+
+impl Default for Pattern {
+    /// Astron's.
+    fn default() -> Self {
+        Pattern("events-%Y%m%d-%H%M%S.log".into())
+    }
+}
