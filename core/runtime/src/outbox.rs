@@ -266,8 +266,9 @@ impl Outbox {
     }
 
     /// Ends a connection after what was written to it: as far as its socket takes that, it arrives.
-    /// [`crate::Input::Closed`] follows before anything else is heard of it.
+    /// Nothing more is written. [`crate::Input::Closed`] follows before anything else is heard of it.
     pub fn finish(&mut self, conn: ConnId, reason: CloseReason) {
+        self.outgoing.finish(conn, reason);
         self.closes.push_back(Ending { conn, reason, last_words: true });
     }
 

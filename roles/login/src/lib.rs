@@ -254,3 +254,6 @@ impl LoginManager {
         Ok(id)
     }
 }
+
+#[cfg(test)]
+mod tests;
