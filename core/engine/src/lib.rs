@@ -8,6 +8,7 @@
 mod connect;
 pub mod counters;
 mod cpus;
+mod hangup;
 mod listen;
 pub mod preflight;
 mod ring;
@@ -15,12 +16,17 @@ mod signals;
 mod slots;
 mod stop;
 mod stores;
+mod tls;
+mod transport;
 mod turn;
 mod wake;
 
 pub use cpus::{CpusError, ShardCpus};
+pub use hangup::Hangup;
 pub use stop::Stop;
 pub use stores::StoreStats;
+pub use tls::{TlsAcceptor, TlsError, TlsFiles};
+pub use transport::{Listener, ProxyPolicy, Transport};
 
 use counters::Counters;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -49,7 +55,11 @@ pub struct Config {
     /// The cores.
     pub cpus: ShardCpus,
     /// What to listen on.
-    pub listeners: Vec<(ListenerId, SocketAddr)>,
+    pub listeners: Vec<Listener>,
+    /// Threads that do TLS handshakes, if a listener has TLS; `None`: one per core, two at most.
+    pub tls_workers: Option<usize>,
+    /// What SIGHUP causes, beside the reload of all certificates.
+    pub on_hangup: Hangup,
     /// Where events go, as UDP datagrams.
     pub eventlogger: Option<SocketAddr>,
     /// How long a shard looks for work before it sleeps, in microseconds.
@@ -66,6 +76,8 @@ impl Default for Config {
         Config {
             cpus: ShardCpus::Auto,
             listeners: Vec::new(),
+            tls_workers: None,
+            on_hangup: Hangup::default(),
             eventlogger: None,
             spin_us: 0,
             inflight_bytes_max: 8 << 20,
@@ -134,6 +146,10 @@ pub fn start(
     stores: Vec<Box<dyn Committer>>,
     make: impl Fn(ShardId, usize) -> Shard + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
+    let is_served = |listener: &Listener| {
+        listener.transport.tls.is_none() && listener.transport.proxy.is_none()
+    };
+    assert!(config.listeners.iter().all(is_served), "TLS and PROXY headers are not built yet");
     let cpus = config.cpus.resolve()?;
     let nofile = preflight::check(cpus.len())?;
     let system = |what| move |error| StartError::System { what, error };
@@ -196,7 +212,8 @@ pub fn start(
         running.stop.ask();
         return Err(first_failure(mem::take(&mut running.shards)));
     }
-    signals::handle(running.stop.clone()).map_err(system("cannot handle signals"))?;
+    signals::handle(running.stop.clone(), config.on_hangup.clone())
+        .map_err(system("cannot handle signals"))?;
     Ok(running)
 }
 
@@ -258,7 +275,7 @@ type Bound = (Vec<(ListenerId, SocketAddr)>, Vec<(ListenerId, Vec<Socket>)>);
 
 fn bind_all(config: &Config, shards: usize) -> Result<Bound, StartError> {
     let (mut addrs, mut sockets) = (Vec::new(), Vec::new());
-    for &(listener, address) in &config.listeners {
+    for &Listener { id: listener, address, .. } in &config.listeners {
         let bound = listen::bind(address, shards);
         let (address, bound) =
             bound.map_err(|error| StartError::Bind { listener, address, error })?;

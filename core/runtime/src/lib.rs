@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+pub mod admission;
 mod backlog;
 mod batch;
 mod block;
@@ -15,6 +16,7 @@ mod delivery;
 mod ids;
 mod limits;
 mod mailbox;
+mod network;
 mod outbox;
 mod outgoing;
 mod placement;
@@ -25,11 +27,13 @@ mod shard;
 mod table;
 mod uplink;
 
+pub use admission::Admission;
 pub use batch::Batch;
 pub use block::{Block, Frame, Ticket};
 pub use counts::{CloseReason, Counts};
 pub use ids::{ConnId, Kind, LinkId, ListenerId, Now, Participant, RoleId, ShardId, StoreId};
 pub use limits::Limits;
+pub use network::Network;
 pub use outbox::{Outbox, ShardConfig};
 pub use outgoing::{Sockets, Write};
 pub use placement::{Leasing, Objects, Placing, Split, place};

@@ -266,8 +266,9 @@ impl Outbox {
     }
 
     /// Ends a connection after what was written to it: as far as its socket takes that, it arrives.
-    /// [`crate::Input::Closed`] follows before anything else is heard of it.
+    /// Nothing more is written. [`crate::Input::Closed`] follows before anything else is heard of it.
     pub fn finish(&mut self, conn: ConnId, reason: CloseReason) {
+        self.outgoing.finish(conn, reason);
         self.closes.push_back(Ending { conn, reason, last_words: true });
     }
 
@@ -359,6 +360,11 @@ impl Outbox {
     /// Sends a packet to the event logger, as it is.
     pub fn log_event(&mut self, packet: &[u8]) {
         self.effects.push(Effect::LogEvent(packet.to_vec()));
+    }
+
+    /// Whether events have somewhere to go.
+    pub fn has_event_logger(&self) -> bool {
+        self.config.has_event_logger
     }
 
     /// Says an event to the event logger, if there is one.

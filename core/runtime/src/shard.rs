@@ -477,9 +477,8 @@ impl Shard {
             return false;
         };
         self.conns[conn.0 as usize].assembly = Assembly::default();
-        match last_words {
-            true => self.out.outgoing.finish(conn, reason),
-            false => self.out.forget(conn),
+        if !last_words {
+            self.out.forget(conn);
         }
         self.out.counts.participants -= 1;
         self.out.counts.closed(reason);

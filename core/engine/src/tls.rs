@@ -1,0 +1,137 @@
+//! The certificates of a listener: loaded from PEM files, and loaded again while it serves.
+//!
+//! Not the handshakes and not the records.
+
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ServerConfig, WebPkiClientVerifier};
+use rustls::{RootCertStore, crypto};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The PEM files of a listener.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// The certificate; others that stand behind it are its chain.
+    pub certificate: PathBuf,
+    /// More of its chain.
+    pub chain: Option<PathBuf>,
+    /// Its key (PKCS#8, SEC1 or PKCS#1).
+    pub key: PathBuf,
+    /// Who must have signed the certificates of clients; without it clients need none.
+    pub authority: Option<PathBuf>,
+    /// How many certificates may stand between a client's and its authority's. Never more than six,
+    /// which is what rustls searches.
+    pub verify_depth_max: Option<usize>,
+}
+
+/// Files that cannot be served from.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read, or is no PEM.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: pem::Error,
+    },
+    /// A file has no certificate in it.
+    #[error("{}: there is no certificate in it", .0.display())]
+    NoCertificate(PathBuf),
+    /// A certificate, a key or an authority is of no use, or the key is of another certificate.
+    #[error("{}: {why}", path.display())]
+    Unusable {
+        /// Where it stands.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+/// The certificates by which a listener accepts TLS 1.2 and 1.3. Clones are one: who reloads one
+/// reloads all. Connections that stand keep what they have.
+#[derive(Clone)]
+pub struct TlsAcceptor(Arc<Acceptor>);
+
+struct Acceptor {
+    files: TlsFiles,
+    config: Mutex<Arc<ServerConfig>>,
+}
+
+impl TlsAcceptor {
+    /// Reads the files.
+    pub fn load(files: TlsFiles) -> Result<TlsAcceptor, TlsError> {
+        let config = Mutex::new(read(&files)?);
+        Ok(TlsAcceptor(Arc::new(Acceptor { files, config })))
+    }
+
+    /// Reads the files again, for those who come from now on. If it fails, all stays as it was.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let config = read(&self.0.files)?;
+        *self.0.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+
+    /// The files.
+    pub fn files(&self) -> &TlsFiles {
+        &self.0.files
+    }
+}
+
+impl fmt::Debug for TlsAcceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsAcceptor").field(self.files()).finish()
+    }
+}
+
+fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(crypto::ring::default_provider());
+    let unusable = |path: &Path| {
+        let path = path.to_owned();
+        move |why: String| TlsError::Unusable { path, why }
+    };
+    let mut chain = certificates(&files.certificate)?;
+    if let Some(path) = &files.chain {
+        chain.extend(certificates(path)?);
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|error| TlsError::File { path: files.key.clone(), error })?;
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("ring has suites for both versions");
+    let config = match &files.authority {
+        None => config.with_no_client_auth(),
+        Some(path) => config.with_client_cert_verifier(client_verifier(path, provider)?),
+    };
+    let config = config.with_single_cert(chain, key);
+    let mut config = config.map_err(|error| unusable(&files.key)(error.to_string()))?;
+    config.ticketer = crypto::ring::Ticketer::new()
+        .map_err(|error| unusable(&files.key)(format!("no randomness for tickets: {error}")))?;
+    Ok(Arc::new(config))
+}
+
+fn client_verifier(
+    path: &Path,
+    provider: Arc<crypto::CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let unusable = |why: String| TlsError::Unusable { path: path.to_owned(), why };
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(path)? {
+        roots.add(authority).map_err(|error| unusable(error.to_string()))?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    verifier.map_err(|error| unusable(error.to_string()))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let failed = |error| TlsError::File { path: path.to_owned(), error };
+    let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(failed)?.collect();
+    let found = found.map_err(failed)?;
+    if found.is_empty() {
+        return Err(TlsError::NoCertificate(path.to_owned()));
+    }
+    Ok(found)
+}
