@@ -1,8 +1,12 @@
 //! What is said once when everything runs.
 
 use crate::cli::LogFormat;
+use crate::event_loggers::EventLoggers;
 use engine::Running;
-use park::{Backend, ClientAgent, Config, Database, Dbss, StateServer};
+use message_director::LISTENER;
+use park::{
+    Backend, ClientAgent, Config, Database, Dbss, EventLogger, StateServer, client_listener,
+};
 use runtime::ListenerId;
 use std::fmt::Write;
 use std::io::{self, Write as _};
@@ -10,15 +14,47 @@ use std::net::SocketAddr;
 use tracing::{debug, info};
 use wire::dialect::Dialect;
 
+/// What serves, besides what the configuration says.
+pub struct Served<'a> {
+    /// The shards.
+    pub running: &'a Running,
+    /// The Event Loggers.
+    pub loggers: &'a EventLoggers,
+    /// Where the web pages are, if anywhere.
+    pub web: Option<SocketAddr>,
+}
+
+impl Served<'_> {
+    /// Where a listener listens; with port 0 the kernel chose one.
+    fn address_of(&self, listener: ListenerId) -> Option<SocketAddr> {
+        let addresses = &self.running.local_addrs;
+        addresses.iter().find(|(id, _)| *id == listener).map(|(_, address)| *address)
+    }
+
+    /// Where clients connect, by Client Agent.
+    fn gates<'a>(&self, config: &'a Config) -> Vec<(&'a ClientAgent, SocketAddr)> {
+        let agents = config.client_agents.iter().enumerate();
+        agents
+            .filter_map(|(at, agent)| Some((agent, self.address_of(client_listener(at))?)))
+            .collect()
+    }
+}
+
 /// Shows what is served: text on standard output, or one log message.
-pub fn show(config: &Config, running: &Running, web: Option<SocketAddr>, format: LogFormat) {
-    let md = address_of(running, message_director::LISTENER);
+pub fn show(config: &Config, served: &Served<'_>, format: LogFormat) {
+    let md = served.address_of(LISTENER);
     match format {
         LogFormat::Json => {
+            let Served { running, loggers, web } = served;
             let (dialect, cpus) = (dialect(config), &running.cpus);
+            let clients: Vec<SocketAddr> =
+                served.gates(config).iter().map(|(_, address)| *address).collect();
+            let events = loggers.addresses();
             info!(
                 dialect,
                 ?md,
+                ?clients,
+                ?events,
                 ?web,
                 shards = cpus.len(),
                 ?cpus,
@@ -27,7 +63,7 @@ pub fn show(config: &Config, running: &Running, web: Option<SocketAddr>, format:
             );
         }
         LogFormat::Text => {
-            let text = text(config, running, md, web);
+            let text = text(config, served, md);
             if let Err(error) = io::stdout().write_all(text.as_bytes()) {
                 debug!(%error, "nobody reads standard output");
             }
@@ -35,12 +71,8 @@ pub fn show(config: &Config, running: &Running, web: Option<SocketAddr>, format:
     }
 }
 
-fn text(
-    config: &Config,
-    running: &Running,
-    md: Option<SocketAddr>,
-    web: Option<SocketAddr>,
-) -> String {
+fn text(config: &Config, served: &Served<'_>, md: Option<SocketAddr>) -> String {
+    let Served { running, loggers, web } = served;
     let mut rows = vec![("configuration", config.file.display().to_string())];
     rows.push(("dialect", dialect(config).into()));
     let bound = md.map_or("not listening (no messagedirector.bind)".into(), |md| md.to_string());
@@ -50,12 +82,12 @@ fn text(
     );
     rows.extend(config.databases.iter().map(|database| ("database", stored(database))));
     rows.extend(config.dbss.iter().map(|dbss| ("dbss", activated(dbss))));
-    rows.extend(config.client_agents.iter().enumerate().filter_map(|(at, agent)| {
-        let address = address_of(running, park::client_listener(at))?;
-        Some(("client agent", gate(agent, address)))
-    }));
+    let gates = served.gates(config);
+    rows.extend(gates.iter().map(|(agent, address)| ("client agent", gate(agent, *address))));
+    let loggers = config.event_loggers.iter().zip(loggers.addresses());
+    rows.extend(loggers.map(|(logger, address)| ("event logger", files(logger, address))));
     rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
-    rows.extend(config.general.eventlogger.map(|to| ("event logger", to.to_string())));
+    rows.extend(config.general.eventlogger.map(|to| ("events go to", to.to_string())));
     rows.push(("shards", shards(&running.cpus)));
     rows.push(("limits", limits(config, running.nofile)));
     if let Some(web) = web {
@@ -69,11 +101,6 @@ fn text(
         writeln!(text, "  {name:<17} {value}").expect("a String takes everything");
     }
     text + "  stop it with Ctrl-C or SIGTERM\n"
-}
-
-/// Where a listener listens; with port 0 the kernel chose one.
-fn address_of(running: &Running, listener: ListenerId) -> Option<SocketAddr> {
-    running.local_addrs.iter().find(|(id, _)| *id == listener).map(|(_, address)| *address)
 }
 
 fn dialect(config: &Config) -> &'static str {
@@ -132,6 +159,11 @@ fn gate(agent: &ClientAgent, address: SocketAddr) -> String {
     format!(
         "{address}{tls}{proxies}, version {version:?}, hash {hash:#010x}, channels {low} to {high}"
     )
+}
+
+fn files(logger: &EventLogger, address: SocketAddr) -> String {
+    let path = logger.config.folder.join(logger.config.output.to_string());
+    format!("{address} (UDP), writes {}", path.display())
 }
 
 /// The load tests from this machine against this daemon.

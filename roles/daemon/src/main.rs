@@ -6,6 +6,8 @@ mod banner;
 mod cli;
 mod db;
 mod dc;
+mod event_loggers;
+mod figures;
 mod health;
 mod listeners;
 mod log;

@@ -1,14 +1,17 @@
 //! `run` and `check`.
 
+use crate::banner::{self, Served};
 use crate::cli::{Log, LogFormat};
+use crate::event_loggers::EventLoggers;
 use crate::health::Health;
 use crate::store_metrics::Stores as StoreMetrics;
 use crate::stores::Stores;
 use crate::web::{self, Pages};
-use crate::{banner, listeners, log};
+use crate::{listeners, log};
 use anyhow::Context;
-use engine::{Running, ShardCpus, StartError};
+use engine::{Hangup, Running, ShardCpus, StartError};
 use park::{Config, Loaded, Problem, Shards, System};
+use prometheus_client::collector::Collector;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use runtime::ShardId;
@@ -77,22 +80,32 @@ fn serve(config: Config, format: LogFormat) -> Result<(), Failure> {
         })
     });
     let listener = listener.transpose()?;
-    let running = start(&config)?;
-    let web_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    banner::show(&config, &running, web_address, format);
+    let loggers = EventLoggers::start(&config)?;
+    let running = start(&config, hangup(&loggers))?;
+    let web = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    banner::show(&config, &Served { running: &running, loggers: &loggers, web }, format);
     if let Some(listener) = listener {
         let health = Health::new(running.counters.clone(), running.cpus.len());
         let stores =
             StoreMetrics { stats: running.store_stats(), directories: directories(&config) };
-        let pages = Pages::new(running.counters.clone(), stores, running.stop.clone(), health);
+        let figures: Vec<Box<dyn Collector>> = vec![Box::new(stores), Box::new(loggers.figures())];
+        let pages = Pages::new(running.counters.clone(), figures, running.stop.clone(), health);
         // The shards that run already are stopped on the way out.
         let served = web::serve(listener, pages).context("the web pages cannot be served");
         served.map_err(Failure::Other)?;
     }
     let ended = running.wait();
+    loggers.stop();
     ended.map_err(|error| Failure::Other(error.into()))?;
     info!("stopped in order");
     Ok(())
+}
+
+/// What SIGHUP causes, beside the reload of certificates.
+fn hangup(loggers: &EventLoggers) -> Hangup {
+    let hangup = Hangup::default();
+    loggers.rotates().into_iter().for_each(|rotate| hangup.add(move || rotate.ask()));
+    hangup
 }
 
 fn directories(config: &Config) -> Vec<String> {
@@ -101,7 +114,7 @@ fn directories(config: &Config) -> Vec<String> {
 }
 
 /// Starts the engine on what the configuration says.
-fn start(config: &Config) -> Result<Running, Failure> {
+fn start(config: &Config, on_hangup: Hangup) -> Result<Running, Failure> {
     let director = &config.message_director;
     let engine_config = engine::Config {
         cpus: match &config.shards {
@@ -110,6 +123,7 @@ fn start(config: &Config) -> Result<Running, Failure> {
             Shards::Cpus(cpus) => ShardCpus::List(cpus.clone()),
         },
         listeners: listeners::open(config).map_err(Failure::Config)?,
+        on_hangup,
         eventlogger: config.general.eventlogger,
         inflight_bytes_max: director.limits.inflight_bytes_max,
         ..engine::Config::default()

@@ -2,7 +2,6 @@
 
 use crate::health::Health;
 use crate::metrics;
-use crate::store_metrics::Stores;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -10,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use engine::Stop;
 use engine::counters::Counters;
+use prometheus_client::collector::Collector;
 use prometheus_client::registry::Registry;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -29,9 +29,14 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The pages of a running engine.
-    pub fn new(counters: Counters, stores: Stores, stop: Stop, health: Health) -> Pages {
-        Pages { registry: Arc::new(metrics::registry(counters, stores)), stop, health }
+    /// The pages of a running engine, with the figures of what stands beside it.
+    pub fn new(
+        counters: Counters,
+        figures: Vec<Box<dyn Collector>>,
+        stop: Stop,
+        health: Health,
+    ) -> Pages {
+        Pages { registry: Arc::new(metrics::registry(counters, figures)), stop, health }
     }
 }
 

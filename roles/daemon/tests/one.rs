@@ -22,8 +22,11 @@ fn the_sample_configurations_hold() {
     let etc = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../etc");
     let files = ["park.yml", "astron.yml", "tree/root.yml", "tree/leaf-a.yml", "tree/leaf-b.yml"];
     for file in files {
-        let file = etc.join(file);
-        assert_eq!(ends(&["check", file.to_str().unwrap()]), (Some(0), String::new()));
+        let path = etc.join(file);
+        let (code, said) = ends(&["check", path.to_str().unwrap()]);
+        // The classes of the park have keywords of their own, with which Astron crashes.
+        let is_quiet = said.is_empty() || file == "astron.yml" && said.contains("Astron's hash");
+        assert!(code == Some(0) && is_quiet, "{file}: {said}");
     }
 }
 

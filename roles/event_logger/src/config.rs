@@ -1,8 +1,9 @@
 //! What the configuration says of this role.
 
-use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -17,11 +18,12 @@ pub struct Config {
     pub folder: PathBuf,
     /// The path of the files.
     pub output: Pattern,
-    /// A new file is begun whenever so much local time has passed, counted from midnight: a day
-    /// ends at midnight, an hour when the next one strikes. `None`: never. At least a second.
+    /// How long events go to the same file; the first one after that goes to a new one. It is
+    /// counted in local time from a Monday's midnight: a day ends at midnight, an hour when the next
+    /// one strikes. `None`: for ever. At least a second.
     pub rotate_interval: Option<Duration>,
-    /// A new file is begun before one would grow beyond so many bytes; a single batch of lines may
-    /// be longer. `None`: never.
+    /// Events go to a new file before one would grow beyond so many bytes; it may do so by its first
+    /// line and one event. `None`: it may grow for ever.
     pub rotate_bytes: Option<u64>,
 }
 
@@ -44,6 +46,13 @@ pub enum PatternError {
     Time(String),
 }
 
+impl Pattern {
+    /// The path of a file that is begun at `now`.
+    pub(crate) fn at(&self, now: &Zoned) -> String {
+        strtime::format(&self.0, now).expect("a pattern has written another time before")
+    }
+}
+
 impl FromStr for Pattern {
     type Err = PatternError;
 
@@ -56,6 +65,12 @@ impl FromStr for Pattern {
         }
         let is_file = !path.ends_with(['/', '.']) && PathBuf::from(path).file_name().is_some();
         if is_file { Ok(pattern) } else { Err(PatternError::NoFile) }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::classes::Classes;
 use crate::document::{self, Node};
 use crate::message_director::{Bind, MessageDirector};
 use crate::problem::{Findings, Place, Problem};
-use crate::roles::{self, ClientAgent, Database, Dbss, Roles, StateServer};
+use crate::roles::{self, ClientAgent, Database, Dbss, EventLogger, Login, Roles, StateServer};
 use crate::section::Section;
 use crate::value::{choice, do_id, number, scalar, text};
 use dc::{ClassId, Schema};
@@ -42,6 +42,10 @@ pub struct Config {
     pub dbss: Vec<Dbss>,
     /// The roles of type `clientagent`.
     pub client_agents: Vec<ClientAgent>,
+    /// The roles of type `eventlogger`.
+    pub event_loggers: Vec<EventLogger>,
+    /// The roles of type `login`.
+    pub logins: Vec<Login>,
 }
 
 /// What all roles share.
@@ -166,8 +170,8 @@ impl Config {
         });
         let shards = root.get("shards", shards).unwrap_or_default();
         let shards_place = root.place_of("shards");
-        let Roles { state_servers, databases, dbss, client_agents } =
-            roles::read(root, general.dialect, &general.classes, folder, outside, &uberdogs);
+        let roles = roles::read(root, &general, &message_director, &uberdogs, folder, outside);
+        let Roles { state_servers, databases, dbss, client_agents, event_loggers, logins } = roles;
         if !client_agents.is_empty() {
             uberdogs.iter().for_each(|uberdog| uberdog.check_class(root, &general.classes));
         }
@@ -184,6 +188,8 @@ impl Config {
             databases,
             dbss,
             client_agents,
+            event_loggers,
+            logins,
         }
     }
 }

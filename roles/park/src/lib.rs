@@ -27,5 +27,7 @@ pub use limits::Limits;
 pub use listeners::client_listener;
 pub use message_director::{Bind, MessageDirector};
 pub use problem::{Place, Problem};
-pub use roles::{Backend, Client, ClientAgent, Database, Dbss, NamedFile, StateServer, Tls};
+pub use roles::{
+    Backend, Client, ClientAgent, Database, Dbss, EventLogger, Login, NamedFile, StateServer, Tls,
+};
 pub use stores::{OpenStore, StoreError, StoreShare, open_folder, open_store};

@@ -6,22 +6,24 @@ mod client_agent;
 mod database;
 mod dbss;
 mod event_logger;
+mod login;
 mod state_server;
 
 pub use client_agent::{Client, ClientAgent, NamedFile, Tls};
 pub use database::{Backend, Database};
 pub use dbss::Dbss;
+pub use event_logger::EventLogger;
+pub use login::Login;
 pub use state_server::StateServer;
 
 use crate::address::Outside;
-use crate::classes::Classes;
-use crate::config::Uberdog;
+use crate::config::{General, Uberdog};
+use crate::message_director::MessageDirector;
 use crate::problem::{Place, suggest};
 use crate::section::Section;
 use crate::value::{channel, do_id, scalar};
 use std::ops::RangeInclusive;
 use std::path::Path;
-use wire::dialect::Dialect;
 use wire::ids::Channel;
 
 /// A type of role.
@@ -32,16 +34,23 @@ struct Kind {
     check: fn(&mut Section<'_>, &mut Cluster<'_>),
 }
 
-const KINDS: [Kind; 5] =
-    [state_server::KIND, database::KIND, dbss::KIND, client_agent::KIND, event_logger::KIND];
+const KINDS: [Kind; 6] = [
+    state_server::KIND,
+    database::KIND,
+    dbss::KIND,
+    client_agent::KIND,
+    event_logger::KIND,
+    login::KIND,
+];
 
 /// Said of a role that has objects, where there are no classes.
 const NO_CLASSES: &str = "its objects need classes: name the DC files in general.dc_files";
 
 /// What roles must agree about, and what they need to be checked.
 struct Cluster<'a> {
-    dialect: Dialect,
-    classes: &'a Classes,
+    general: &'a General,
+    message_director: &'a MessageDirector,
+    uberdogs: &'a [Uberdog],
     /// The folder of the file.
     folder: &'a Path,
     outside: &'a dyn Outside,
@@ -56,6 +65,8 @@ pub struct Roles {
     pub databases: Vec<Database>,
     pub dbss: Vec<Dbss>,
     pub client_agents: Vec<ClientAgent>,
+    pub event_loggers: Vec<EventLogger>,
+    pub logins: Vec<Login>,
 }
 
 /// A range that a role has for itself.
@@ -76,24 +87,28 @@ enum Purpose {
     Clients,
     /// The one channel of a role or of an UberDOG.
     Channel,
+    /// One object of a State Server.
+    Object,
 }
 
 /// Reads the list of roles of a file in `folder`.
 pub fn read(
     root: &mut Section<'_>,
-    dialect: Dialect,
-    classes: &Classes,
+    general: &General,
+    message_director: &MessageDirector,
+    uberdogs: &[Uberdog],
     folder: &Path,
     outside: &dyn Outside,
-    uberdogs: &[Uberdog],
 ) -> Roles {
     let claim = |uberdog: &Uberdog| {
         let id = u64::from(uberdog.id.0);
         Claim { purpose: Purpose::Channel, range: id..=id, place: uberdog.id_place.clone() }
     };
     let (claims, read) = (uberdogs.iter().map(claim).collect(), Roles::default());
-    let mut cluster = Cluster { dialect, classes, folder, outside, claims, read };
+    let mut cluster =
+        Cluster { general, message_director, uberdogs, folder, outside, claims, read };
     root.sections("roles", |role| check(role, &mut cluster));
+    login::check_uberdogs(root, &cluster);
     cluster.read
 }
 
@@ -116,11 +131,14 @@ fn check(role: &mut Section<'_>, cluster: &mut Cluster<'_>) {
 impl Cluster<'_> {
     /// Reads the channel `key` of a role.
     fn channel(&mut self, section: &mut Section<'_>, key: &'static str) -> Option<Channel> {
-        let channel = section.required(key, channel(self.dialect))?;
-        let place = section.place_of(key);
-        let claim = Claim { purpose: Purpose::Channel, range: channel..=channel, place };
-        self.claim(section, key, claim);
+        let channel = section.required(key, channel(self.general.dialect))?;
+        self.claim_one(section, key, Purpose::Channel, channel);
         Some(Channel(channel))
+    }
+
+    /// Claims the single channel or object that `key` of a section says.
+    fn claim_one(&mut self, section: &Section<'_>, key: &'static str, purpose: Purpose, one: u64) {
+        self.claim(section, key, Claim { purpose, range: one..=one, place: section.place_of(key) });
     }
 
     /// Reads `min` and `max` of a section and claims what lies between.
@@ -131,12 +149,12 @@ impl Cluster<'_> {
     ) -> Option<RangeInclusive<u64>> {
         let (min, max) = match purpose {
             Purpose::Generate | Purpose::Objects => (
-                section.required("min", do_id(self.dialect)),
-                section.required("max", do_id(self.dialect)),
+                section.required("min", do_id(self.general.dialect)),
+                section.required("max", do_id(self.general.dialect)),
             ),
-            Purpose::Clients | Purpose::Channel => (
-                section.required("min", channel(self.dialect)),
-                section.required("max", channel(self.dialect)),
+            Purpose::Clients | Purpose::Channel | Purpose::Object => (
+                section.required("min", channel(self.general.dialect)),
+                section.required("max", channel(self.general.dialect)),
             ),
         };
         let (Some(min), Some(max)) = (min, max) else { return None };
@@ -144,7 +162,7 @@ impl Cluster<'_> {
             section.error_at("max", format!("{max} is less than min ({min})"));
             return None;
         }
-        let control = self.dialect.control_channel().0;
+        let control = self.general.dialect.control_channel().0;
         if purpose == Purpose::Clients && (min..=max).contains(&control) {
             let what = format!("channel {control} is among them, the Message Director's own");
             section.error_at("min", what);
@@ -184,6 +202,7 @@ impl Purpose {
         match (self, other) {
             (Purpose::Clients, _) | (_, Purpose::Clients) => false,
             (Purpose::Channel, _) | (_, Purpose::Channel) => true,
+            (Purpose::Object, other) | (other, Purpose::Object) => other == Purpose::Object,
             (Purpose::Generate, Purpose::Objects) | (Purpose::Objects, Purpose::Generate) => true,
             (Purpose::Generate, Purpose::Generate) | (Purpose::Objects, Purpose::Objects) => false,
         }

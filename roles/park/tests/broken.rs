@@ -200,7 +200,7 @@ fn keys_of_roles() {
         "roles:\n- {type: statserver, control: 4002}\n- {control: 4002}\n- {type: mailman}\n",
         "park.yml:2:10: roles[0].type: unknown role type `statserver`; did you mean `stateserver`?\n\
          park.yml:3:3: roles[1]: `type` is missing\n\
-         park.yml:4:10: roles[2].type: unknown role type `mailman`; known here: stateserver, database, dbss, clientagent, eventlogger",
+         park.yml:4:10: roles[2].type: unknown role type `mailman`; known here: stateserver, database, dbss, clientagent, eventlogger, login",
     );
     check(
         "roles:\n- type: stateserver\n  contrl: 4002\n",
@@ -399,6 +399,101 @@ fn uberdogs_of_clients_have_a_class() {
         "park.yml:2:30: uberdogs[0].class: there is no class LoginManager",
     );
     check(&format!("general: {{dc_files: [park.dc]}}\n{uberdogs}"), "no error");
+}
+
+#[test]
+fn keys_of_an_event_logger() {
+    check(
+        "roles:\n- type: eventlogger\n  bind: 7197\n  output: \"log/%!.csv\"\n  rotate_interval: daily\n  rotate_bytes: 5MB\n  format: json\n",
+        "park.yml:3:9: roles[0].bind: expected an address such as 127.0.0.1:7199, [::1]:7199 or host:7199, found `7197`\n\
+         park.yml:4:11: roles[0].output: `log/%!.csv` cannot be a file: strftime formatting failed: found unrecognized specifier directive `!`; %% stands for a percent sign\n\
+         park.yml:5:20: roles[0].rotate_interval: expected a time such as 1d, 12h, 30m or a number of seconds, found `daily`\n\
+         park.yml:6:17: roles[0].rotate_bytes: expected a size such as 100MiB or a number of bytes, found `5MB`\n\
+         park.yml:7:3: roles[0].format: unknown key; known here: type, bind, output, rotate_interval, rotate_bytes",
+    );
+    check(
+        "roles:\n- {type: eventlogger}\n- {type: eventlogger, output: \"events-%Y%m%d-%H%M%S.log\"}\n",
+        "park.yml:3:31: roles[1].output: another Event Logger writes there already",
+    );
+    check(
+        "roles: [{type: eventlogger, output: \"log/\"}]\n",
+        "park.yml:1:37: roles[0].output: `log/` cannot be a file: it must name a file",
+    );
+}
+
+/// What is said of a LoginManager with these keys, in a file that is right in all else.
+#[track_caller]
+fn check_login(keys: &str, expected: &str) {
+    check(
+        &format!(
+            "general: {{dialect: openotp, dc_files: [login.dc]}}\n\
+             messagedirector: {{bind: 127.0.0.1}}\nroles:\n- type: login\n  {keys}\n"
+        ),
+        expected,
+    );
+}
+
+#[test]
+fn keys_of_a_login() {
+    let keys = "uberdog: 4665\n  database: 4003\n  stateserver: 4002";
+    check_login(keys, "no error");
+    check_login(
+        "uberdog: 0",
+        "park.yml:4:3: roles[0]: `database` is missing\n\
+         park.yml:4:3: roles[0]: `stateserver` is missing\n\
+         park.yml:5:12: roles[0].uberdog: object id 0 is reserved (0 is no channel)",
+    );
+    check_login(
+        &format!("{keys}\n  park: 0\n  zone: here\n  register: perhaps\n  limits: {{login_ms: 5}}"),
+        "park.yml:8:9: roles[0].park: object id 0 is reserved (0 is no channel)\n\
+         park.yml:9:9: roles[0].zone: expected a whole number from 0 to 4294967295, found `here`\n\
+         park.yml:10:13: roles[0].register: expected true or false, found `perhaps`\n\
+         park.yml:11:22: roles[0].limits.login_ms: expected a whole number from 100 to 600000, found `5`",
+    );
+    check_login(
+        &format!("{keys}\n  hashing: {{memory_kib: 15, lanes: 2, passes: 0}}"),
+        "park.yml:8:25: roles[0].hashing.memory_kib: 15 is less than 8 for each of 2 lanes\n\
+         park.yml:8:47: roles[0].hashing.passes: expected a whole number from 1 to 1024, found `0`",
+    );
+    check_login(
+        &format!("{keys}\n- {{type: dbss, database: 4003, ranges: [{{min: 5000, max: 5999}}]}}"),
+        "park.yml:8:47: roles[1].ranges[0].min: overlaps roles[0] (5000) in line 4",
+    );
+}
+
+#[test]
+fn a_login_needs_its_dialect_its_classes_and_a_way() {
+    let login = "{type: login, uberdog: 4665, database: 4003, stateserver: 4002}";
+    check(
+        &format!("general: {{dc_files: [park.dc]}}\nroles: [{login}]\n"),
+        "park.yml:2:16: roles[0].type: is for the openotp dialect: in astron the game brings its own UberDOG\n\
+         park.yml:2:16: roles[0].type: it joins messagedirector.bind, which is missing\n\
+         park.yml:2:16: roles[0].type: there is no class LoginManager, which a LoginManager needs",
+    );
+    check(
+        &format!(
+            "general: {{dialect: openotp, dc_files: [login.dc]}}\nroles: [{login}]\n\
+             messagedirector: {{bind: 10.0.0.1, allow: [10.1.0.0/16]}}\n"
+        ),
+        "park.yml:2:16: roles[0].type: it joins the Message Director from 10.0.0.1, which messagedirector.allow does not admit",
+    );
+}
+
+#[test]
+fn clients_must_be_able_to_reach_a_login() {
+    let file = |uberdogs: &str| {
+        format!(
+            "general: {{dialect: openotp, dc_files: [login.dc]}}\nmessagedirector: {{bind: 0.0.0.0, allow: []}}\n\
+             uberdogs: [{uberdogs}]\nroles:\n- {{type: clientagent, {CHANNELS}}}\n\
+             - {{type: login, uberdog: 4665, database: 4003, stateserver: 4002}}\n"
+        )
+    };
+    let said = "park.yml:6:26: roles[1].uberdog: clients cannot reach it: `uberdogs` needs \
+                {id: 4665, class: LoginManager, anonymous: true}";
+    check(&file("{id: 4665, class: LoginManager, anonymous: true}"), "no error");
+    check(&file("{id: 4665, class: LoginManager}"), said);
+    check(&file("{id: 4665, class: Account, anonymous: true}"), said);
+    check(&file(""), said);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use surroundings::Stub;
 use wire::dialect::Dialect;
-use wire::ids::{Channel, DoId};
+use wire::ids::{Channel, DoId, Zone};
 
 /// The hash of `park.dc`, as Panda3D and Astron say it.
 const HASH: u32 = 143_478;
@@ -290,4 +290,75 @@ fn several_client_agents_have_listeners_of_their_own() {
     let listeners: Vec<(u16, u16)> =
         config.listeners().iter().map(|(id, bind)| (id.0, bind.address.port())).collect();
     assert_eq!(listeners, [(1, 1), (2, 2)]);
+}
+
+/// The only Event Logger of a file in which it has these keys.
+#[track_caller]
+fn event_logger(keys: &str) -> event_logger::Config {
+    let config = config(&format!(
+        "messagedirector: {{bind: 127.0.0.1}}\nroles: [{{type: eventlogger{keys}}}]\n"
+    ));
+    let [logger] = &config.event_loggers[..] else { panic!("one Event Logger") };
+    logger.config.clone()
+}
+
+#[test]
+fn an_event_logger_has_astrons_defaults() {
+    let config = event_logger("");
+    assert_eq!(config.bind, "0.0.0.0:7197".parse::<SocketAddr>().unwrap());
+    assert_eq!(config.output, "events-%Y%m%d-%H%M%S.log".parse().unwrap());
+    assert_eq!((config.rotate_interval, config.rotate_bytes), (None, None));
+}
+
+#[test]
+fn files_of_events_end_after_a_time_or_a_size() {
+    for (interval, seconds) in
+        [("1d", 86_400), ("12h", 43_200), ("30m", 1800), ("5s", 5), ("90", 90), ("2 H", 7200)]
+    {
+        let config = event_logger(&format!(", rotate_interval: {interval}"));
+        assert_eq!(config.rotate_interval.unwrap().as_secs(), seconds, "{interval}");
+    }
+    for (size, bytes) in
+        [("100MiB", 100 << 20), ("1 gib", 1 << 30), ("4KiB", 4096), ("70000", 70_000)]
+    {
+        let config = event_logger(&format!(", rotate_bytes: {size}"));
+        assert_eq!(config.rotate_bytes, Some(bytes), "{size}");
+    }
+    let never = event_logger(", rotate_interval: 0, rotate_bytes: 0");
+    assert_eq!((never.rotate_interval, never.rotate_bytes), (None, None));
+}
+
+#[test]
+fn an_event_logger_to_which_its_daemon_says_nothing_is_warned_of() {
+    let file = |general: &str| {
+        format!(
+            "general: {{{general}}}\nmessagedirector: {{bind: 127.0.0.1}}\nroles: [{{type: eventlogger}}]\n"
+        )
+    };
+    assert_eq!(
+        warnings(&file("")),
+        [
+            "park.yml:3:16: roles[0].type: without general.eventlogger this daemon itself has nothing \
+          written down"
+        ]
+    );
+    assert!(warnings(&file("eventlogger: localhost")).is_empty());
+}
+
+#[test]
+fn a_login_joins_the_message_director_of_its_daemon() {
+    let config = config(
+        "general: {dialect: openotp, dc_files: [login.dc]}\nmessagedirector: {bind: 0.0.0.0, allow: []}\n\
+         roles:\n- {type: login, uberdog: 4665, database: 4003, stateserver: 4002, zone: 7, \
+         register: true, hashing: {memory_kib: 64, threads: 1}, limits: {logins_max: 9}}\n",
+    );
+    let [login] = &config.logins[..] else { panic!("one LoginManager") };
+    let schema = config.general.classes.schema.clone().unwrap();
+    let role = login.config("0.0.0.0:1234".parse().unwrap(), schema);
+    assert_eq!(role.message_director, "127.0.0.1:1234".parse::<SocketAddr>().unwrap());
+    assert_eq!((role.uberdog, role.park, role.zone), (DoId(4665), DoId(5000), Zone(7)));
+    assert_eq!((role.database, role.state_server), (Channel(4003), Channel(4002)));
+    let hashing = role.hashing;
+    assert_eq!((hashing.memory_kib, hashing.passes, hashing.threads), (64, 2, 1));
+    assert!(role.register && role.limits.logins_max == 9);
 }

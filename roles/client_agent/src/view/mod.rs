@@ -1,35 +1,65 @@
 //! What one client sees: its interests, the zones that they open, the objects in them, what it owns,
-//! and what the cluster declared to it. Pure: what is to be done comes out as [`Action`]s, in order.
+//! and what the cluster granted to it. Pure: what is to be done comes out as [`Action`]s, in order.
 //!
-//! It does not know whether the client *may* do something ([`View::is_visible`] helps to decide), and
+//! It does not know whether the client *may* do something ([`View::known`] helps to decide), and
 //! entries come to it as the client is to see them ([`crate::entry`]).
+//!
+//! Objects are shown as they come, whether a parent was asked for them or they came by themselves,
+//! and each once until it leaves. An interest is done when all of its zones have been answered for.
+//! A zone that is of interest is listened to, whatever the number of interests that have it.
 
 mod action;
+mod answers;
+mod granted;
+mod interests;
+mod objects;
+mod past;
+mod questions;
+mod sight;
 mod terms;
+mod zones;
 
 pub use action::{Action, Sink};
 pub use terms::{Key, Terms};
 
-use runtime::Now;
-use wire::client::Zones;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use granted::Granted;
+use interests::Interest;
+use objects::Objects;
+use past::Past;
+use questions::Questions;
 use wire::ids::{Channel, ClassId, DoId};
-use wire::state_server::{Entry, Location};
+use zones::OpenZones;
 
-/// What one client sees.
+/// What one client sees. While it sees nothing it holds no memory but its own.
 #[derive(Default)]
-pub struct View {}
+pub struct View {
+    /// What it sees or owns.
+    objects: Objects,
+    zones: OpenZones,
+    /// By number.
+    interests: Vec<Interest>,
+    /// How many zones all interests have, counted once for each.
+    zones_of_interests: u32,
+    last_number: u32,
+    /// There while something is asked.
+    questions: Option<Box<Questions>>,
+    granted: Granted,
+    past: Past,
+}
 
 /// Who opens or closes an interest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum By {
-    /// The client, who is told DONE with this context.
+    /// The client, who is told that it is done with this context.
     Client {
         /// As it said it.
         context: u32,
     },
     /// Somebody of the cluster. The client is told of it.
     Cluster {
-        /// Who hears that it is complete, in `astron`.
+        /// Who hears that it is done, in `astron`.
         caller: Channel,
     },
 }
@@ -73,28 +103,32 @@ pub enum OverLimit {
 #[error("no interest {0}")]
 pub struct UnknownInterest(pub u16);
 
-#[allow(unused_variables, reason = "to be filled in")]
 impl View {
     /// Whether updates of an object are for this client: it sees it or owns it.
     #[inline]
     pub fn sees(&self, key: Key) -> bool {
-        false
+        self.objects.get(key).is_some()
     }
 
     /// Whether the client owns an object.
     pub fn owns(&self, key: Key) -> bool {
-        false
+        self.objects.get(key).is_some_and(|object| object.is_owned())
     }
 
     /// What the client knows of an object that it sees or owns, or that was declared to it.
     pub fn known(&self, key: Key) -> Option<Known> {
-        None
+        if let Some(object) = self.objects.get(key) {
+            let how = if object.is_owned() { How::Owned } else { How::Seen };
+            return Some(Known { dclass: object.dclass, how });
+        }
+        let dclass = self.granted.declared(key.do_id)?;
+        Some(Known { dclass, how: How::Declared })
     }
 
     /// Whether the client saw or owned an object that it does not any more. Only the last ones are
     /// remembered.
     pub fn was_known(&self, do_id: DoId) -> bool {
-        false
+        self.past.contains(do_id)
     }
 
     /// Whether an object is in the client's sight, for interests below it; uberdogs are the
@@ -103,92 +137,28 @@ impl View {
         self.known(key).is_some()
     }
 
-    /// Opens an interest, or alters it if there is one of this number.
-    pub fn add_interest(
-        &mut self,
-        terms: &Terms,
-        now: Now,
-        (interest, by): (u16, By),
-        (parent, zones): (DoId, Zones<'_>),
-        sink: &mut Sink<'_>,
-    ) -> Result<(), OverLimit> {
-        Ok(())
-    }
-
-    /// Closes an interest.
-    pub fn remove_interest(
-        &mut self,
-        terms: &Terms,
-        now: Now,
-        (interest, by): (u16, By),
-        sink: &mut Sink<'_>,
-    ) -> Result<(), UnknownInterest> {
-        Ok(())
-    }
-
-    /// ENTERZONE: an object is at a location, be it that it came, or (`openotp`) that it answers.
-    pub fn entered(&mut self, terms: &Terms, entry: &Entry<'_>, sink: &mut Sink<'_>) {}
-
-    /// ENTER_INTEREST: an object answers (`astron`).
-    pub fn answered(
-        &mut self,
-        terms: &Terms,
-        context: u32,
-        entry: &Entry<'_>,
-        sink: &mut Sink<'_>,
-    ) {
-    }
-
-    /// GET_ZONES_COUNT_RESP: so many objects answer (`astron`).
-    pub fn counted(&mut self, terms: &Terms, context: u32, count: u32, sink: &mut Sink<'_>) {}
-
-    /// QUERY_ZONE_ALL_DONE: all objects have answered (`openotp`).
-    pub fn zones_done(
-        &mut self,
-        terms: &Terms,
-        now: Now,
-        parent: DoId,
-        zones: Zones<'_>,
-        sink: &mut Sink<'_>,
-    ) {
-    }
-
-    /// What was not answered until now is not waited for any more.
-    pub fn expired(&mut self, terms: &Terms, now: Now, sink: &mut Sink<'_>) {}
-
-    /// CHANGE_ZONE: an object goes elsewhere.
-    pub fn moved(&mut self, terms: &Terms, do_id: DoId, new: Location, sink: &mut Sink<'_>) {}
-
-    /// DELETE_RAM: an object is gone.
-    pub fn deleted(&mut self, terms: &Terms, do_id: DoId, sink: &mut Sink<'_>) {}
-
-    /// ENTER_OWNER: the client owns an object.
-    pub fn owner_entered(&mut self, terms: &Terms, entry: &Entry<'_>, sink: &mut Sink<'_>) {}
-
-    /// CHANGE_OWNER: the client owns it no longer.
-    pub fn owner_changed(&mut self, terms: &Terms, do_id: DoId, sink: &mut Sink<'_>) {}
-
     /// The cluster says of which class an object is that the client does not see.
     pub fn declare(&mut self, terms: &Terms, do_id: DoId, of: ClassId) -> Result<(), OverLimit> {
-        Ok(())
+        self.granted.declare(terms.limits.granted_max, do_id, of)
     }
 
     /// It takes that back.
-    pub fn undeclare(&mut self, do_id: DoId) {}
-
-    /// An object lives as long as the session, and the session no longer than it.
-    pub fn add_session_object(&mut self, terms: &Terms, do_id: DoId) -> Result<(), OverLimit> {
-        Ok(())
+    pub fn undeclare(&mut self, do_id: DoId) {
+        self.granted.undeclare(do_id);
     }
 
-    /// It does not any more.
-    pub fn remove_session_object(&mut self, do_id: DoId) {}
+    /// An object lives no longer than the session, and the session no longer than it.
+    pub fn add_session_object(&mut self, terms: &Terms, do_id: DoId) -> Result<(), OverLimit> {
+        self.granted.add_session_object(terms.limits.granted_max, do_id)
+    }
+
+    /// It is an object like others again.
+    pub fn remove_session_object(&mut self, do_id: DoId) {
+        self.granted.remove_session_object(do_id);
+    }
 
     /// The objects of the session, ascending.
-    pub fn session_objects(&self) -> impl ExactSizeIterator<Item = DoId> + '_ {
-        [].into_iter()
+    pub fn session_objects(&self) -> &[DoId] {
+        self.granted.session_objects()
     }
-
-    /// The client is gone: leaves all locations, in the order of its interests, and says nothing.
-    pub fn close(&mut self, sink: &mut Sink<'_>) {}
 }

@@ -4,6 +4,7 @@ use crate::config::{Config, Limits};
 use ahash::RandomState;
 use wire::dialect::Dialect;
 use wire::ids::DoId;
+use wire::state_server::Location;
 
 /// What all views of an agent have in common.
 #[derive(Clone, Debug)]
@@ -40,5 +41,16 @@ impl Terms {
     #[inline]
     pub fn key(&self, do_id: DoId) -> Key {
         Key { do_id, hash: self.hasher.hash_one(do_id.0) }
+    }
+
+    #[inline]
+    pub(super) fn hash_of(&self, location: Location) -> u64 {
+        self.hasher.hash_one(u64::from(location.parent.0) << 32 | u64::from(location.zone.0))
+    }
+
+    /// Whether a parent has locations that a client may listen to: elsewhere their channels would
+    /// be somebody's own, or of another meaning.
+    pub(super) fn has_locations(&self, parent: DoId) -> bool {
+        parent.0 != 0 && !self.dialect.is_reserved_do_id(parent)
     }
 }

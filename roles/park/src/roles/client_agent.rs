@@ -102,11 +102,12 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
         limits::read(rows, &mut limits, &mut admission, &mut connection);
     });
     let hash = section.get("manual_dc_hash", number(0..=u32::MAX as u64)).unwrap_or(0) as u32;
-    if !cluster.classes.are_named {
+    if !cluster.general.classes.are_named {
         section.error_at("type", NO_CLASSES);
     }
-    let Some(schema) = &cluster.classes.schema else { return };
-    let dc_hash = if hash != 0 { hash } else { computed_hash(section, cluster.dialect, schema) };
+    let Some(schema) = &cluster.general.classes.schema else { return };
+    let dc_hash =
+        if hash != 0 { hash } else { computed_hash(section, cluster.general.dialect, schema) };
     let Some(Some(channels)) = channels else { return };
     cluster.read.client_agents.push(ClientAgent {
         bind,

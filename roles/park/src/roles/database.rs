@@ -68,7 +68,7 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     }
     let limits = section.section("limits", read_limits).unwrap_or_default();
     let broadcast = section.get("broadcast", boolean).unwrap_or(true);
-    if !cluster.classes.are_named {
+    if !cluster.general.classes.are_named {
         section.error_at("type", NO_CLASSES);
     }
     let read = |backend: &mut Section<'_>| read_backend(backend, cluster);
@@ -138,7 +138,7 @@ fn read_backend(section: &mut Section<'_>, cluster: &Cluster<'_>) -> Option<Read
             (Backend::Yaml, directory.or_else(|| Some(PathBuf::from(YAML_FOLDER))))
         }
     };
-    let index = |node: &Node| read_index(node, cluster.classes);
+    let index = |node: &Node| read_index(node, &cluster.general.classes);
     let indexes = section.list("indexes", index).unwrap_or_default();
     let place = section.place_of("directory");
     Some((backend, cluster.folder.join(directory?), place, indexes))

@@ -23,7 +23,7 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
         section.error("`ranges` is missing or empty");
     }
     let limits = section.section("limits", state_server::limits).unwrap_or_default();
-    if !cluster.classes.are_named {
+    if !cluster.general.classes.are_named {
         section.error_at("type", NO_CLASSES);
     }
     let Some(channel) = database else { return };

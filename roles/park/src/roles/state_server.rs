@@ -34,7 +34,7 @@ const ROWS: [Row; 8] = [
 fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     let control = cluster.channel(section, "control");
     let limits = section.section("limits", limits).unwrap_or_default();
-    if !cluster.classes.are_named {
+    if !cluster.general.classes.are_named {
         section.error_at("type", NO_CLASSES);
     }
     let Some(control) = control else { return };
