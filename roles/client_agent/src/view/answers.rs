@@ -3,7 +3,7 @@
 use super::By;
 use super::View;
 use super::action::{Action, Sink};
-use super::questions::Done;
+use super::questions::{Done, Question};
 use super::terms::Terms;
 use super::zones::{ZoneBytes, below};
 use runtime::Now;
@@ -13,7 +13,11 @@ use wire::ids::DoId;
 use wire::state_server::Entry;
 
 impl View {
-    /// ENTER_INTEREST: an object answers (`astron`).
+    /// ENTER_INTEREST, or (`openotp`, which has no context) ENTERZONE to the channel that the
+    /// client was allocated: an object answers.
+    ///
+    /// It answers for the zone as it was opened. If that was closed meanwhile and opened anew, the
+    /// object may have left unheard: then it will answer again, or not.
     pub fn answered(
         &mut self,
         terms: &Terms,
@@ -21,8 +25,19 @@ impl View {
         entry: &Entry<'_>,
         sink: &mut Sink<'_>,
     ) {
-        self.show(terms, entry, sink);
-        if let Some(question) = self.questions.as_mut().and_then(|all| all.get(context)) {
+        let about = self.zones.question(terms, entry.location);
+        let questions = self.questions.as_deref_mut();
+        let is_meant = match terms.dialect {
+            Dialect::Astron => about == Some(context),
+            Dialect::OpenOtp => {
+                let question = questions.zip(about).and_then(|(all, about)| all.get(about));
+                question.is_none_or(|question| question.until.is_some())
+            }
+        };
+        if is_meant {
+            self.show(terms, entry, sink);
+        }
+        if let Some(question) = self.asked(terms, context) {
             question.answer();
             self.end_if_answered(terms, context, sink);
         }
@@ -30,7 +45,7 @@ impl View {
 
     /// GET_ZONES_COUNT_RESP: so many objects answer (`astron`).
     pub fn counted(&mut self, terms: &Terms, context: u32, count: u32, sink: &mut Sink<'_>) {
-        if let Some(question) = self.questions.as_mut().and_then(|all| all.get(context)) {
+        if let Some(question) = self.asked(terms, context) {
             question.expect(count);
             self.end_if_answered(terms, context, sink);
         }
@@ -102,7 +117,8 @@ impl View {
         let Some(mut questions) = self.questions.take() else { return done.tell(terms, sink) };
         let number = self.next_number();
         let zones = self.zones_of(done.interest);
-        let waits = questions.wait(number, done, zones.map(|at| self.zones.question(terms, at)));
+        let open = zones.filter_map(|zone| self.zones.open_question(terms, zone));
+        let waits = questions.wait(number, done, open);
         self.questions = Some(questions);
         if !waits {
             done.tell(terms, sink);
@@ -119,8 +135,14 @@ impl View {
     /// Zones were closed: they are not asked for any more.
     pub(super) fn leave_out(&mut self, terms: &Terms) {
         if let Some(questions) = &mut self.questions {
-            questions.leave_out(|id, location| self.zones.question(terms, location) == id);
+            questions.leave_out(|id, location| self.zones.question(terms, location) == Some(id));
         }
+    }
+
+    /// A question by its context (`astron`).
+    fn asked(&mut self, terms: &Terms, context: u32) -> Option<&mut Question> {
+        let questions = self.questions.as_mut().filter(|_| terms.dialect == Dialect::Astron);
+        questions.and_then(|questions| questions.get(context))
     }
 
     fn end_if_answered(&mut self, terms: &Terms, id: u32, sink: &mut Sink<'_>) {

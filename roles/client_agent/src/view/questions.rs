@@ -131,7 +131,7 @@ impl Questions {
         Some(self.questions.remove(at))
     }
 
-    /// A change waits for these questions, of which some may be one or none. Whether there is any.
+    /// A change waits for these questions, of which some may be the same. Whether there is any.
     pub fn wait(&mut self, number: u32, done: Done, questions: impl Iterator<Item = u32>) -> bool {
         let mut count = 0;
         for id in questions {

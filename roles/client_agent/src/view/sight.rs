@@ -15,7 +15,7 @@ use wire::ids::DoId;
 use wire::state_server::{Entry, Location};
 
 impl View {
-    /// ENTERZONE: an object is at a location, be it that it came, or (`openotp`) that it answers.
+    /// ENTERZONE on the channel of a location: an object came there.
     pub fn entered(&mut self, terms: &Terms, entry: &Entry<'_>, sink: &mut Sink<'_>) {
         if !(self.granted.is_of_session(entry.do_id) && self.owns(terms.key(entry.do_id))) {
             self.show(terms, entry, sink);

@@ -12,8 +12,10 @@ struct Open {
     interests: u32,
     /// How many objects are seen there.
     objects: u32,
-    /// The question about it that is not answered yet; 0: there is none.
+    /// The question about it; 0: there is none yet.
     question: u32,
+    /// Whether that is over.
+    is_answered: bool,
 }
 
 /// The zones of all interests.
@@ -39,7 +41,7 @@ impl OpenZones {
             open.interests += 1;
             return false;
         }
-        let open = Open { location, interests: 1, objects: 0, question: 0 };
+        let open = Open { location, interests: 1, objects: 0, question: 0, is_answered: false };
         let hash = |open: &Open| terms.hash_of(open.location);
         self.0.insert_unique(terms.hash_of(location), open, hash);
         true
@@ -71,22 +73,27 @@ impl OpenZones {
         open.objects -= 1;
     }
 
-    /// The question about it that is not answered yet; 0: there is none.
-    pub fn question(&self, terms: &Terms, location: Location) -> u32 {
-        self.get(terms, location).map_or(0, |open| open.question)
+    /// The question about it, if it is open.
+    pub fn question(&self, terms: &Terms, location: Location) -> Option<u32> {
+        self.get(terms, location).map(|open| open.question)
     }
 
-    /// A question about it was put.
+    /// The question about it that is not over yet.
+    pub fn open_question(&self, terms: &Terms, location: Location) -> Option<u32> {
+        self.get(terms, location).filter(|open| !open.is_answered).map(|open| open.question)
+    }
+
+    /// There is a question about it.
     pub fn set_question(&mut self, terms: &Terms, location: Location, question: u32) {
         if let Some(open) = self.get_mut(terms, location) {
             open.question = question;
         }
     }
 
-    /// A question about it is over.
+    /// A question is over, that about the zone if it is the same.
     pub fn answered(&mut self, terms: &Terms, location: Location, question: u32) {
         if let Some(open) = self.get_mut(terms, location).filter(|open| open.question == question) {
-            open.question = 0;
+            open.is_answered = true;
         }
     }
 
