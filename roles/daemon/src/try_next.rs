@@ -1,5 +1,6 @@
 //! What to try next against a daemon that serves: commands for another terminal of this machine.
 
+use dc::{astron_hash, panda_hash};
 use park::{ClientAgent, Config};
 use std::net::SocketAddr;
 use wire::dialect::Dialect;
@@ -66,6 +67,7 @@ fn of_visitors(config: &Config, md: &str, agent: &ClientAgent, gate: &str) -> Op
     say("--dialect", dialect.name().into(), Dialect::OpenOtp.name());
     say("--dc", dc.display().to_string(), CLASSES);
     say("--client-version", agent.version.clone(), VERSION);
+    say("--hash", agent.dc_hash.to_string(), &usual_hash(config)?.to_string());
     say("--control", server.control.to_string(), &STATE_SERVER.to_string());
     match login {
         Some(login) => {
@@ -76,6 +78,15 @@ fn of_visitors(config: &Config, md: &str, agent: &ClientAgent, gate: &str) -> Op
         None => (),
     }
     Some(command)
+}
+
+/// What clients compute if nobody tells them.
+fn usual_hash(config: &Config) -> Option<u32> {
+    let schema = config.general.classes.schema.as_ref()?;
+    Some(match config.general.dialect {
+        Dialect::OpenOtp => panda_hash(schema),
+        Dialect::Astron => astron_hash(schema).unwrap_or_else(|_| panda_hash(schema)),
+    })
 }
 
 /// Whether clients connect without a certificate or a proxy.
