@@ -162,8 +162,8 @@ impl Client {
 
     /// Whether one of its interests has this location.
     pub fn looks_at(&self, location: Location) -> bool {
-        self.interests.values().any(|(parent, zones)| {
-            *parent == location.parent && zones.contains(&location.zone.0)
-        })
+        self.interests
+            .values()
+            .any(|(parent, zones)| *parent == location.parent && zones.contains(&location.zone.0))
     }
 }

@@ -59,6 +59,7 @@ pub struct Said {
 /// What a client that hears it has, or has not, afterwards.
 pub enum Effect {
     Nothing,
+    Told,
     State(u16),
     Sender(Channel),
     Declared(DoId, ClassId),
@@ -151,7 +152,8 @@ fn notice(dialect: Dialect, rng: &mut SmallRng) -> (MsgType, Vec<u8>, Effect) {
     let (do_id, place) = (object(rng), location(rng));
     let has_other = rng.random();
     let fields = packed(dialect, class_of(do_id), has_other);
-    let entry = Entry { do_id, location: place, dclass: class_of(do_id), has_other, fields: &fields };
+    let entry =
+        Entry { do_id, location: place, dclass: class_of(do_id), has_other, fields: &fields };
     let (owned_fields, value) = (packed(dialect, class_of(do_id), true), bytes(rng));
     let owned = Entry { has_other: true, fields: &owned_fields, ..entry };
     let zones = zones(dialect, rng);
@@ -162,10 +164,9 @@ fn notice(dialect: Dialect, rng: &mut SmallRng) -> (MsgType, Vec<u8>, Effect) {
         0..=3 => (ObjectNotice::EnterZone(entry), Effect::Nothing),
         4 => (ObjectNotice::EnterOwner(owned), Effect::Nothing),
         5 => (ObjectNotice::UpdateField { do_id, field, value: &value }, Effect::Nothing),
-        6 => (
-            ObjectNotice::UpdateFieldMultiple { do_id, count: 1, fields: &value },
-            Effect::Nothing,
-        ),
+        6 => {
+            (ObjectNotice::UpdateFieldMultiple { do_id, count: 1, fields: &value }, Effect::Nothing)
+        }
         7 => (ObjectNotice::ChangeZone { do_id, new: place, old: location(rng) }, Effect::Nothing),
         8 => (ObjectNotice::DeleteRam { do_id }, Effect::Deleted(do_id)),
         9 => (ObjectNotice::ChangeOwner { do_id, new, old: AI }, Effect::OwnedBy(do_id, new)),
@@ -197,14 +198,12 @@ fn agent_message(dialect: Dialect, serial: u32, rng: &mut SmallRng) -> (MsgType,
     let (message, effect) = match rng.random_range(0..36) {
         0..=7 => (AgentMessage::SetState { state }, Effect::State(state)),
         8..=9 => (AgentMessage::SetClientId { channel }, Effect::Sender(channel)),
-        10 => (AgentMessage::SendDatagram { datagram: &raw }, Effect::Nothing),
-        11 if rng.random() => (AgentMessage::Eject { code: 9, reason: &raw }, Effect::Nothing),
+        10 => (AgentMessage::SendDatagram { datagram: &raw }, Effect::Told),
+        11 if rng.random() => (AgentMessage::Eject { code: 9, reason: &raw }, Effect::Told),
         12 if rng.random() => (AgentMessage::Drop, Effect::Nothing),
         13 if is_astron => (AgentMessage::GetNetworkAddress { context }, Effect::Nothing),
         14 if is_astron => (AgentMessage::GetTlvs { context }, Effect::Nothing),
-        11..=17 => {
-            (AgentMessage::DeclareObject { do_id, dclass }, Effect::Declared(do_id, dclass))
-        }
+        11..=17 => (AgentMessage::DeclareObject { do_id, dclass }, Effect::Declared(do_id, dclass)),
         18 => (AgentMessage::UndeclareObject { do_id }, Effect::Undeclared(do_id)),
         19 => (AgentMessage::AddSessionObject { do_id }, Effect::Session(do_id)),
         20 => (AgentMessage::RemoveSessionObject { do_id }, Effect::NoSession(do_id)),
@@ -214,7 +213,9 @@ fn agent_message(dialect: Dialect, serial: u32, rng: &mut SmallRng) -> (MsgType,
         ),
         23..=24 => (AgentMessage::OpenChannel { channel }, Effect::Opened(channel)),
         25 => (AgentMessage::CloseChannel { channel }, Effect::Closed(channel)),
-        26..=27 => (AgentMessage::AddPostRemove { message: &last_words }, Effect::PostRemove(serial)),
+        26..=27 => {
+            (AgentMessage::AddPostRemove { message: &last_words }, Effect::PostRemove(serial))
+        }
         28 => (AgentMessage::ClearPostRemoves, Effect::NoPostRemoves),
         29 => (AgentMessage::RemoveInterest { interest }, Effect::NoInterest(interest)),
         _ => (

@@ -53,11 +53,8 @@ pub fn play(seed: u64) {
 
 fn config(rng: &mut SmallRng) -> Config {
     let last = 1_000_000_000 + [0, 3, 100, 20_000][rng.random_range(0..4)];
-    let permission = [
-        InterestPermission::Enabled,
-        InterestPermission::Visible,
-        InterestPermission::Disabled,
-    ];
+    let permission =
+        [InterestPermission::Enabled, InterestPermission::Visible, InterestPermission::Disabled];
     let dog = |id, name: &str, is_anonymous| Uberdog {
         id,
         dclass: SCHEMA.class_by_name(name).unwrap().id,
@@ -109,7 +106,17 @@ impl Run {
         world.settle(&mut rng);
         world.send(cluster, &hello);
         world.settle(&mut rng);
-        Run { rng, dialect, config, world, cluster, clients: Vec::new(), serial: 0, passed_on: 0, stops: false }
+        Run {
+            rng,
+            dialect,
+            config,
+            world,
+            cluster,
+            clients: Vec::new(),
+            serial: 0,
+            passed_on: 0,
+            stops: false,
+        }
     }
 
     fn step(&mut self) {
@@ -147,7 +154,8 @@ impl Run {
 
     fn cluster_speaks(&mut self) {
         let said = cluster::say(self.dialect, &self.clients, self.serial, &mut self.rng);
-        for client in self.clients.iter_mut().filter(|client| reaches(&said, client, self.dialect)) {
+        for client in self.clients.iter_mut().filter(|client| reaches(&said, client, self.dialect))
+        {
             happen(client, &said.effect);
         }
         self.world.send(self.cluster, &said.frame);
@@ -169,11 +177,11 @@ impl Run {
             bytes.extend_from_slice(&body);
             framing::finish_frame(&mut bytes, start).unwrap();
         }
-        let party = self.clients[at].party;
+        let (party, state) = (self.clients[at].party, self.clients[at].state);
         self.world.send(party, &bytes);
         self.settle(Some(at), &updates);
         let stays = self.clients.get(at).is_some_and(|client| client.party == party);
-        if let ([update], true, 1) = (&updates[..], stays, frames) {
+        if let ([update], true, 1) = (&updates[..], stays && state > 0, frames) {
             let passed_on = self.passed_on;
             let Update { do_id, field, value, is_allowed } = update;
             assert!(
@@ -221,7 +229,7 @@ impl Run {
         let Some((msgtype, payload)) = wire::client::split(body) else { return };
         match FromClient::decode(self.dialect, msgtype, payload) {
             Ok(FromClient::UpdateField { do_id, field, value }) => {
-                let is_allowed = client.state > 0 && client.may_update(do_id, field, value);
+                let is_allowed = client.may_update(do_id, field, value);
                 updates.push(Update { do_id, field, value: value.to_vec(), is_allowed });
             }
             Ok(FromClient::AddInterest { interest, parent, zones, .. })
@@ -279,9 +287,10 @@ impl Run {
             };
             let (channel, party) = (Channel(number("Client:")), number("127.0.0.7:") as usize);
             assert!(self.config.channels.contains(&channel));
-            let taken = self.clients.iter().any(|client| {
-                client.channel == channel && self.world.stands(client.party)
-            });
+            let taken = self
+                .clients
+                .iter()
+                .any(|client| client.channel == channel && self.world.stands(client.party));
             assert!(!taken, "{channel} belongs to somebody");
             for client in self.clients.iter_mut().filter(|client| client.party == party) {
                 (client.channel, client.sender) = (channel, channel);
@@ -308,15 +317,17 @@ impl Run {
                 do_id == object && actor.is_some() && said.any(|update| update.is_allowed)
             }
             ObjectMessage::SetZone { .. } => {
-                self.config.relocate
-                    && actor.is_some_and(|actor| actor.owned.contains_key(&object))
+                self.config.relocate && actor.is_some_and(|actor| actor.owned.contains_key(&object))
             }
             ObjectMessage::QueryZones { parent, .. } => self.clients.iter().any(|client| {
                 client.channel == sender && parent == object && client.parents.contains(&parent)
             }),
             ObjectMessage::DeleteRam { do_id } => self.clients.iter().any(|client| {
                 let is_its_end = self.stops || !self.world.stands(client.party);
-                do_id == object && is_its_end && client.sender == sender && client.session.contains(&do_id)
+                do_id == object
+                    && is_its_end
+                    && client.sender == sender
+                    && client.session.contains(&do_id)
             }),
             _ => false,
         };
@@ -404,7 +415,7 @@ fn reaches(said: &Said, client: &Client, dialect: Dialect) -> bool {
 fn happen(client: &mut Client, effect: &Effect) {
     match *effect {
         Effect::State(state) if state < 3 => client.state = state,
-        Effect::Nothing | Effect::State(_) => (),
+        Effect::Nothing | Effect::Told | Effect::State(_) => (),
         Effect::Sender(Channel(0)) | Effect::Opened(Channel(0)) => (),
         Effect::Sender(channel) => client.sender = channel,
         Effect::Declared(do_id, dclass) => drop(client.declared.insert(do_id, dclass)),
