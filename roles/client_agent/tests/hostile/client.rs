@@ -82,7 +82,8 @@ impl Client {
     /// Whether it may set a field to a value.
     pub fn may_update(&self, do_id: DoId, field: FieldId, value: &[u8]) -> bool {
         let Some((dclass, is_owned)) = self.class_of(do_id) else { return false };
-        let class = SCHEMA.class_by_number(dclass.0).unwrap();
+        // In `astron` what a State Server says of an object is shown as it comes.
+        let Some(class) = SCHEMA.class_by_number(dclass.0) else { return false };
         let Some(id) = class.field_by_number(field.0) else { return false };
         let keywords: Vec<&str> = SCHEMA.keyword_names(SCHEMA.field(id).keywords).collect();
         let may_send = keywords.contains(&"clsend")

@@ -365,11 +365,9 @@ impl Run {
 fn field_value(client: &Client, do_id: DoId, rng: &mut SmallRng) -> (FieldId, Vec<u8>) {
     let fields = SCHEMA.fields();
     let of_class = client.class_of(do_id).filter(|_| rng.random_range(0..8) > 0);
-    let number = match of_class {
-        Some((dclass, _)) => {
-            let class = SCHEMA.class_by_number(dclass.0).unwrap();
-            SCHEMA.field(*class.fields.choose(rng).unwrap()).number
-        }
+    let class = of_class.and_then(|(dclass, _)| SCHEMA.class_by_number(dclass.0));
+    let number = match class.and_then(|class| class.fields.choose(rng)) {
+        Some(&id) => SCHEMA.field(id).number,
         None => rng.random_range(0..fields.len() as u16 + 2),
     };
     let value = match fields.get(usize::from(number)) {
