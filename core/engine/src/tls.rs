@@ -2,11 +2,17 @@
 //!
 //! Not the handshakes and not the records.
 
+use crate::records::Records;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{ServerConfig, WebPkiClientVerifier};
-use rustls::{RootCertStore, crypto};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{NoServerSessionStorage, ServerConfig, WebPkiClientVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme, crypto,
+};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +28,8 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// Who must have signed the certificates of clients; without it clients need none.
     pub authority: Option<PathBuf>,
-    /// How many certificates may stand between a client's and its authority's. Never more than six,
-    /// which is what rustls searches.
+    /// How many certificates a client may send besides its own. Whatever this says, rustls looks for
+    /// no path with more than six of them.
     pub verify_depth_max: Option<usize>,
 }
 
@@ -75,6 +81,12 @@ impl TlsAcceptor {
         Ok(())
     }
 
+    /// A connection by the certificates of now.
+    pub(crate) fn begin(&self) -> Result<Records, Error> {
+        let config = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
+        Records::new(Arc::clone(&config))
+    }
+
     /// The files.
     pub fn files(&self) -> &TlsFiles {
         &self.0.files
@@ -104,18 +116,27 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         .expect("ring has suites for both versions");
     let config = match &files.authority {
         None => config.with_no_client_auth(),
-        Some(path) => config.with_client_cert_verifier(client_verifier(path, provider)?),
+        Some(path) => config.with_client_cert_verifier(client_verifier(
+            path,
+            files.verify_depth_max,
+            provider,
+        )?),
     };
     let config = config.with_single_cert(chain, key);
     let mut config = config.map_err(|error| unusable(&files.key)(error.to_string()))?;
+    // What a client needs to come back lies with the client; what it was given by other
+    // certificates, or under another authority, is of no use to it.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 1;
     config.ticketer = crypto::ring::Ticketer::new()
-        .map_err(|error| unusable(&files.key)(format!("no randomness for tickets: {error}")))?;
+        .map_err(|error| unusable(&files.key)(format!("no keys for tickets: {error}")))?;
     Ok(Arc::new(config))
 }
 
 fn client_verifier(
     path: &Path,
-    provider: Arc<crypto::CryptoProvider>,
+    depth_max: Option<usize>,
+    provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let unusable = |why: String| TlsError::Unusable { path: path.to_owned(), why };
     let mut roots = RootCertStore::empty();
@@ -123,7 +144,11 @@ fn client_verifier(
         roots.add(authority).map_err(|error| unusable(error.to_string()))?;
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    verifier.map_err(|error| unusable(error.to_string()))
+    let verifier = verifier.map_err(|error| unusable(error.to_string()))?;
+    Ok(match depth_max {
+        None => verifier,
+        Some(depth_max) => Arc::new(ShortChains { verifier, depth_max }),
+    })
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -134,4 +159,53 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         return Err(TlsError::NoCertificate(path.to_owned()));
     }
     Ok(found)
+}
+
+/// Refuses chains of clients that are longer than they may be, before anything of them is verified.
+#[derive(Debug)]
+struct ShortChains {
+    verifier: Arc<dyn ClientCertVerifier>,
+    depth_max: usize,
+}
+
+impl ClientCertVerifier for ShortChains {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.verifier.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if between.len() > self.depth_max {
+            return Err(Error::InvalidCertificate(
+                CertificateError::ApplicationVerificationFailure,
+            ));
+        }
+        self.verifier.verify_client_cert(own, between, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, own, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, own, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }

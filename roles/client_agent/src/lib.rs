@@ -164,7 +164,7 @@ impl ClientAgent {
             heard.expect("a role may hear a channel before it has clients");
             self.sessions.reach_all_on(channel);
         }
-        self.ask_lessor(out);
+        self.ask_lessor(0, out);
     }
 
     /// The first of all that is due, if it was not asked for yet.

@@ -5,7 +5,7 @@ use crate::event_loggers::EventLoggers;
 use engine::Running;
 use message_director::LISTENER;
 use park::{
-    Backend, ClientAgent, Config, Database, Dbss, EventLogger, StateServer, client_listener,
+    Backend, ClientAgent, Config, Database, Dbss, EventLogger, Login, StateServer, client_listener,
 };
 use runtime::ListenerId;
 use std::fmt::Write;
@@ -25,24 +25,23 @@ pub struct Served<'a> {
 }
 
 impl Served<'_> {
-    /// Where a listener listens; with port 0 the kernel chose one.
-    fn address_of(&self, listener: ListenerId) -> Option<SocketAddr> {
-        let addresses = &self.running.local_addrs;
-        addresses.iter().find(|(id, _)| *id == listener).map(|(_, address)| *address)
-    }
-
     /// Where clients connect, by Client Agent.
     fn gates<'a>(&self, config: &'a Config) -> Vec<(&'a ClientAgent, SocketAddr)> {
         let agents = config.client_agents.iter().enumerate();
         agents
-            .filter_map(|(at, agent)| Some((agent, self.address_of(client_listener(at))?)))
+            .filter_map(|(at, agent)| Some((agent, address_of(self.running, client_listener(at))?)))
             .collect()
     }
 }
 
+/// Where a listener listens; with port 0 the kernel chose one.
+pub fn address_of(running: &Running, listener: ListenerId) -> Option<SocketAddr> {
+    running.local_addrs.iter().find(|(id, _)| *id == listener).map(|(_, address)| *address)
+}
+
 /// Shows what is served: text on standard output, or one log message.
 pub fn show(config: &Config, served: &Served<'_>, format: LogFormat) {
-    let md = served.address_of(LISTENER);
+    let md = address_of(served.running, LISTENER);
     match format {
         LogFormat::Json => {
             let Served { running, loggers, web } = served;
@@ -86,6 +85,7 @@ fn text(config: &Config, served: &Served<'_>, md: Option<SocketAddr>) -> String 
     rows.extend(gates.iter().map(|(agent, address)| ("client agent", gate(agent, *address))));
     let loggers = config.event_loggers.iter().zip(loggers.addresses());
     rows.extend(loggers.map(|(logger, address)| ("event logger", files(logger, address))));
+    rows.extend(config.logins.iter().map(|login| ("login", manager(login))));
     rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
     rows.extend(config.general.eventlogger.map(|to| ("events go to", to.to_string())));
     rows.push(("shards", shards(&running.cpus)));
@@ -164,6 +164,12 @@ fn gate(agent: &ClientAgent, address: SocketAddr) -> String {
 fn files(logger: &EventLogger, address: SocketAddr) -> String {
     let path = logger.config.folder.join(logger.config.output.to_string());
     format!("{address} (UDP), writes {}", path.display())
+}
+
+fn manager(login: &Login) -> String {
+    let Login { uberdog, park, zone, register, .. } = login;
+    let new = if *register { "new names are registered" } else { "new names are refused" };
+    format!("UberDOG {uberdog}, visitors arrive in park {park}, zone {zone}; {new}")
 }
 
 /// The load tests from this machine against this daemon.

@@ -1,13 +1,12 @@
 //! The Event Loggers of a configuration. They start before anything that has events to tell and stop
 //! after it, so none of this daemon's own is lost on the way.
 
-use crate::figures::{self, Row};
+use crate::figures::{self, Row, Thing, counter};
 use crate::run::Failure;
 use event_logger::{Counts, EventLogger, Rotate, Running, StartError};
 use park::Config;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use runtime::counts::MetricKind::Counter;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,20 +56,20 @@ impl EventLoggers {
 /// The part of `/metrics` that is about Event Loggers, by address.
 pub struct Figures(Vec<(String, Arc<Counts>)>);
 
-const ROWS: [Row<Arc<Counts>>; 7] = [
-    ("event_packets", "Packets that an Event Logger received.", Counter, |counts| {
+const ROWS: [Row<Counts>; 7] = [
+    (counter("event_packets", "Packets that an Event Logger received."), |counts| {
         counts.received.get()
     }),
-    ("event_lines", "Lines that it wrote.", Counter, |counts| counts.written.get()),
-    ("event_malformed", "Packets that were no event.", Counter, |counts| counts.malformed.get()),
-    ("event_unwritten", "Events lost since its file could not be written.", Counter, |counts| {
+    (counter("event_lines", "Lines that it wrote."), |counts| counts.written.get()),
+    (counter("event_malformed", "Packets that were no event."), |counts| counts.malformed.get()),
+    (counter("event_unwritten", "Events lost since its file could not be written."), |counts| {
         counts.lost.get()
     }),
-    ("event_overflowed", "Packets that its socket had no room for.", Counter, |counts| {
+    (counter("event_overflowed", "Packets that its socket had no room for."), |counts| {
         counts.overflowed.get()
     }),
-    ("event_bytes", "Bytes that it wrote.", Counter, |counts| counts.bytes.get()),
-    ("event_files", "Files that it began after the first.", Counter, |counts| {
+    (counter("event_bytes", "Bytes that it wrote."), |counts| counts.bytes.get()),
+    (counter("event_files", "Files that it began after the first."), |counts| {
         counts.rotations.get()
     }),
 ];
@@ -83,8 +82,10 @@ impl fmt::Debug for Figures {
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let things: Vec<(&str, &Arc<Counts>)> =
-            self.0.iter().map(|(address, counts)| (address.as_str(), counts)).collect();
-        figures::encode(&mut encoder, &ROWS, "address", &things)
+        let loggers = self.0.iter();
+        let things: Vec<Thing> =
+            loggers.map(|(address, counts)| Thing::read(address, &ROWS, counts)).collect();
+        let metrics = ROWS.into_iter().map(|(metric, _)| metric);
+        figures::encode(&mut encoder, metrics, "address", &things)
     }
 }

@@ -11,6 +11,7 @@ mod figures;
 mod health;
 mod listeners;
 mod log;
+mod logins;
 mod metrics;
 mod run;
 mod store_metrics;

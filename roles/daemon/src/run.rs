@@ -4,10 +4,11 @@ use crate::banner::{self, Served};
 use crate::cli::{Log, LogFormat};
 use crate::event_loggers::EventLoggers;
 use crate::health::Health;
+use crate::logins::Logins;
 use crate::store_metrics::Stores as StoreMetrics;
 use crate::stores::Stores;
 use crate::web::{self, Pages};
-use crate::{listeners, log};
+use crate::{listeners, log, metrics};
 use anyhow::Context;
 use engine::{Hangup, Running, ShardCpus, StartError};
 use park::{Config, Loaded, Problem, Shards, System};
@@ -82,23 +83,31 @@ fn serve(config: Config, format: LogFormat) -> Result<(), Failure> {
     let listener = listener.transpose()?;
     let loggers = EventLoggers::start(&config)?;
     let running = start(&config, hangup(&loggers))?;
+    let md = banner::address_of(&running, message_director::LISTENER);
+    let logins = Logins::start(&config, md)?;
     let web = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     banner::show(&config, &Served { running: &running, loggers: &loggers, web }, format);
     if let Some(listener) = listener {
-        let health = Health::new(running.counters.clone(), running.cpus.len());
-        let stores =
-            StoreMetrics { stats: running.store_stats(), directories: directories(&config) };
-        let figures: Vec<Box<dyn Collector>> = vec![Box::new(stores), Box::new(loggers.figures())];
-        let pages = Pages::new(running.counters.clone(), figures, running.stop.clone(), health);
+        let pages = pages(&config, &running, &loggers, &logins);
         // The shards that run already are stopped on the way out.
         let served = web::serve(listener, pages).context("the web pages cannot be served");
         served.map_err(Failure::Other)?;
     }
     let ended = running.wait();
+    logins.stop();
     loggers.stop();
     ended.map_err(|error| Failure::Other(error.into()))?;
     info!("stopped in order");
     Ok(())
+}
+
+fn pages(config: &Config, running: &Running, loggers: &EventLoggers, logins: &Logins) -> Pages {
+    let stores = StoreMetrics { stats: running.store_stats(), directories: directories(config) };
+    let figures: Vec<Box<dyn Collector>> =
+        vec![Box::new(stores), Box::new(loggers.figures()), Box::new(logins.figures())];
+    let health = Health::new(running.counters.clone(), running.cpus.len());
+    let registry = metrics::registry(running.counters.clone(), figures);
+    Pages::new(registry, running.stop.clone(), health, logins.figures())
 }
 
 /// What SIGHUP causes, beside the reload of certificates.

@@ -1,46 +1,43 @@
 //! The part of `/metrics` that is about stores: what each holds and has done, by directory.
 
-use crate::figures::{self, Row};
+use crate::figures::{self, Row, Thing, counter, gauge};
 use engine::StoreStats;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use runtime::counts::MetricKind::{Counter, Gauge};
 use std::fmt;
 use store::Stats;
 
 const ROWS: [Row<Stats>; 15] = [
-    ("store_objects", "Objects that are durable.", Gauge, |stats| stats.objects),
-    ("store_live_bytes", "Bytes of their newest versions.", Gauge, |stats| stats.live_bytes),
-    ("store_dead_bytes", "Bytes of what was replaced or deleted.", Gauge, |stats| stats.dead_bytes),
-    ("store_tombstone_bytes", "Bytes of the notes that an object is gone.", Gauge, |stats| {
+    (gauge("store_objects", "Objects that are durable."), |stats| stats.objects),
+    (gauge("store_live_bytes", "Bytes of their newest versions."), |stats| stats.live_bytes),
+    (gauge("store_dead_bytes", "Bytes of what was replaced or deleted."), |stats| stats.dead_bytes),
+    (gauge("store_tombstone_bytes", "Bytes of the notes that an object is gone."), |stats| {
         stats.tombstone_bytes
     }),
-    ("store_segments", "Segments with records.", Gauge, |stats| stats.segments),
-    ("store_disk_bytes", "Bytes of all files, reserved space included.", Gauge, |stats| {
+    (gauge("store_segments", "Segments with records."), |stats| stats.segments),
+    (gauge("store_disk_bytes", "Bytes of all files, reserved space included."), |stats| {
         stats.disk_bytes
     }),
-    ("store_commits", "Groups of writes that were made durable together.", Counter, |stats| {
+    (counter("store_commits", "Groups of writes that were made durable together."), |stats| {
         stats.commits
     }),
-    ("store_appends", "Writes and deletions asked for.", Counter, |stats| stats.appends),
-    ("store_written_bytes", "Bytes written, those that were moved included.", Counter, |stats| {
+    (counter("store_appends", "Writes and deletions asked for."), |stats| stats.appends),
+    (counter("store_written_bytes", "Bytes written, those that were moved included."), |stats| {
         stats.written_bytes
     }),
-    ("store_swept_segments", "Segments that compaction freed.", Counter, |stats| stats.swept),
-    ("store_moved_bytes", "Bytes that compaction moved.", Counter, |stats| stats.moved_bytes),
-    ("store_refused_writes", "Writes refused because the disk was full.", Counter, |stats| {
+    (counter("store_swept_segments", "Segments that compaction freed."), |stats| stats.swept),
+    (counter("store_moved_bytes", "Bytes that compaction moved."), |stats| stats.moved_bytes),
+    (counter("store_refused_writes", "Writes refused because the disk was full."), |stats| {
         stats.refused
     }),
-    ("store_damaged_records", "Damaged records that the scrub has found.", Counter, |stats| {
+    (counter("store_damaged_records", "Damaged records that the scrub has found."), |stats| {
         stats.damaged
     }),
     (
-        "store_full",
-        "Whether writes are refused because the disk is full: 1 or 0.",
-        Gauge,
+        gauge("store_full", "Whether writes are refused because the disk is full: 1 or 0."),
         |stats| u64::from(stats.full),
     ),
-    ("store_read_only", "Whether the disk has failed: 1 or 0.", Gauge, |stats| {
+    (gauge("store_read_only", "Whether the disk has failed: 1 or 0."), |stats| {
         u64::from(stats.read_only)
     }),
 ];
@@ -62,8 +59,10 @@ impl fmt::Debug for Stores {
 impl Collector for Stores {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let stats = self.stats.snapshot();
-        let things: Vec<(&str, &Stats)> =
-            self.directories.iter().map(String::as_str).zip(&stats).collect();
-        figures::encode(&mut encoder, &ROWS, "directory", &things)
+        let stores = self.directories.iter().zip(&stats);
+        let things: Vec<Thing> =
+            stores.map(|(directory, stats)| Thing::read(directory, &ROWS, stats)).collect();
+        let metrics = ROWS.into_iter().map(|(metric, _)| metric);
+        figures::encode(&mut encoder, metrics, "directory", &things)
     }
 }

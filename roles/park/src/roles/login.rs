@@ -22,6 +22,8 @@ const ZONE: Zone = Zone(1);
 /// A LoginManager, as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
+    /// Where its section is, for the message should it not start.
+    pub place: Place,
     /// Its own id, which is its channel too.
     pub uberdog: DoId,
     /// Where the id stands.
@@ -97,6 +99,7 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     cluster.claim_one(section, "uberdog", Purpose::Channel, uberdog.0.into());
     let uberdog_place = section.place_of("uberdog");
     cluster.read.logins.push(Login {
+        place: section.place_of("type"),
         uberdog,
         uberdog_place,
         database,
