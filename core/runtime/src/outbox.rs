@@ -7,6 +7,7 @@ use crate::backlog::Origin;
 use crate::batch::Batch;
 use crate::block::{Block, Frame, Source, Span};
 use crate::counts::{CloseReason, Counts};
+use crate::events::Events;
 use crate::ids::{ConnId, LinkId, Now, Participant, RoleId, ShardId, StoreId};
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
@@ -16,13 +17,14 @@ use crate::role::Effect;
 use crate::router::{Change, Changes, OverLimit, Router};
 use crate::uplink::{Uplink, Upstream};
 use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use smallvec::SmallVec;
 use wire::control::ControlMessage;
 use wire::dialect::Dialect;
-use wire::event::Event;
+use wire::event::{Event, Value};
 use wire::ids::{Channel, DoId};
 
 /// The block that holds what this shard itself writes in a turn.
@@ -79,6 +81,8 @@ pub struct Outbox {
     pub(crate) effects: Vec<Effect>,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) timers: BinaryHeap<Reverse<(Now, RoleId, u64)>>,
+    /// How often events are said.
+    pub(crate) events: Events,
     /// A single subscription came or went lately: more are likely to follow.
     pub(crate) churns: bool,
     own: Vec<u8>,
@@ -119,6 +123,7 @@ impl Outbox {
             effects: Vec::new(),
             verdicts: Vec::new(),
             timers: BinaryHeap::new(),
+            events: Events::new(&config.limits),
             churns: false,
             own: Vec::new(),
             batches: (0..config.shards).map(|_| Batch::default()).collect(),
@@ -266,8 +271,9 @@ impl Outbox {
     }
 
     /// Ends a connection after what was written to it: as far as its socket takes that, it arrives.
-    /// [`crate::Input::Closed`] follows before anything else is heard of it.
+    /// Nothing more is written. [`crate::Input::Closed`] follows before anything else is heard of it.
     pub fn finish(&mut self, conn: ConnId, reason: CloseReason) {
+        self.outgoing.finish(conn, reason);
         self.closes.push_back(Ending { conn, reason, last_words: true });
     }
 
@@ -361,9 +367,27 @@ impl Outbox {
         self.effects.push(Effect::LogEvent(packet.to_vec()));
     }
 
-    /// Says an event to the event logger, if there is one.
+    /// Whether events have somewhere to go.
+    pub fn has_event_logger(&self) -> bool {
+        self.config.has_event_logger
+    }
+
+    /// Says an event to the event logger, if there is one, and if there have not been too many of
+    /// its kind.
     pub fn event(&mut self, event: &Event<'_>) {
-        if self.config.has_event_logger {
+        if !self.config.has_event_logger {
+            return;
+        }
+        let Some(suppressed) = self.events.say(event.kind) else {
+            self.counts.events_suppressed += 1;
+            return;
+        };
+        let values = [("event_type", Value::Text(event.kind)), ("count", Value::Id(suppressed))];
+        let sender: &str = &format!("Shard:{}", self.config.me.0);
+        let before = Event { sender, kind: "events-suppressed", values: &values };
+        let before = (suppressed > 0).then_some(&before);
+        for event in before.into_iter().chain([event]) {
+            self.counts.events += 1;
             self.effects.push(Effect::LogEvent(event.encode(self.config.dialect)));
         }
     }

@@ -12,7 +12,8 @@ mod allow;
 mod post_removes;
 mod upstream;
 
-pub use allow::{Allow, Network};
+pub use allow::Allow;
+pub use runtime::Network;
 pub use upstream::UpstreamConfig;
 
 use alloc::boxed::Box;
