@@ -4,7 +4,7 @@
 //! daemon, `ferriswheel_shard_x` with a label for each shard. The numbers are read from the
 //! shards' own counters at the time of the request.
 
-use crate::store_metrics::Stores;
+use crate::figures::{counter, gauge};
 use engine::counters::{Counters, EngineCounts, ShardSnapshot, TURN_NS_BOUNDS};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
@@ -16,11 +16,11 @@ use std::fmt;
 
 type Label = (&'static str, String);
 
-/// The registry of one daemon.
-pub fn registry(counters: Counters, stores: Stores) -> Registry {
+/// The registry of one daemon: its shards, and `figures` of what else it has.
+pub fn registry(counters: Counters, figures: Vec<Box<dyn Collector>>) -> Registry {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Shards(counters)));
-    registry.register_collector(Box::new(stores));
+    figures.into_iter().for_each(|figures| registry.register_collector(figures));
     registry
 }
 
@@ -35,14 +35,6 @@ pub fn page(registry: &Registry) -> Result<String, fmt::Error> {
 struct Series {
     metric: Metric,
     values: Vec<u64>,
-}
-
-const fn counter(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Counter, label: None }
-}
-
-const fn gauge(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Gauge, label: None }
 }
 
 /// Reads one figure.

@@ -1,0 +1,90 @@
+//! The objects that a client sees or owns: 16 bytes each, and one hash look-up to find one.
+
+use super::terms::{Key, Terms};
+use hashbrown::HashTable;
+use wire::ids::{ClassId, DoId};
+use wire::state_server::Location;
+
+/// What the client knows of an object.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Object {
+    pub do_id: DoId,
+    pub location: Location,
+    pub dclass: ClassId,
+    /// The client was told that it entered, and not that it left.
+    pub is_seen: bool,
+    state: u8,
+}
+
+const OWNED: u8 = 1;
+const COUNTED: u8 = 2;
+
+const _: () = assert!(size_of::<Object>() == 16, "clients see many objects");
+
+impl Object {
+    pub fn new(do_id: DoId, location: Location, dclass: ClassId) -> Object {
+        Object { do_id, location, dclass, is_seen: false, state: 0 }
+    }
+
+    pub fn is_owned(&self) -> bool {
+        self.state & OWNED != 0
+    }
+
+    pub fn set_owned(&mut self, is_owned: bool) {
+        self.state = self.state & !OWNED | if is_owned { OWNED } else { 0 };
+    }
+
+    /// Whether the zone where it is counts it.
+    pub fn is_counted(&self) -> bool {
+        self.state & COUNTED != 0
+    }
+
+    pub fn set_counted(&mut self, is_counted: bool) {
+        self.state = self.state & !COUNTED | if is_counted { COUNTED } else { 0 };
+    }
+}
+
+/// The objects that a client sees or owns.
+#[derive(Default)]
+pub(super) struct Objects(HashTable<Object>);
+
+impl Objects {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline]
+    pub fn get(&self, key: Key) -> Option<&Object> {
+        self.0.find(key.hash, |object| object.do_id == key.do_id)
+    }
+
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut Object> {
+        self.0.find_mut(key.hash, |object| object.do_id == key.do_id)
+    }
+
+    /// Adds one that is not there.
+    pub fn insert(&mut self, terms: &Terms, key: Key, object: Object) -> &mut Object {
+        debug_assert!(self.get(key).is_none(), "an object is there once");
+        let hash = |object: &Object| terms.key(object.do_id).hash;
+        self.0.insert_unique(key.hash, object, hash).into_mut()
+    }
+
+    pub fn remove(&mut self, key: Key) -> Option<Object> {
+        let entry = self.0.find_entry(key.hash, |object| object.do_id == key.do_id).ok()?;
+        Some(entry.remove().0)
+    }
+
+    /// All of them, in no order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Object> {
+        self.0.iter_mut()
+    }
+
+    /// Gives back what many that have gone took.
+    pub fn shrink(&mut self, terms: &Terms) {
+        if self.0.is_empty() {
+            self.0 = HashTable::new();
+        } else if self.0.len() < self.0.capacity() / 4 {
+            self.0.shrink_to_fit(|object| terms.key(object.do_id).hash);
+        }
+    }
+}
