@@ -20,8 +20,9 @@ pub(crate) struct Session<'a> {
     sockets: Sockets,
     /// The connection of the first AI: the others follow it.
     first_ai: u32,
-    /// How far the crowd had heard, and when it last heard more.
-    heard: (u64, u64),
+    /// How far the crowd had heard, and for how long it has heard nothing more.
+    heard: u64,
+    silence: Duration,
     /// Called in every round, with the time in ns.
     watch: &'a mut dyn FnMut(&Crowd, u64),
 }
@@ -41,7 +42,16 @@ impl<'a> Session<'a> {
             let socket = socket.with_context(|| format!("no Message Director at {}", plan.md))?;
             sockets.take(first_ai + ai, socket)?;
         }
-        Ok(Session { plan, part, crowd, sockets, first_ai, heard: (0, now), watch })
+        Ok(Session {
+            plan,
+            part,
+            crowd,
+            sockets,
+            first_ai,
+            heard: 0,
+            silence: Duration::ZERO,
+            watch,
+        })
     }
 
     /// Subscribes, finds the park or makes it, and makes the NPCs.
@@ -79,9 +89,9 @@ impl<'a> Session<'a> {
 
     /// One round: does what is due, sends, waits for something to happen, receives.
     pub(crate) fn turn(&mut self) -> Result<()> {
-        let now = now_ns();
-        self.crowd.act(now);
-        self.crowd.admit_more(now);
+        let began = now_ns();
+        self.crowd.act(began);
+        self.crowd.admit_more(began);
         self.send()?;
         let nap = self
             .crowd
@@ -103,11 +113,19 @@ impl<'a> Session<'a> {
             self.crowd.broke(conn, &why, now_ns());
         }
         let now = now_ns();
-        if self.crowd.heard != self.heard.0 {
-            self.heard = (self.crowd.heard, now);
-        }
+        self.listen(Duration::from_nanos(now - began));
         (self.watch)(&self.crowd, now);
         Ok(())
+    }
+
+    /// Takes note of a round that lasted so long.
+    fn listen(&mut self, round: Duration) {
+        // A machine that stood still for seconds has not waited: one round counts as two naps at
+        // most.
+        self.silence += round.min(2 * NAP);
+        if self.crowd.heard != self.heard {
+            (self.heard, self.silence) = (self.crowd.heard, Duration::ZERO);
+        }
     }
 
     fn receive(&mut self, conn: u32) {
@@ -141,15 +159,15 @@ impl<'a> Session<'a> {
 
     /// For how long nothing has been heard.
     pub(crate) fn silence(&self) -> Duration {
-        Duration::from_nanos(now_ns().saturating_sub(self.heard.1))
+        self.silence
     }
 
     /// Turns until `is_done`; false if nothing more was heard for too long.
     pub(crate) fn wait(&mut self, is_done: impl Fn(&Crowd) -> bool) -> Result<bool> {
-        self.heard.1 = now_ns();
+        self.silence = Duration::ZERO;
         while !is_done(&self.crowd) {
             self.turn()?;
-            if self.silence() >= self.plan.patience {
+            if self.silence >= self.plan.patience {
                 return Ok(is_done(&self.crowd));
             }
         }

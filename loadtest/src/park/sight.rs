@@ -50,7 +50,7 @@ enum Known {
         object: u32,
         /// What he has heard of it.
         position: Position,
-        /// Nothing since it was shown.
+        /// Nothing since it was shown to him who had not seen it come.
         is_fresh: bool,
         /// The position is a guess.
         is_loose: bool,
@@ -158,19 +158,21 @@ impl Sight {
         if self.avatar == Some(do_id) {
             return Ok(());
         }
-        if self.openness(zone).is_none() {
+        let Some(openness) = self.openness(zone) else {
             return unexpected(format!("object {do_id} enter zone {zone}, which is not open"));
-        }
+        };
+        // It may have been there for long; else it has just come.
+        let is_fresh = openness == Openness::Opening;
         if self.seen.contains_key(&do_id) {
             return complain(Fault::Doubled, format!("object {do_id} enter zone {zone} again"));
         }
-        let foreign = Known::Foreign { number, is_fresh: true };
+        let foreign = Known::Foreign { number, is_fresh };
         let known = match (model.object(do_id), number) {
             (Some(object), Some(number)) => match model.thing(object).find(zone, number) {
                 Some((position, is_sole)) => {
                     model.witness(object, position, me.now);
                     model.shown(me.visitor, object, zone, position);
-                    Known::Ours { object, position, is_fresh: true, is_loose: !is_sole }
+                    Known::Ours { object, position, is_fresh, is_loose: !is_sole }
                 }
                 // Its visitor is on his way in and has not heard of it himself.
                 None if model.thing(object).zone().is_none() => foreign,
