@@ -1,0 +1,1 @@
+//! PROXY headers, as proxies send them.
