@@ -35,6 +35,8 @@ pub struct Client {
     /// Parents that it, or the cluster for it, has opened interests below.
     pub parents: BTreeSet<DoId>,
     pub ejected: Option<u16>,
+    /// Frames of the cluster that are to come in the present step.
+    pub raw: usize,
 }
 
 impl Client {
@@ -56,6 +58,7 @@ impl Client {
             interests: BTreeMap::new(),
             parents: BTreeSet::new(),
             ejected: None,
+            raw: 0,
         }
     }
 
@@ -111,6 +114,7 @@ impl Client {
             assert_eq!(self.ejected, None, "nothing follows EJECT");
             let body = framing::body(frame);
             if body.starts_with(&RAW) {
+                self.raw = self.raw.checked_sub(1).expect("it is for somebody else");
                 continue;
             }
             let (msgtype, payload) = wire::client::split(body).unwrap();
@@ -118,6 +122,7 @@ impl Client {
             self.hear(dialect, &message);
         }
         assert!(rest.is_empty(), "frames are whole");
+        assert_eq!(self.raw, 0, "frames of the cluster arrive");
     }
 
     fn hear(&mut self, dialect: Dialect, message: &ToClient<'_>) {

@@ -60,6 +60,7 @@ pub struct Said {
 pub enum Effect {
     Nothing,
     Told,
+    Raw,
     State(u16),
     Sender(Channel),
     Declared(DoId, ClassId),
@@ -161,8 +162,8 @@ fn notice(dialect: Dialect, rng: &mut SmallRng) -> (MsgType, Vec<u8>, Effect) {
     let context = rng.random_range(0..5);
     let field = FieldId(rng.random_range(0..SCHEMA.fields().len() as u16 + 1));
     let (notice, effect) = match rng.random_range(0..12) {
-        0..=3 => (ObjectNotice::EnterZone(entry), Effect::Nothing),
-        4 => (ObjectNotice::EnterOwner(owned), Effect::Nothing),
+        0..=2 => (ObjectNotice::EnterZone(entry), Effect::Nothing),
+        3..=4 => (ObjectNotice::EnterOwner(owned), Effect::Nothing),
         5 => (ObjectNotice::UpdateField { do_id, field, value: &value }, Effect::Nothing),
         6 => {
             (ObjectNotice::UpdateFieldMultiple { do_id, count: 1, fields: &value }, Effect::Nothing)
@@ -198,7 +199,7 @@ fn agent_message(dialect: Dialect, serial: u32, rng: &mut SmallRng) -> (MsgType,
     let (message, effect) = match rng.random_range(0..36) {
         0..=7 => (AgentMessage::SetState { state }, Effect::State(state)),
         8..=9 => (AgentMessage::SetClientId { channel }, Effect::Sender(channel)),
-        10 => (AgentMessage::SendDatagram { datagram: &raw }, Effect::Told),
+        10 => (AgentMessage::SendDatagram { datagram: &raw }, Effect::Raw),
         11 if rng.random() => (AgentMessage::Eject { code: 9, reason: &raw }, Effect::Told),
         12 if rng.random() => (AgentMessage::Drop, Effect::Nothing),
         13 if is_astron => (AgentMessage::GetNetworkAddress { context }, Effect::Nothing),
