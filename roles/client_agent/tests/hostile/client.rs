@@ -37,6 +37,8 @@ pub struct Client {
     pub ejected: Option<u16>,
     /// Frames of the cluster that are to come in the present step.
     pub raw: usize,
+    /// Nothing is to come in the present step.
+    pub is_deaf: bool,
 }
 
 impl Client {
@@ -59,6 +61,7 @@ impl Client {
             parents: BTreeSet::new(),
             ejected: None,
             raw: 0,
+            is_deaf: false,
         }
     }
 
@@ -108,6 +111,7 @@ impl Client {
 
     /// What has come for it: all of it must be for it.
     pub fn got(&mut self, dialect: Dialect, bytes: &[u8]) {
+        assert!(!self.is_deaf || bytes.is_empty(), "it hears what is for others");
         let mut rest = bytes;
         while let Some((frame, after)) = framing::split_frame(rest) {
             rest = after;

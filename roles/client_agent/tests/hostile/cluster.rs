@@ -32,7 +32,11 @@ pub fn location(rng: &mut SmallRng) -> Location {
 
 /// A channel that a client may be given.
 fn spare_channel(rng: &mut SmallRng) -> Channel {
-    Channel([0, 7_000_000, 7_000_001, 7_000_002][rng.random_range(0..4)])
+    match rng.random_range(0..4) {
+        0 => Channel(0),
+        1 => Channel::location(DoId(1_000_001), Zone(1)),
+        _ => Channel(7_000_000),
+    }
 }
 
 /// Zones as they stand in a message, as many as fit in one message of both dialects.
@@ -61,6 +65,7 @@ pub enum Effect {
     Nothing,
     Told,
     Raw,
+    Enters(DoId, Location),
     State(u16),
     Sender(Channel),
     Declared(DoId, ClassId),
@@ -90,7 +95,7 @@ pub fn say(dialect: Dialect, clients: &[Client], serial: u32, rng: &mut SmallRng
         1..=9 => notice(dialect, rng),
         _ => agent_message(dialect, serial, rng),
     };
-    let is_tame = matches!(effect, Effect::Nothing);
+    let is_tame = matches!(effect, Effect::Nothing | Effect::Enters(..));
     match rng.random_range(0..20) {
         // One byte more or less makes no message another one.
         0 => {
@@ -104,6 +109,7 @@ pub fn say(dialect: Dialect, clients: &[Client], serial: u32, rng: &mut SmallRng
         2 if is_tame && !payload.is_empty() => {
             let at = rng.random_range(0..payload.len());
             payload[at] ^= 1 << rng.random_range(0..8);
+            effect = Effect::Nothing;
         }
         _ => (),
     }
@@ -119,6 +125,7 @@ fn recipients(clients: &[Client], rng: &mut SmallRng) -> Vec<Channel> {
         to.push(match (rng.random_range(0..10), clients.choose(rng)) {
             (0, _) => Channel(10),
             (1..=3, _) | (_, None) => location(rng).channel().unwrap(),
+            (9, _) => spare_channel(rng),
             (4, Some(client)) => client.opened.first().copied().unwrap_or(client.channel),
             (5, Some(client)) => client.channel,
             (_, Some(client)) => client.sender,
@@ -162,7 +169,7 @@ fn notice(dialect: Dialect, rng: &mut SmallRng) -> (MsgType, Vec<u8>, Effect) {
     let context = rng.random_range(0..5);
     let field = FieldId(rng.random_range(0..SCHEMA.fields().len() as u16 + 1));
     let (notice, effect) = match rng.random_range(0..12) {
-        0..=2 => (ObjectNotice::EnterZone(entry), Effect::Nothing),
+        0..=2 => (ObjectNotice::EnterZone(entry), Effect::Enters(do_id, place)),
         3..=4 => (ObjectNotice::EnterOwner(owned), Effect::Nothing),
         5 => (ObjectNotice::UpdateField { do_id, field, value: &value }, Effect::Nothing),
         6 => {

@@ -16,7 +16,7 @@ use wire::datagram::Datagram;
 use wire::dialect::Dialect;
 use wire::framing;
 use wire::ids::{Channel, DoId, FieldId};
-use wire::state_server::ObjectMessage;
+use wire::state_server::{Location, ObjectMessage};
 
 const VERSION: &str = "hostile-1";
 const DC_HASH: u32 = 0x1234;
@@ -420,14 +420,17 @@ fn mangle(body: &mut Vec<u8>, rng: &mut SmallRng) {
 fn reaches(said: &Said, client: &Client, dialect: Dialect) -> bool {
     said.sender != client.sender
         && said.to.iter().any(|&channel| {
-            let place = wire::state_server::Location {
-                parent: DoId((channel.0 >> 32) as u32),
-                zone: wire::ids::Zone(channel.0 as u32),
-            };
             client.hears(channel)
                 || (dialect == Dialect::Astron && channel == Channel(10))
-                || (place.parent != DoId(0) && client.looks_at(place))
+                || Location::of_channel(channel).is_some_and(|place| client.looks_at(place))
         })
+}
+
+/// Whether a client is going to see an object, if it has not seen it yet.
+fn enters_sight(client: &Client, effect: &Effect) -> bool {
+    let Effect::Enters(do_id, location) = *effect else { return false };
+    let stays_as_it_is = client.owned.contains_key(&do_id) && client.session.contains(&do_id);
+    client.looks_at(location) && !stays_as_it_is
 }
 
 /// A client hears something of itself.
@@ -435,7 +438,7 @@ fn happen(client: &mut Client, effect: &Effect) {
     match *effect {
         Effect::State(state) if state < 3 => client.state = state,
         Effect::Raw => client.raw = 1,
-        Effect::Nothing | Effect::Told | Effect::State(_) => (),
+        Effect::Nothing | Effect::Told | Effect::Enters(..) | Effect::State(_) => (),
         Effect::Sender(Channel(0)) | Effect::Opened(Channel(0)) => (),
         Effect::Sender(channel) => client.sender = channel,
         Effect::Declared(do_id, dclass) => drop(client.declared.insert(do_id, dclass)),
