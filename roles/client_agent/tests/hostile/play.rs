@@ -158,12 +158,24 @@ impl Run {
 
     fn cluster_speaks(&mut self) {
         let said = cluster::say(self.dialect, &self.clients, self.serial, &mut self.rng);
-        for client in self.clients.iter_mut().filter(|client| reaches(&said, client, self.dialect))
-        {
+        let mut enters = Vec::new();
+        for client in &mut self.clients {
+            client.is_deaf = !reaches(&said, client, self.dialect);
+            if client.is_deaf {
+                continue;
+            }
+            if enters_sight(client, &said.effect) {
+                enters.push(client.party);
+            }
             happen(client, &said.effect);
         }
         self.world.send(self.cluster, &said.frame);
         self.settle(None, &[]);
+        if let Effect::Enters(do_id, _) = said.effect {
+            let mut all = self.clients.iter().filter(|client| enters.contains(&client.party));
+            assert!(all.all(|client| client.seen.contains_key(&do_id)), "{do_id} is seen");
+        }
+        self.clients.iter_mut().for_each(|client| client.is_deaf = false);
     }
 
     fn client_speaks(&mut self) {
