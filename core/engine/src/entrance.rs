@@ -15,8 +15,8 @@ use runtime::{CloseReason, Refusal};
 use std::net::SocketAddr;
 use wire::proxy::{self, Header};
 
-/// The most bytes that are kept of somebody who is not in yet: a PROXY header, a client's
-/// certificates, what it says before it has heard the server's answer.
+/// When so much has come while a handshake is at a worker, no more is received until it is back.
+/// While it is here, less than one PROXY header or one record can be kept.
 const INCOMING_BYTES_MAX: usize = 64 << 10;
 const RECORD_HEAD_BYTES: usize = 5;
 const RECORD_BODY_BYTES_MAX: usize = (16 << 10) + 256;
@@ -56,6 +56,8 @@ enum Awaits {
 pub enum Step {
     /// Wait until more comes.
     Wait,
+    /// Receive no more until its handshake is back.
+    Pause,
     /// Its addresses are known now: count it.
     Named,
     /// Its handshake goes on, at a worker.
@@ -98,9 +100,6 @@ impl Entering {
 
     /// Looks at what has come.
     pub fn next(&mut self, transport: &Transport) -> Step {
-        if self.incoming.len() > INCOMING_BYTES_MAX {
-            return Step::Refuse(self.failure());
-        }
         match &self.awaits {
             Awaits::Header => self.read_header(),
             Awaits::Hello if transport.tls.is_none() => Step::Enter,
@@ -109,6 +108,7 @@ impl Entering {
                 Some(_) => Step::Refuse(Refusal::HandshakeFailed),
             },
             Awaits::Flight(_) => self.shake_if_whole(),
+            Awaits::Worker if self.incoming.len() > INCOMING_BYTES_MAX => Step::Pause,
             Awaits::Worker => Step::Wait,
         }
     }

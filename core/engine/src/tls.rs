@@ -125,9 +125,9 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         )?),
     };
     let config = config.with_single_cert(chain, key);
-    let mut config = config.map_err(|error| match error {
-        Error::InvalidCertificate(_) => unusable(&files.certificate)(error.to_string()),
-        _ => unusable(&files.key)(error.to_string()),
+    let mut config = config.map_err(|error| {
+        let is_certificate = matches!(error, Error::InvalidCertificate(_));
+        unusable(if is_certificate { &files.certificate } else { &files.key })(error.to_string())
     })?;
     // What a client needs to come back lies with the client; what it was given by other
     // certificates, or under another authority, is of no use to it.

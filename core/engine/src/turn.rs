@@ -275,12 +275,7 @@ impl TurnLoop {
             Effect::Released(conn) => self.slots.release(conn),
             Effect::Pause(conn) => {
                 self.tell_pause(conn);
-                self.slots.get(conn).paused = true;
-                let receive = self.slots.token(Op::Receive, conn);
-                if self.slots.peek(conn).receiving {
-                    let cancel = self.slots.arm(Op::Cancel, conn);
-                    self.ring.cancel(receive.0, cancel.0);
-                }
+                self.pause(conn);
             }
             Effect::Resume(conn) => self.resume(now, conn),
             Effect::Connect(link, address) => {

@@ -80,6 +80,7 @@ impl TurnLoop {
             let Stage::Entering(entering) = &mut slot.stage else { return };
             match entering.next(&self.parts.doors[entering.door].transport) {
                 Step::Wait => return,
+                Step::Pause => return self.pause(conn),
                 Step::Shake => return self.shake(now, conn),
                 Step::Enter => return self.enter(now, conn, None, Vec::new()),
                 Step::Refuse(why) => return self.refuse(now, conn, why),
@@ -145,6 +146,7 @@ impl TurnLoop {
     fn step_shaken(&mut self, now: Now, shaken: Shaken) {
         let Shaken { token, records, plain, out, result } = shaken;
         let Some(conn) = self.slots.owner(Token(token)) else { return };
+        let was_paused = std::mem::take(&mut self.slots.get(conn).paused);
         let Some((socket, Stage::Entering(entering))) = self.slots.get(conn).parts() else {
             return; // turned away meanwhile
         };
@@ -175,6 +177,9 @@ impl TurnLoop {
                 debug!(%peer, %error, "a handshake has failed");
                 self.refuse_saying_why(now, conn);
             }
+        }
+        if was_paused {
+            self.receive(conn);
         }
     }
 
