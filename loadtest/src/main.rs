@@ -2,10 +2,12 @@
 
 mod cli;
 mod report;
+mod status;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use cli::{Arguments, Command, Database, Md, Objects};
+use cli::{Arguments, Command, Database, Md, Objects, Park};
+use status::StatusLine;
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,6 +18,7 @@ fn main() -> ExitCode {
         Command::Md(md) => drive_md(&md),
         Command::Objects(objects) => drive_objects(&objects),
         Command::Database(database) => drive_database(&database),
+        Command::Park(park) => drive_park(&park),
     };
     match complaints {
         Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
@@ -92,6 +95,24 @@ fn drive_database(database: &Database) -> Result<Complaints> {
         let curves: Vec<_> =
             heard.map(|phase| (phase.phase.name().to_owned(), &phase.latency)).collect();
         loadtest::plot(path, &report::database::title(&plan), &curves)?;
+    }
+    Ok(outcome.complaints())
+}
+
+fn drive_park(park: &Park) -> Result<Complaints> {
+    let plan = park.plan()?;
+    let mut line = StatusLine::new(park.progress);
+    let outcome = loadtest::run_park(&plan, &mut |moment| {
+        line.show(&report::park::progress_line(&moment));
+    });
+    line.end();
+    let outcome = outcome?;
+    print!("{}", report::park::table(&outcome));
+    if let Some(path) = &park.json {
+        write(path, &report::park::json(&plan, &outcome)?)?;
+    }
+    if let Some(path) = &park.plot {
+        loadtest::plot_park(path, &report::park::title(&plan), &outcome)?;
     }
     Ok(outcome.complaints())
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod objects;
+pub(crate) mod park;
 
 use anyhow::Result;
 use loadtest::{Load, Outcome, Pattern, Plan, Progress, Quantile};

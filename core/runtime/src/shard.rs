@@ -199,6 +199,7 @@ impl Shard {
 
     /// Ends the inputs of a turn.
     pub fn finish(&mut self, now: Now) {
+        self.out.events.now = now;
         self.follow_up(now);
         self.proceed(now);
         self.close_stalled(now);

@@ -31,7 +31,7 @@ impl ClientAgent {
         self.clocks.established.begin(self.now, conn);
         self.clocks.heartbeat.begin(self.now, conn);
         self.waiting.push_back(conn);
-        self.ask_lessor(out);
+        self.ask_lessor(self.waiting.len(), out);
         self.serve_waiting(out);
     }
 
@@ -60,9 +60,9 @@ impl ClientAgent {
         self.serve_waiting(out);
     }
 
-    /// Asks for as many chunks as are needed.
-    pub(crate) fn ask_lessor(&mut self, out: &mut Outbox) {
-        for _ in 0..self.leases.ask(self.waiting.len()) {
+    /// Asks for as many chunks as are needed; somebody has come, and so many wait, or `waiting` is 0.
+    pub(crate) fn ask_lessor(&mut self, waiting: usize, out: &mut Outbox) {
+        for _ in 0..self.leases.ask(waiting) {
             if out.me() == LESSOR {
                 self.lend(LESSOR, out);
             } else {
@@ -113,7 +113,7 @@ impl ClientAgent {
         while let Some(channel) = self.leases.take_unwanted() {
             self.free(channel, out);
         }
-        self.ask_lessor(out);
+        self.ask_lessor(0, out);
     }
 
     /// A client has its channel: what it has said meanwhile is heard.

@@ -17,12 +17,11 @@
 extern crate alloc;
 
 mod arrival;
-mod budget;
 mod config;
 mod deadlines;
 mod departure;
 mod ejection;
-mod entry;
+pub mod entry;
 mod events;
 mod grants;
 mod hands;
@@ -36,7 +35,7 @@ mod session;
 mod sessions;
 mod told;
 mod update;
-mod view;
+pub mod view;
 
 pub use config::{Config, InterestPermission, Limits, Uberdog};
 
@@ -127,6 +126,16 @@ impl ClientAgent {
     }
 }
 
+impl ClientAgent {
+    /// Whether nothing is left of any client: what tests see when all have gone.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+            && self.waiting.is_empty()
+            && self.held.is_empty()
+            && self.clocks.next().is_none()
+    }
+}
+
 impl Role for ClientAgent {
     fn step(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
         self.now = now;
@@ -165,7 +174,7 @@ impl ClientAgent {
             heard.expect("a role may hear a channel before it has clients");
             self.sessions.reach_all_on(channel);
         }
-        self.ask_lessor(out);
+        self.ask_lessor(0, out);
     }
 
     /// The first of all that is due, if it was not asked for yet.

@@ -96,7 +96,7 @@ mod tests {
     fn both_limits_hold() {
         let limits = Limits { post_removes_max: 2, post_remove_bytes_max: 60, ..Limits::default() };
         let (mut stored, dialect) = (PostRemoves::default(), Dialect::Astron);
-        let message = |bytes| body(&[Channel(9)], bytes - 19);
+        let message = |bytes: usize| body(&[Channel(9)], bytes - 19);
         assert_eq!(stored.add(&message(61), dialect, &limits), Err(NotStored::TooLong(60)));
         assert_eq!(stored.add(&message(30), dialect, &limits), Ok(()));
         assert_eq!(stored.add(&message(31), dialect, &limits), Err(NotStored::TooLong(60)));

@@ -63,8 +63,10 @@ impl FromStr for Pattern {
         if path.contains('\0') {
             return Err(PatternError::Zero);
         }
-        let is_file = !path.ends_with(['/', '.']) && PathBuf::from(path).file_name().is_some();
-        if is_file { Ok(pattern) } else { Err(PatternError::NoFile) }
+        match path.rsplit('/').next() {
+            None | Some("" | "." | "..") => Err(PatternError::NoFile),
+            Some(_) => Ok(pattern),
+        }
     }
 }
 

@@ -16,8 +16,7 @@ pub fn write_opened(file: &Path, stamp: &Stamp, out: &mut Vec<u8>) {
 
 /// So many events should stand before this line and do not.
 pub fn write_lost(file: &Path, count: u64, stamp: &Stamp, out: &mut Vec<u8>) {
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let values = [("count", Value::Number(count))];
+    let values = [("count", Value::Id(count))];
     write(file, &Event { sender: SENDER, kind: "events-lost", values: &values }, stamp, out);
 }
 

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use event_logger::{Malformed, MapError, PACKET_BYTES_MAX, Stamp, write_line};
+use std::net::SocketAddr;
 use wire::dialect::Dialect;
-use wire::event::{Event, Value};
+use wire::event::{Event, TEXT_BYTES_MAX, Value};
 
 const UTC: &str = "2026-11-26T09:14:02.250Z";
 
@@ -59,6 +60,22 @@ fn what_the_roles_say_is_a_row_or_an_object() {
         "\"type\":\"client-ejected\",\"sender\":\"Client:1000000001\",\
          \"remote_address\":\"10.0.0.1:5\",\"reason_code\":-7",
     );
+}
+
+#[test]
+fn values_of_all_kinds_are_written_and_long_ones_are_cut() {
+    let long = "\u{e9}".repeat(TEXT_BYTES_MAX);
+    let shown = ["127.0.0.1:7199", &long[..TEXT_BYTES_MAX]];
+    let address: SocketAddr = shown[0].parse().unwrap();
+    let values =
+        [("id", Value::Id(u64::MAX)), ("at", Value::Shown(&address)), ("name", Value::Text(&long))];
+    let event = Event { sender: "", kind: "k", values: &values };
+    let [at, name] = shown;
+    let row = format!("{UTC},,k,18446744073709551615,{at},{name}\r\n");
+    assert_eq!(line(&event.encode(Dialect::OpenOtp)).unwrap(), row);
+    let object =
+        format!(r#""type":"k","sender":"","id":18446744073709551615,"at":"{at}","name":"{name}""#);
+    check_object(&event.encode(Dialect::Astron), &object);
 }
 
 #[test]

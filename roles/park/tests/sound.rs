@@ -166,7 +166,9 @@ fn a_client_agent_has_astrons_defaults() {
     assert_eq!((agent.client.heartbeat_ms, agent.interest_ms), (0, 500));
     assert!(agent.tls.is_none() && agent.proxies.is_none());
     assert_eq!((agent.connection.backlog_bytes_max, agent.connection.stall_ms), (262_144, 5000));
-    assert_eq!(agent.limits, client_agent::Limits::default());
+    let limits = client_agent::Limits::default();
+    assert_eq!(agent.limits, client_agent::Limits { established_ms: 0, ..limits });
+    assert_eq!(client_agent(", dialect: openotp", "").0.limits, limits);
     assert!(warnings.is_empty(), "{warnings:?}");
 }
 

@@ -11,9 +11,14 @@ use wire::framing;
 /// The version that clients of these tests have.
 pub const VERSION: &str = "lantern-1";
 
+/// What a client speaks through: TCP, or TLS above it.
+pub trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
 /// A client.
 pub struct Client {
-    socket: TcpStream,
+    stream: Box<dyn Stream>,
     dialect: Dialect,
     read: Vec<u8>,
 }
@@ -21,27 +26,40 @@ pub struct Client {
 impl Client {
     /// Connects.
     pub fn connect(daemon: &Daemon, dialect: Dialect) -> Client {
-        let socket = TcpStream::connect(daemon.clients.expect("clients may connect")).unwrap();
-        socket.set_nodelay(true).unwrap();
-        socket.set_write_timeout(Some(CEILING)).unwrap();
-        socket.set_read_timeout(Some(CEILING)).unwrap();
-        Client { socket, dialect, read: Vec::new() }
+        Client::over(Box::new(socket(daemon)), dialect)
+    }
+
+    /// Speaks through what stands already.
+    pub fn over(stream: Box<dyn Stream>, dialect: Dialect) -> Client {
+        Client { stream, dialect, read: Vec::new() }
     }
 
     /// Connects and says that it has the right classes and the right version.
     #[track_caller]
     pub fn greeted(daemon: &Daemon, dialect: Dialect) -> Client {
         let mut client = Client::connect(daemon, dialect);
-        client.says(FromClient::Hello { dc_hash: dc_hash(), version: VERSION.as_bytes() });
-        client.hears(|heard| assert_eq!(*heard, ToClient::HelloResp));
+        client.is_greeted();
         client
+    }
+
+    /// Says that it has the right classes and the right version.
+    #[track_caller]
+    pub fn is_greeted(&mut self) {
+        self.says(FromClient::Hello { dc_hash: dc_hash(), version: VERSION.as_bytes() });
+        self.hears(|heard| assert_eq!(*heard, ToClient::HelloResp));
+    }
+
+    /// Writes bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+        self.stream.flush().unwrap();
     }
 
     /// Says something.
     pub fn says(&mut self, message: FromClient<'_>) {
         let mut frame = Vec::new();
         message.encode(self.dialect, &mut frame).unwrap();
-        self.socket.write_all(&frame).unwrap();
+        self.bytes(&frame);
     }
 
     /// What `look` makes of what comes next.
@@ -66,7 +84,7 @@ impl Client {
                 self.read.drain(..frame.len());
                 return Some(frame);
             }
-            match self.socket.read(&mut buffer) {
+            match self.stream.read(&mut buffer) {
                 Ok(0) => return None,
                 Ok(count) => self.read.extend_from_slice(&buffer[..count]),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
@@ -74,6 +92,15 @@ impl Client {
             }
         }
     }
+}
+
+/// A connection to where clients connect.
+pub fn socket(daemon: &Daemon) -> TcpStream {
+    let socket = TcpStream::connect(daemon.clients.expect("clients may connect")).unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket.set_write_timeout(Some(CEILING)).unwrap();
+    socket.set_read_timeout(Some(CEILING)).unwrap();
+    socket
 }
 
 /// The hash of the classes beside the configuration, which both dialects agree on.

@@ -41,7 +41,12 @@ impl Daemon {
     /// Starts a daemon on `config` and waits until it serves.
     #[track_caller]
     pub fn start(config: &str) -> Daemon {
-        let folder = tempfile::tempdir().unwrap();
+        Daemon::start_in(tempfile::tempdir().unwrap(), config)
+    }
+
+    /// Starts a daemon on `config` in a folder that has files for it.
+    #[track_caller]
+    pub fn start_in(folder: TempDir, config: &str) -> Daemon {
         let file = folder.path().join("park.yml");
         fs::write(&file, config).unwrap();
         fs::write(folder.path().join("park.dc"), CLASSES).unwrap();
@@ -59,6 +64,11 @@ impl Daemon {
     /// Its folder, which goes with it.
     pub fn folder(&self) -> &Path {
         self.process.folder.path()
+    }
+
+    /// What it has said on standard error.
+    pub fn log(&self) -> String {
+        self.process.log()
     }
 
     /// Sends it a signal.

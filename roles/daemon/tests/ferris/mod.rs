@@ -6,7 +6,7 @@ mod client;
 mod daemon;
 mod participant;
 
-pub use client::Client;
+pub use client::{Client, socket};
 pub use daemon::{CLASSES, Daemon, ends};
 pub use participant::{Participant, datagram};
 
