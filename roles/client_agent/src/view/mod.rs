@@ -162,3 +162,6 @@ impl View {
         self.granted.session_objects()
     }
 }
+
+#[cfg(test)]
+mod tests;
