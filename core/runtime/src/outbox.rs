@@ -361,6 +361,11 @@ impl Outbox {
         self.effects.push(Effect::LogEvent(packet.to_vec()));
     }
 
+    /// Whether events have somewhere to go.
+    pub fn has_event_logger(&self) -> bool {
+        self.config.has_event_logger
+    }
+
     /// Says an event to the event logger, if there is one.
     pub fn event(&mut self, event: &Event<'_>) {
         if self.config.has_event_logger {

@@ -91,6 +91,14 @@ impl Dialect {
         }
     }
 
+    /// The channel on which all clients are reached, beside their own.
+    pub const fn all_clients(self) -> Option<Channel> {
+        match self {
+            Dialect::OpenOtp => None,
+            Dialect::Astron => Some(Channel(10)),
+        }
+    }
+
     /// Whether no object may have this id; that of nobody, 0, is another matter. The locations
     /// below these would be channels of another meaning.
     pub const fn is_reserved_do_id(self, do_id: DoId) -> bool {

@@ -1,0 +1,140 @@
+//! What a client's view wants done is done here.
+
+use crate::ClientAgent;
+use crate::deadlines::Deadlines;
+use crate::ejection::Offence;
+use crate::session::Names;
+use crate::sessions::Ears;
+use crate::view::{Action, Sink, Terms, View};
+use alloc::vec::Vec;
+use runtime::{ConnId, Now, Outbox, RoleId};
+use tracing::debug;
+use wire::client::{AgentAnswer, ToClient};
+use wire::ids::{Channel, DoId};
+use wire::state_server::{Location, ObjectMessage};
+
+/// What does for one client what its view wants done.
+struct Hands<'a> {
+    me: RoleId,
+    now: Now,
+    conn: ConnId,
+    names: Names<'a>,
+    asked_until: &'a mut Now,
+    ears: &'a mut Ears,
+    interest_clock: &'a mut Deadlines,
+    out: &'a mut Outbox,
+    /// Why the session is to end.
+    offence: Option<Offence<'static>>,
+}
+
+impl ClientAgent {
+    /// Lets `f` do something with a client's view, and does what comes of it. `None`: the client is
+    /// gone.
+    pub(crate) fn with_view<T>(
+        &mut self,
+        conn: ConnId,
+        out: &mut Outbox,
+        f: impl FnOnce(&mut View, &Terms, &mut Sink<'_>) -> T,
+    ) -> Option<T> {
+        let (session, ears) = self.sessions.get_both(conn)?;
+        let (view, names, asked_until) = session.apart();
+        let interest_clock = &mut self.clocks.interest;
+        let (me, now) = (self.me, self.now);
+        let mut hands =
+            Hands { me, now, conn, names, asked_until, ears, interest_clock, out, offence: None };
+        let done = f(view, &self.terms, &mut |action| hands.act(&action));
+        if let Some(offence) = hands.offence {
+            self.eject(conn, &offence, out);
+        }
+        Some(done)
+    }
+
+    /// The first answer that a view has waited for is due.
+    pub(crate) fn expire_questions(&mut self, conn: ConnId, out: &mut Outbox) {
+        let now = self.now;
+        self.with_view(conn, out, |view, terms, sink| view.expired(terms, now, sink));
+        let asked_until = self.sessions.get(conn).map(|session| session.asked_until);
+        if asked_until.is_some_and(|until| until > now) {
+            self.clocks.interest.begin(now, conn);
+        }
+    }
+}
+
+impl Hands<'_> {
+    #[inline]
+    fn act(&mut self, action: &Action<'_>) {
+        if self.offence.is_some() {
+            return;
+        }
+        match *action {
+            Action::Tell(message) => say(self.conn, &message, self.out),
+            Action::Listen(location) => self.listen(location),
+            Action::Leave(location) => self.leave(location),
+            Action::Ask { parent, context, zones, until } => {
+                let question = ObjectMessage::QueryZones { context, parent, zones };
+                self.ask(parent, &question, until);
+            }
+            Action::Done { caller, interest } => {
+                let done = AgentAnswer::DoneInterestResp { client: self.names.sender, interest };
+                answer(self.me, caller, self.names.sender, &done, self.out);
+            }
+            Action::SessionObjectLost(do_id) => {
+                self.offence = Some(Offence::SessionObjectLost(do_id));
+            }
+            Action::NotShown(do_id) => self.not_shown(do_id),
+            Action::TimedOut { parent } => {
+                self.out.counts.client_interests_unanswered += 1;
+                debug!(client = %self.names.channel, %parent, "no answer in time");
+            }
+        }
+    }
+
+    fn listen(&mut self, location: Location) {
+        let Some(channel) = location.channel() else { return };
+        if self.ears.open(channel, self.conn, self.out).is_err() {
+            self.offence = Some(Offence::OverLimit("no more zones can be heard here"));
+        }
+    }
+
+    fn leave(&mut self, location: Location) {
+        let channel = location.channel().filter(|&channel| !self.names.has(channel));
+        channel.iter().for_each(|&channel| self.ears.close(channel, self.conn, self.out));
+    }
+
+    fn ask(&mut self, parent: DoId, question: &ObjectMessage<'_>, until: Now) {
+        if *self.asked_until <= self.now {
+            self.interest_clock.begin(self.now, self.conn);
+        }
+        *self.asked_until = until;
+        let dialect = self.out.dialect();
+        let msgtype = question.msgtype(dialect).expect("both dialects have zone queries");
+        let write = |out: &mut Vec<u8>| question.write(dialect, out);
+        self.out
+            .send(self.me, &[Channel::object(parent)], self.names.channel, msgtype, write)
+            .expect("a view asks for as many zones as fit in a datagram");
+    }
+
+    fn not_shown(&mut self, do_id: DoId) {
+        self.out.counts.client_objects_not_shown += 1;
+        debug!(client = %self.names.channel, %do_id, "sees as many objects as it may");
+    }
+}
+
+/// Says something to a client.
+#[inline]
+pub fn say(conn: ConnId, message: &ToClient<'_>, out: &mut Outbox) {
+    let dialect = out.dialect();
+    out.write(conn, |own| message.encode(dialect, own))
+        .expect("what is said to clients is no longer than what brought it");
+}
+
+/// Answers somebody of the cluster, if the dialect has that answer.
+pub fn answer(me: RoleId, to: Channel, from: Channel, answer: &AgentAnswer<'_>, out: &mut Outbox) {
+    let dialect = out.dialect();
+    if let Some(msgtype) = answer.msgtype(dialect) {
+        let write = |out: &mut Vec<u8>| answer.write(dialect, out);
+        if let Err(error) = out.send(me, &[to], from, msgtype, write) {
+            debug!(client = %from, "not answered: {error}");
+        }
+    }
+}

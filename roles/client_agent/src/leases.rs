@@ -1,0 +1,330 @@
+//! The channels of clients: who on which shard has which, in chunks that the lessor hands out.
+//!
+//! The instance of shard 0 is the lessor. It hands out chunks ascending, then those that came back, in
+//! the order in which they came. Where a chunk is a single channel, a client's channel is asked for when
+//! it connects and comes back when it leaves, so that the order in which clients of all shards get
+//! channels is that of a single list. Longer chunks stay with their shard: the present one is used up,
+//! then what clients gave back, oldest first, and then the spare one, which is asked for ahead.
+
+use alloc::collections::VecDeque;
+use core::ops::RangeInclusive;
+use runtime::{Leasing, ShardId};
+use wire::ids::Channel;
+
+/// A chunk that is used up.
+#[allow(clippy::reversed_empty_ranges, reason = "it is to be empty")]
+const NOTHING: RangeInclusive<u64> = 1..=0;
+
+/// The shard of the lessor.
+pub const LESSOR: ShardId = ShardId(0);
+
+/// The chunks of all shards, at the lessor.
+pub struct Lessor {
+    /// The lowest chunk that was never handed out.
+    next: u32,
+    count: u32,
+    returned: VecDeque<u32>,
+}
+
+impl Lessor {
+    /// Nothing is handed out yet.
+    pub fn new(leasing: &Leasing) -> Lessor {
+        Lessor { next: 0, count: leasing.chunks(), returned: VecDeque::new() }
+    }
+
+    /// A chunk for whoever asks, if any is left.
+    pub fn hand_out(&mut self) -> Option<u32> {
+        if self.next == self.count {
+            return self.returned.pop_front();
+        }
+        self.next += 1;
+        Some(self.next - 1)
+    }
+
+    /// A chunk came back.
+    pub fn take_back(&mut self, chunk: u32) {
+        self.returned.push_back(chunk);
+    }
+}
+
+/// The channels of one shard.
+pub struct Leases {
+    leasing: Leasing,
+    /// What was never used of the present chunk.
+    present: RangeInclusive<u64>,
+    spare: Option<RangeInclusive<u64>>,
+    /// What clients gave back, and single channels that came for clients that wait.
+    freed: VecDeque<Channel>,
+    /// Questions that the lessor has not answered yet.
+    asked: usize,
+    /// The lessor has said that it has no chunk left.
+    is_exhausted: bool,
+}
+
+impl Leases {
+    /// No channels yet.
+    pub fn new(leasing: Leasing) -> Leases {
+        Leases {
+            leasing,
+            present: NOTHING,
+            spare: None,
+            freed: VecDeque::new(),
+            asked: 0,
+            is_exhausted: false,
+        }
+    }
+
+    /// Whether each channel is leased by itself.
+    pub fn is_singly(&self) -> bool {
+        self.leasing.chunk == 1
+    }
+
+    /// A channel for a client, if there is one here.
+    pub fn take(&mut self) -> Option<Channel> {
+        if let Some(channel) = self.present.next() {
+            return Some(Channel(channel));
+        }
+        self.freed.pop_front().or_else(|| {
+            self.present = self.spare.take()?;
+            self.present.next().map(Channel)
+        })
+    }
+
+    /// How often the lessor is to be asked now: it will be. Only where a client has come, so many wait;
+    /// otherwise it is asked for what is kept ahead alone.
+    pub fn ask(&mut self, waiting: usize) -> usize {
+        let wanted = if self.is_singly() {
+            waiting.saturating_sub(self.asked)
+        } else {
+            usize::from(self.spare.is_none() && self.asked == 0 && !self.is_exhausted)
+        };
+        self.asked += wanted;
+        wanted
+    }
+
+    /// Whether an answer of the lessor may still bring a channel.
+    pub fn may_get_more(&self) -> bool {
+        self.asked > 0
+    }
+
+    /// The lessor's answer: a chunk.
+    pub fn lease(&mut self, chunk: u32) {
+        self.asked -= 1;
+        let channels = self.leasing.channels_of(chunk);
+        if self.is_singly() {
+            self.freed.push_back(*channels.start());
+        } else {
+            self.spare = Some(channels.start().0..=channels.end().0);
+        }
+    }
+
+    /// The lessor's answer: it has none left.
+    pub fn none_left(&mut self) {
+        self.asked -= 1;
+        self.is_exhausted = true;
+    }
+
+    /// A client's channel is free again. Returns the chunk that the lessor is to have back, if it is.
+    pub fn give_back(&mut self, channel: Channel) -> Option<u32> {
+        if self.is_singly() {
+            let at = channel.0 - self.leasing.range.start().0;
+            return Some(u32::try_from(at).expect("there are few chunks"));
+        }
+        self.freed.push_back(channel);
+        None
+    }
+
+    /// Single channels that came for clients that wait no more.
+    pub fn take_unwanted(&mut self) -> Option<Channel> {
+        if self.is_singly() { self.freed.pop_front() } else { None }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    /// The shards of a daemon, between which messages take their time.
+    struct World {
+        lessor: Lessor,
+        shards: Vec<Leases>,
+        /// What is on its way to the lessor: a question of a shard, or a chunk.
+        asks: VecDeque<(usize, Option<u32>)>,
+        /// What is on its way to the shards.
+        answers: VecDeque<(usize, Option<u32>)>,
+        /// Clients that wait, by shard.
+        waiting: Vec<usize>,
+        held: BTreeMap<Channel, usize>,
+        /// In the order in which they were given.
+        given: Vec<Channel>,
+        turned_away: usize,
+    }
+
+    impl World {
+        fn new(count: u64, chunk: u64, shards: usize) -> World {
+            let leasing = Leasing { range: Channel(1000)..=Channel(999 + count), chunk };
+            let mut world = World {
+                lessor: Lessor::new(&leasing),
+                shards: (0..shards).map(|_| Leases::new(leasing.clone())).collect(),
+                asks: VecDeque::new(),
+                answers: VecDeque::new(),
+                waiting: alloc::vec![0; shards],
+                held: BTreeMap::new(),
+                given: Vec::new(),
+                turned_away: 0,
+            };
+            (0..shards).for_each(|at| world.ask(at, 0));
+            world.settle();
+            world
+        }
+
+        fn arrive(&mut self, at: usize) {
+            self.waiting[at] += 1;
+            self.ask(at, self.waiting[at]);
+            self.serve(at);
+        }
+
+        fn ask(&mut self, at: usize, waiting: usize) {
+            for _ in 0..self.shards[at].ask(waiting) {
+                self.asks.push_back((at, None));
+            }
+        }
+
+        /// As the role does it.
+        fn serve(&mut self, at: usize) {
+            while self.waiting[at] > 0 {
+                let leases = &mut self.shards[at];
+                match leases.take() {
+                    Some(channel) => {
+                        assert_eq!(self.held.insert(channel, at), None, "{channel} is taken");
+                        self.given.push(channel);
+                    }
+                    None if leases.may_get_more() => break,
+                    None => self.turned_away += 1,
+                }
+                self.waiting[at] -= 1;
+            }
+            while let Some(channel) = self.shards[at].take_unwanted() {
+                self.leave(at, channel);
+            }
+            self.ask(at, 0);
+        }
+
+        fn leave(&mut self, at: usize, channel: Channel) {
+            let returned = self.shards[at].give_back(channel);
+            self.asks.extend(returned.map(|chunk| (at, Some(chunk))));
+        }
+
+        fn pass_ask(&mut self) {
+            match self.asks.pop_front() {
+                Some((_, Some(chunk))) => self.lessor.take_back(chunk),
+                Some((at, None)) => self.answers.push_back((at, self.lessor.hand_out())),
+                None => (),
+            }
+        }
+
+        fn pass_answer(&mut self) {
+            let Some((at, answer)) = self.answers.pop_front() else { return };
+            match answer {
+                Some(chunk) => self.shards[at].lease(chunk),
+                None => self.shards[at].none_left(),
+            }
+            self.serve(at);
+        }
+
+        fn settle(&mut self) {
+            while !self.asks.is_empty() || !self.answers.is_empty() {
+                self.pass_ask();
+                self.pass_answer();
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever comes when: nobody has a channel that another one has, and who is turned away
+        /// is so because there are few.
+        #[test]
+        fn no_channel_is_given_twice(
+            (count, chunk) in prop_oneof![(1u64..12, Just(1)), (1u64..40, Just(2)), (1u64..40, Just(8))],
+            shards in 1usize..4,
+            steps in prop::collection::vec((0u8..5, any::<prop::sample::Index>()), 1..200),
+        ) {
+            let mut world = World::new(count, chunk, shards);
+            for (what, which) in steps {
+                match what {
+                    0 | 1 => world.arrive(which.index(shards)),
+                    2 if !world.held.is_empty() => {
+                        let (&channel, &at) = world.held.iter().nth(which.index(world.held.len())).unwrap();
+                        world.held.remove(&channel);
+                        world.leave(at, channel);
+                    }
+                    // Somebody who waits leaves: its channel comes and is not wanted.
+                    3 => {
+                        let at = which.index(shards);
+                        world.waiting[at] = world.waiting[at].saturating_sub(1);
+                    }
+                    _ => {
+                        world.pass_ask();
+                        world.pass_answer();
+                    }
+                }
+            }
+            world.settle();
+            prop_assert!(world.waiting.iter().all(|&waiting| waiting == 0));
+            prop_assert!(world.held.keys().all(|channel| (1000..1000 + count).contains(&channel.0)));
+            // All come, now that everything has settled, as long as there is room for sure.
+            let room = if chunk == 1 { count as usize - world.held.len() } else { 0 };
+            let turned_away = world.turned_away;
+            for at in 0..room {
+                world.arrive(at % shards);
+                world.settle();
+            }
+            prop_assert_eq!(world.turned_away, turned_away);
+        }
+    }
+
+    #[test]
+    fn single_channels_are_given_ascending_and_then_as_they_came_back() {
+        let mut world = World::new(4, 1, 3);
+        for at in [2, 0, 1, 2] {
+            world.arrive(at);
+            world.settle();
+        }
+        for channel in [1002, 1000] {
+            let at = world.held.remove(&Channel(channel)).unwrap();
+            world.leave(at, Channel(channel));
+            world.settle();
+        }
+        for at in [1, 1, 0] {
+            world.arrive(at);
+            world.settle();
+        }
+        assert_eq!(
+            world.given.iter().map(|channel| channel.0).collect::<Vec<_>>(),
+            [1000, 1001, 1002, 1003, 1002, 1000]
+        );
+        assert_eq!(world.turned_away, 1);
+    }
+
+    #[test]
+    fn a_shard_uses_its_chunk_up_then_what_came_back_and_then_the_spare_one() {
+        let mut world = World::new(16, 4, 2);
+        for _ in 0..4 {
+            world.arrive(1);
+            world.settle();
+        }
+        let first = world.given[0];
+        world.held.remove(&first).unwrap();
+        world.leave(1, first);
+        for _ in 0..2 {
+            world.arrive(1);
+            world.settle();
+        }
+        let channels: Vec<u64> = world.given.iter().map(|channel| channel.0 - first.0).collect();
+        assert_eq!(channels, [0, 1, 2, 3, 0, 4]);
+    }
+}
