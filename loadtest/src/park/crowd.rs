@@ -168,7 +168,7 @@ impl Crowd {
             let Visitor { kind, zone, life, .. } = *someone;
             let (stage, life) = (Stage::Greeting, life + 1);
             *someone = Visitor { stage, kind, life, zone, began_ns: now, ..Visitor::default() };
-            self.out.opened.push(visitor);
+            self.out.connect(visitor);
             let version = self.plan.version.clone();
             self.out.say(visitor, self.plan.dialect, &hello(self.hash, &version));
         }
@@ -283,7 +283,7 @@ impl Crowd {
 
     /// Ends his connection from this side.
     fn hang_up(&mut self, visitor: u32, ending: Ending) {
-        self.out.ended.push((visitor, ending));
+        self.out.end(visitor, ending);
         self.visitor(visitor).stage = Stage::Away;
     }
 
@@ -293,7 +293,7 @@ impl Crowd {
     }
 }
 
-fn hash_of(plan: &ParkPlan) -> u32 {
+pub(crate) fn hash_of(plan: &ParkPlan) -> u32 {
     match plan.dialect {
         Dialect::OpenOtp => dc::panda_hash(&plan.schema),
         // Where Astron has none, its clients have Panda3D's.

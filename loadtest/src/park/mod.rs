@@ -23,6 +23,7 @@ mod stamp;
 mod thing;
 mod timeline;
 mod visit;
+mod workload;
 
 pub use measures::Counts;
 pub use outcome::{ParkOutcome, ParkServerUse};
@@ -31,6 +32,7 @@ pub use plan::{Login, Mover, ParkPlan};
 pub use scenario::{Habits, Npcs, Scenario};
 pub use timeline::Moment;
 pub use visit::Phase as ParkPhase;
+pub use workload::{Workload, WorkloadRow, run_workload};
 
 use crate::holder::raise_descriptors;
 use crate::run::pin;

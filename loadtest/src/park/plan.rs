@@ -1,6 +1,7 @@
 //! What a run is to do, and whether it can be done.
 
 use super::scenario::Scenario;
+use crate::sockets::Tls;
 use anyhow::{Result, ensure};
 use dc::Schema;
 use std::net::SocketAddr;
@@ -36,6 +37,8 @@ pub struct ParkPlan {
     pub agent: SocketAddr,
     /// Where the Message Director listens.
     pub md: SocketAddr,
+    /// Whom clients trust, if they speak TLS.
+    pub tls: Option<Tls>,
     /// The dialect that both speak.
     pub dialect: Dialect,
     /// The DC files that the server has read.
@@ -82,6 +85,8 @@ pub struct ParkPlan {
 
 /// Ids below are somebody's in one dialect or the other.
 const DO_ID_BASE_MIN: u32 = 10_000;
+/// The longest time before a workload is measured.
+const WARM_UP_MAX: Duration = Duration::from_secs(2);
 /// The most visitors of one run.
 const VISITORS_MAX: u32 = 1 << 20;
 
@@ -96,6 +101,7 @@ impl ParkPlan {
         ParkPlan {
             agent,
             md,
+            tls: None,
             dialect,
             schema,
             hash: None,
@@ -136,6 +142,11 @@ impl ParkPlan {
             "the park, the gate and the control channel have ids below those of objects"
         );
         Ok(())
+    }
+
+    /// How long a workload goes on before it is measured.
+    pub(crate) fn warm_up(&self) -> Duration {
+        (self.duration / 4).min(WARM_UP_MAX)
     }
 
     /// How many zones there are for so many visitors.
