@@ -53,7 +53,7 @@ pub struct EngineCounts {
     pub handshakes_failed: u64,
     /// TLS handshakes under way now.
     pub handshakes_in_flight: u64,
-    /// Flights of handshakes, of all shards, that waited for a worker when this shard last looked.
+    /// Flights of handshakes that are at a worker now, or wait for one.
     pub handshakes_queued: u64,
     /// Connections that went without a word before they were in.
     pub left_early: u64,

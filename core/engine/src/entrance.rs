@@ -15,8 +15,8 @@ use runtime::{CloseReason, Refusal};
 use std::net::SocketAddr;
 use wire::proxy::{self, Header};
 
-/// The most bytes that are kept of somebody who is not in yet: a PROXY header, a client's
-/// certificates, what it says before it has heard the server's answer.
+/// When so much has come while a handshake is at a worker, no more is received until it is back.
+/// While it is here, less than one PROXY header or one record can be kept.
 const INCOMING_BYTES_MAX: usize = 64 << 10;
 const RECORD_HEAD_BYTES: usize = 5;
 const RECORD_BODY_BYTES_MAX: usize = (16 << 10) + 256;
@@ -40,6 +40,7 @@ pub struct Entering {
     /// It said, or the socket did, that nothing more comes, while its handshake was at a worker.
     pub left: Option<CloseReason>,
     awaits: Awaits,
+    records: RecordEnds,
 }
 
 enum Awaits {
@@ -55,6 +56,8 @@ enum Awaits {
 pub enum Step {
     /// Wait until more comes.
     Wait,
+    /// Receive no more until its handshake is back.
+    Pause,
     /// Its addresses are known now: count it.
     Named,
     /// Its handshake goes on, at a worker.
@@ -83,19 +86,20 @@ impl Entering {
             unsent: Unsent::default(),
             left: None,
             awaits,
+            records: RecordEnds::default(),
         }
     }
 
     /// Takes what has come.
     pub fn receive(&mut self, bytes: &[u8]) {
         self.incoming.extend_from_slice(bytes);
+        if !matches!(self.awaits, Awaits::Header) {
+            self.records.pass(bytes);
+        }
     }
 
     /// Looks at what has come.
     pub fn next(&mut self, transport: &Transport) -> Step {
-        if self.incoming.len() > INCOMING_BYTES_MAX {
-            return Step::Refuse(self.failure());
-        }
         match &self.awaits {
             Awaits::Header => self.read_header(),
             Awaits::Hello if transport.tls.is_none() => Step::Enter,
@@ -104,6 +108,7 @@ impl Entering {
                 Some(_) => Step::Refuse(Refusal::HandshakeFailed),
             },
             Awaits::Flight(_) => self.shake_if_whole(),
+            Awaits::Worker if self.incoming.len() > INCOMING_BYTES_MAX => Step::Pause,
             Awaits::Worker => Step::Wait,
         }
     }
@@ -124,6 +129,7 @@ impl Entering {
 
     /// Hands the handshake over to go to a worker, with all that has come; `None` if it has not begun.
     pub fn send_off(&mut self) -> Option<Box<Records>> {
+        self.records.has_ended = false;
         match std::mem::replace(&mut self.awaits, Awaits::Worker) {
             Awaits::Flight(records) => Some(records),
             Awaits::Header | Awaits::Hello | Awaits::Worker => None,
@@ -156,19 +162,92 @@ impl Entering {
             self.tlvs = tlvs.to_vec();
         }
         self.incoming.drain(..length);
+        self.records.pass(&self.incoming);
         self.awaits = Awaits::Hello;
         Step::Named
     }
 
     fn shake_if_whole(&self) -> Step {
-        let Some(&[_, _, _, high, low]) = self.incoming.first_chunk::<RECORD_HEAD_BYTES>() else {
-            return Step::Wait;
-        };
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        if length > RECORD_BODY_BYTES_MAX {
-            return Step::Refuse(Refusal::HandshakeFailed);
+        match self.records {
+            RecordEnds { is_wrong: true, .. } => Step::Refuse(Refusal::HandshakeFailed),
+            RecordEnds { has_ended: true, .. } => Step::Shake,
+            RecordEnds { .. } => Step::Wait,
         }
-        let is_whole = self.incoming.len() >= RECORD_HEAD_BYTES + length;
-        if is_whole { Step::Shake } else { Step::Wait }
+    }
+}
+
+/// Where records end in what comes, so that no worker is troubled with less than one. Of what a
+/// worker has been given already this knows only how it is to go on.
+#[derive(Default)]
+struct RecordEnds {
+    head: [u8; RECORD_HEAD_BYTES],
+    /// How much of the head is known.
+    known: usize,
+    /// How much of the body is to come.
+    left: usize,
+    /// Whether one has ended since a worker was last asked.
+    has_ended: bool,
+    /// Whether one was announced that is too long.
+    is_wrong: bool,
+}
+
+impl RecordEnds {
+    fn pass(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.is_wrong {
+            let of_head = bytes.len().min(RECORD_HEAD_BYTES - self.known);
+            self.head[self.known..][..of_head].copy_from_slice(&bytes[..of_head]);
+            self.known += of_head;
+            bytes = &bytes[of_head..];
+            if self.known < RECORD_HEAD_BYTES {
+                return;
+            }
+            if of_head > 0 {
+                let [_, _, _, high, low] = self.head;
+                self.left = usize::from(u16::from_be_bytes([high, low]));
+                self.is_wrong = self.left > RECORD_BODY_BYTES_MAX;
+            }
+            let of_body = bytes.len().min(self.left);
+            self.left -= of_body;
+            bytes = &bytes[of_body..];
+            if self.left == 0 {
+                (self.known, self.has_ended) = (0, true);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_end_where_their_heads_say() {
+        let lengths = [3, 0, 300, RECORD_BODY_BYTES_MAX];
+        let record = |length: &usize| {
+            let [high, low] = (*length as u16).to_be_bytes();
+            [vec![22, 3, 3, high, low], vec![9; *length]].concat()
+        };
+        let bytes: Vec<u8> = lengths.iter().flat_map(record).collect();
+        for step in [1, 2, 5, 7, 1000] {
+            let (mut ends, mut found, mut at) = (RecordEnds::default(), Vec::new(), 0);
+            for piece in bytes.chunks(step) {
+                ends.pass(piece);
+                at += piece.len();
+                if std::mem::take(&mut ends.has_ended) {
+                    found.push(at);
+                }
+            }
+            let whole = lengths.iter().scan(0, |end, length| {
+                *end += RECORD_HEAD_BYTES + length;
+                Some(*end)
+            });
+            let mut wanted: Vec<usize> =
+                whole.map(|end: usize| end.next_multiple_of(step).min(bytes.len())).collect();
+            wanted.dedup();
+            assert_eq!(found, wanted, "in steps of {step}");
+        }
+        let mut ends = RecordEnds::default();
+        ends.pass(&[22, 3, 3, 0xff, 0xff]);
+        assert!(ends.is_wrong);
     }
 }

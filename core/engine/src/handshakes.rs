@@ -47,13 +47,18 @@ pub struct HandshakeLink {
     me: usize,
     jobs: Sender<Job>,
     answers: mpsc::Receiver<Shaken>,
+    /// How many it has handed over that are not back.
+    away: u64,
 }
 
 impl HandshakeLink {
     /// Hands a connection to the workers; `false` if too many wait already.
-    pub fn submit(&self, token: u64, records: Box<Records>) -> bool {
+    pub fn submit(&mut self, token: u64, records: Box<Records>) -> bool {
         match self.jobs.try_send(Job { shard: self.me, token, records }) {
-            Ok(()) => true,
+            Ok(()) => {
+                self.away += 1;
+                true
+            }
             Err(TrySendError::Full(_)) => false,
             Err(TrySendError::Disconnected(_)) => {
                 unreachable!("the workers end after the shards")
@@ -62,13 +67,15 @@ impl HandshakeLink {
     }
 
     /// The next one that is back, if there is one.
-    pub fn take(&self) -> Option<Shaken> {
-        self.answers.try_recv().ok()
+    pub fn take(&mut self) -> Option<Shaken> {
+        let shaken = self.answers.try_recv().ok()?;
+        self.away -= 1;
+        Some(shaken)
     }
 
-    /// How many wait for a worker, of all shards.
-    pub fn queued(&self) -> usize {
-        self.jobs.len()
+    /// How many this shard has handed over that are not back.
+    pub fn away(&self) -> u64 {
+        self.away
     }
 }
 
@@ -94,7 +101,7 @@ impl Workers {
             let work = move || work(&queue, &senders, &wakers);
             workers.threads.push(Builder::new().name(format!("tls-{number}")).spawn(work)?);
         }
-        let link = |(me, answers)| HandshakeLink { me, jobs: jobs.clone(), answers };
+        let link = |(me, answers)| HandshakeLink { me, jobs: jobs.clone(), answers, away: 0 };
         Ok((workers, receivers.into_iter().enumerate().map(link).collect()))
     }
 }

@@ -8,7 +8,9 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, ServerConfig, WebPkiClientVerifier};
+use rustls::server::{
+    NoServerSessionStorage, ParsedCertificate, ServerConfig, WebPkiClientVerifier,
+};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
     SignatureScheme, crypto,
@@ -123,7 +125,10 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         )?),
     };
     let config = config.with_single_cert(chain, key);
-    let mut config = config.map_err(|error| unusable(&files.key)(error.to_string()))?;
+    let mut config = config.map_err(|error| {
+        let is_certificate = matches!(error, Error::InvalidCertificate(_));
+        unusable(if is_certificate { &files.certificate } else { &files.key })(error.to_string())
+    })?;
     // What a client needs to come back lies with the client; what it was given by other
     // certificates, or under another authority, is of no use to it.
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -157,6 +162,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found = found.map_err(failed)?;
     if found.is_empty() {
         return Err(TlsError::NoCertificate(path.to_owned()));
+    }
+    for certificate in &found {
+        ParsedCertificate::try_from(certificate).map_err(|error| TlsError::Unusable {
+            path: path.to_owned(),
+            why: error.to_string(),
+        })?;
     }
     Ok(found)
 }

@@ -25,12 +25,12 @@ pub struct Admission {
 }
 
 impl Default for Admission {
-    /// Any number of connections; 256 handshakes at a time, of 10 s at most.
+    /// Any number of connections; 1024 handshakes at a time, of 10 s at most.
     fn default() -> Self {
         Admission {
             connections_max: usize::MAX,
             per_address_max: usize::MAX,
-            handshakes_max: 256,
+            handshakes_max: 1024,
             handshake_ms: 10_000,
         }
     }

@@ -1,12 +1,52 @@
-//! How often events are said to the event logger. Whoever can cause one can cause a flood of them;
-//! each kind of them has its own budget.
+//! What is said to the event logger, and how often. Whoever can cause an event can cause a flood of
+//! them: each kind has its own budget.
 
 use crate::budget::{Bucket, Rate};
 use crate::ids::Now;
 use crate::limits::Limits;
+use crate::outbox::Outbox;
+use crate::role::Effect;
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
+use wire::event::{Event, Value};
+
+impl Outbox {
+    /// Whether events have somewhere to go.
+    pub fn has_event_logger(&self) -> bool {
+        self.config.has_event_logger
+    }
+
+    /// Sends a packet to the event logger, as it is.
+    pub fn log_event(&mut self, packet: &[u8]) {
+        self.effects.push(Effect::LogEvent(packet.to_vec()));
+    }
+
+    /// Says an event to the event logger, if there is one, and if there have not been too many of
+    /// its kind.
+    pub fn event(&mut self, event: &Event<'_>) {
+        if !self.config.has_event_logger {
+            return;
+        }
+        match self.events.take(event.kind) {
+            None => self.counts.events_suppressed += 1,
+            Some(0) => self.say(event),
+            Some(suppressed) => {
+                let sender = format!("Shard:{}", self.config.me.0);
+                let values =
+                    [("event_type", Value::Text(event.kind)), ("count", Value::Id(suppressed))];
+                self.say(&Event { sender: &sender, kind: "events-suppressed", values: &values });
+                self.say(event);
+            }
+        }
+    }
+
+    fn say(&mut self, event: &Event<'_>) {
+        self.counts.events += 1;
+        self.effects.push(Effect::LogEvent(event.encode(self.config.dialect)));
+    }
+}
 
 /// The budgets of all kinds of events. There are as many as roles know.
 pub struct Events {
@@ -29,9 +69,9 @@ impl Events {
         Events { now: Now(0), rate, kinds: BTreeMap::new() }
     }
 
-    /// Whether an event of a kind may be said, and how many before it were not since the last that
+    /// Whether an event of a kind may be said, and how many before it were not, since the last that
     /// was.
-    pub fn say(&mut self, kind: &str) -> Option<u64> {
+    fn take(&mut self, kind: &str) -> Option<u64> {
         if !self.kinds.contains_key(kind) {
             self.kinds.insert(kind.to_owned(), Kind::default());
         }
@@ -53,10 +93,10 @@ mod tests {
     fn a_flood_of_one_kind_is_counted_and_leaves_the_others_alone() {
         let limits = Limits { events_per_second: 10, event_burst: 3, ..Limits::default() };
         let mut events = Events::new(&limits);
-        let said = |events: &mut Events, times| (0..times).map(|_| events.say("a")).collect();
+        let said = |events: &mut Events, times| (0..times).map(|_| events.take("a")).collect();
         let first: Vec<Option<u64>> = said(&mut events, 5);
         assert_eq!(first, [Some(0), Some(0), Some(0), None, None]);
-        assert_eq!(events.say("b"), Some(0));
+        assert_eq!(events.take("b"), Some(0));
         events.now = Now(0).plus_ms(100);
         let second: Vec<Option<u64>> = said(&mut events, 2);
         assert_eq!(second, [Some(2), None]);
@@ -69,6 +109,6 @@ mod tests {
     fn without_a_limit_all_are_said() {
         let limits = Limits { events_per_second: 0, ..Limits::default() };
         let mut events = Events::new(&limits);
-        assert!((0..100_000).all(|_| events.say("a") == Some(0)));
+        assert!((0..100_000).all(|_| events.take("a") == Some(0)));
     }
 }

@@ -17,14 +17,12 @@ use crate::role::Effect;
 use crate::router::{Change, Changes, OverLimit, Router};
 use crate::uplink::{Uplink, Upstream};
 use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use smallvec::SmallVec;
 use wire::control::ControlMessage;
 use wire::dialect::Dialect;
-use wire::event::{Event, Value};
 use wire::ids::{Channel, DoId};
 
 /// The block that holds what this shard itself writes in a turn.
@@ -360,36 +358,6 @@ impl Outbox {
         let store = self.stores.iter().find(|(owner, _)| *owner == role);
         let &(_, store) = store.expect("a role that asks its store was made with one");
         self.effects.push(Effect::AskStore(store, request));
-    }
-
-    /// Sends a packet to the event logger, as it is.
-    pub fn log_event(&mut self, packet: &[u8]) {
-        self.effects.push(Effect::LogEvent(packet.to_vec()));
-    }
-
-    /// Whether events have somewhere to go.
-    pub fn has_event_logger(&self) -> bool {
-        self.config.has_event_logger
-    }
-
-    /// Says an event to the event logger, if there is one, and if there have not been too many of
-    /// its kind.
-    pub fn event(&mut self, event: &Event<'_>) {
-        if !self.config.has_event_logger {
-            return;
-        }
-        let Some(suppressed) = self.events.say(event.kind) else {
-            self.counts.events_suppressed += 1;
-            return;
-        };
-        let values = [("event_type", Value::Text(event.kind)), ("count", Value::Id(suppressed))];
-        let sender: &str = &format!("Shard:{}", self.config.me.0);
-        let before = Event { sender, kind: "events-suppressed", values: &values };
-        let before = (suppressed > 0).then_some(&before);
-        for event in before.into_iter().chain([event]) {
-            self.counts.events += 1;
-            self.effects.push(Effect::LogEvent(event.encode(self.config.dialect)));
-        }
     }
 
     /// Whether this turn holds enough: what can wait is to be done in the next one.

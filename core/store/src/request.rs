@@ -26,6 +26,16 @@ pub enum Request {
     Fetch(Place),
 }
 
+impl Request {
+    /// Whether somebody asked for it who waits for its fate.
+    pub fn is_write(&self) -> bool {
+        match self {
+            Request::Append(append) => append.purpose != Purpose::Move,
+            Request::Swept(_) | Request::Stuck(_) | Request::Dead(_) | Request::Fetch(_) => false,
+        }
+    }
+}
+
 /// A record to be appended.
 #[derive(Debug)]
 pub struct Append {

@@ -223,7 +223,7 @@ mod tests {
         let told = offence(true).to_string();
         assert_eq!(told, "version mismatch: the server has dev, the client v\\xff1");
         assert!(!offence(false).to_string().contains("dev"));
-        let hash = Offence::BadDcHash { told: true, wanted: 0xb77b_af2, got: 1 };
+        let hash = Offence::BadDcHash { told: true, wanted: 0x0b77_baf2, got: 1 };
         let told = hash.to_string();
         assert_eq!(told, "DC hash mismatch: the server has 0x0b77baf2, the client 0x00000001");
     }

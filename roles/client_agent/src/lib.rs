@@ -21,7 +21,7 @@ mod config;
 mod deadlines;
 mod departure;
 mod ejection;
-mod entry;
+pub mod entry;
 mod events;
 mod grants;
 mod hands;
@@ -35,7 +35,7 @@ mod session;
 mod sessions;
 mod told;
 mod update;
-mod view;
+pub mod view;
 
 pub use config::{Config, InterestPermission, Limits, Uberdog};
 
@@ -123,6 +123,16 @@ impl ClientAgent {
         let clients = Some(config.leasing());
         let (controls, split, objects) = (SmallVec::new(), no_control as Split, Objects::None);
         Placing { controls, split, objects, clients, store: None }
+    }
+}
+
+impl ClientAgent {
+    /// Whether nothing is left of any client: what tests see when all have gone.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+            && self.waiting.is_empty()
+            && self.held.is_empty()
+            && self.clocks.next().is_none()
     }
 }
 

@@ -41,6 +41,11 @@ impl Sessions {
         self.len
     }
 
+    /// Whether there is nobody, and nobody hears anything.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0 && self.ears.channels.subscriptions() == 0
+    }
+
     /// Somebody has come.
     pub fn insert(&mut self, conn: ConnId, session: Session) {
         let at = conn.0 as usize;
@@ -154,11 +159,6 @@ impl Ears {
                 members.iter().for_each(|member| each(conn_of(member.participant())));
             }
         }
-    }
-
-    /// How many channels are heard, each as often as somebody hears it.
-    pub fn len(&self) -> usize {
-        self.channels.subscriptions()
     }
 
     fn members(&self, channel: Channel) -> usize {

@@ -2,6 +2,7 @@
 
 use crate::cli::LogFormat;
 use crate::event_loggers::EventLoggers;
+use crate::try_next;
 use engine::Running;
 use message_director::LISTENER;
 use park::{
@@ -93,9 +94,8 @@ fn text(config: &Config, served: &Served<'_>, md: Option<SocketAddr>) -> String 
     if let Some(web) = web {
         rows.push(("web", format!("http://{web}/metrics  /healthz  /readyz")));
     }
-    for command in md.map(|md| try_next(config, md)).into_iter().flatten() {
-        rows.push(("try next", command));
-    }
+    let gate = gates.first().map(|(agent, address)| (*agent, *address));
+    rows.extend(try_next::commands(config, md, gate).map(|command| ("try next", command)));
     let mut text = format!("ferriswheel {} is running\n", env!("CARGO_PKG_VERSION"));
     for (name, value) in rows {
         writeln!(text, "  {name:<17} {value}").expect("a String takes everything");
@@ -170,30 +170,4 @@ fn manager(login: &Login) -> String {
     let Login { uberdog, park, zone, register, .. } = login;
     let new = if *register { "new names are registered" } else { "new names are refused" };
     format!("UberDOG {uberdog}, visitors arrive in park {park}, zone {zone}; {new}")
-}
-
-/// The load tests from this machine against this daemon.
-fn try_next(config: &Config, md: SocketAddr) -> Vec<String> {
-    let dialect = dialect(config);
-    let host = match md {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".into(),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".into(),
-        SocketAddr::V4(v4) => v4.ip().to_string(),
-        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
-    };
-    let port = md.port();
-    let test = "cargo run --release -p loadtest --";
-    let mut commands = vec![format!("{test} md {host}:{port} --dialect {dialect}")];
-    let [dc, ..] = &*config.general.classes.files else { return commands };
-    let server = config.state_servers.first().map(|server| ("objects", server.control));
-    let database = config.databases.first().map(|database| ("database", database.control));
-    for (what, control) in server.into_iter().chain(database) {
-        let dc = dc.display();
-        commands.push(format!(
-            "{test} {what} {host}:{port} --dialect {dialect} --control {control} --dc {dc}"
-        ));
-    }
-    let file = config.file.display();
-    commands.extend(database.map(|_| format!("cargo run --release -- db stat --config {file}")));
-    commands
 }

@@ -16,6 +16,7 @@ mod metrics;
 mod run;
 mod store_metrics;
 mod stores;
+mod try_next;
 mod web;
 
 use clap::Parser;

@@ -72,9 +72,13 @@ const ENGINE: [(Metric, Count); 15] = [
     (gauge("handshakes_in_flight", "TLS handshakes under way now."), |counts| {
         counts.handshakes_in_flight
     }),
-    (gauge("handshakes_queued", "Flights of TLS handshakes that wait for a worker."), {
-        |counts| counts.handshakes_queued
-    }),
+    (
+        gauge(
+            "handshakes_queued",
+            "Flights of TLS handshakes at a worker, or waiting for one, now.",
+        ),
+        { |counts| counts.handshakes_queued },
+    ),
     (counter("left_early", "Connections that went without a word before they were in."), {
         |counts| counts.left_early
     }),

@@ -98,3 +98,8 @@ fn copies_of_a_store_are_good_for_something() {
 fn what_is_not_in_memory_is_read_in_order() {
     pass("stored/cold.py", &["--dialect", "openotp"]);
 }
+
+#[test]
+fn what_happens_is_written_down() {
+    pass("events.py", &[]);
+}

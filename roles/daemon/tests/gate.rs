@@ -183,3 +183,85 @@ fn what_happens_is_written_down() {
         assert_eq!(daemon.stop().code(), Some(0));
     }
 }
+
+/// Everything that a file for Astron may have, with addresses that the kernel chooses.
+const ASTRON: &str = r#"
+daemon:
+  name: "Lantern Town"
+  url: http://lanterns.example
+
+general:
+  eventlogger: EVENTS
+  dc_files:
+    - park.dc
+
+uberdogs:
+  - class: DistributedGate
+    id: 4665
+    anonymous: true
+
+messagedirector:
+  bind: 127.0.0.1:0
+  threaded: true
+
+roles:
+  - type: clientagent
+    bind: 127.0.0.1:0
+    version: "lantern-1"
+    haproxy: false
+    manual_dc_hash: 0x0
+    client:
+      type: libastron
+      relocate: true
+      add_interest: enabled
+      send_hash: true
+      send_version: true
+      write_buffer_size: 262144
+      write_timeout_ms: 5000
+      heartbeat_timeout: 60000
+    channels:
+      min: 1000000
+      max: 1000999
+    tuning:
+      interest_timeout: 500
+
+  - type: stateserver
+    control: 402000
+
+  - type: database
+    control: 402001
+    broadcast: true
+    generate:
+      min: 100000000
+      max: 200000000
+    backend:
+      type: yaml
+      directory: yaml_db
+
+  - type: dbss
+    database: 402001
+    ranges:
+      - min: 100000000
+        max: 200000000
+
+  - type: eventlogger
+    bind: EVENTS
+    output: "written/events-%y%m%d_%H%M%S.log"
+    rotate_interval: 1d
+"#;
+
+#[test]
+fn a_file_written_for_astron_runs_as_it_is() {
+    let events = free_udp_address().to_string();
+    let daemon = Daemon::start(&ASTRON.replace("EVENTS", &events));
+    let mut game = Participant::join(&daemon, Dialect::Astron);
+    game.subscribe(&daemon, GATE.0.into());
+    let mut client = Client::greeted(&daemon, Dialect::Astron);
+    let words = [2, 0, b'h', b'i'];
+    client.says(FromClient::UpdateField { do_id: GATE, field: KNOCK, value: &words });
+    assert!(game.hears().ends_with(&words));
+    client.says(FromClient::Heartbeat);
+    await_event(&daemon, "client-connected");
+    assert_eq!(daemon.stop().code(), Some(0));
+    client.is_closed();
+}

@@ -13,7 +13,7 @@ use crate::line::Stamp;
 use crate::names::{Names, OpenError};
 use crate::own::{write_lost, write_opened};
 use crate::schedule::end_of_file;
-use jiff::{Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
+
+/// How long the old file goes on where there is no new one to be had.
+const STUCK: SignedDuration = SignedDuration::from_secs(1);
 
 /// Writes lines to one file after the other.
 pub struct LogFile {
@@ -35,8 +38,8 @@ pub struct LogFile {
     lost: u64,
     /// The last write failed.
     is_failing: bool,
-    /// No new file could be begun the last time.
-    is_stuck: bool,
+    /// No new file could be begun the last time; when that is tried again.
+    stuck_until: Option<Timestamp>,
 }
 
 /// An open file.
@@ -69,7 +72,7 @@ impl LogFile {
             is_asked: false,
             lost: 0,
             is_failing: false,
-            is_stuck: false,
+            stuck_until: None,
         };
         log.write(now, &[], 0);
         Ok(log)
@@ -121,6 +124,9 @@ impl LogFile {
     /// Whether so many bytes of events have to go to another file. One that was deleted is begun
     /// again.
     fn is_over(&self, now: &Zoned, bytes: u64) -> bool {
+        if self.stuck_until.is_some_and(|until| now.timestamp() < until) {
+            return false;
+        }
         let Open { file, until, has_events, is_torn, .. } = &self.open;
         let metadata = file.metadata().ok().filter(|metadata| metadata.is_file());
         metadata.is_some_and(|metadata| {
@@ -137,14 +143,16 @@ impl LogFile {
             Ok((file, path)) => {
                 self.sync();
                 self.open = Open::new(file, path, self.rotate_interval, now);
-                self.is_stuck = false;
+                self.stuck_until = None;
                 self.counts.rotations.add(1);
                 info!(path = %self.open.path.display(), "events go to a new file");
             }
-            Err(why) if self.is_stuck => debug!("no new file for events: {why}"),
             Err(why) => {
-                error!("no new file for events: {why}; they go on in the old one");
-                self.is_stuck = true;
+                match self.stuck_until {
+                    Some(_) => debug!("no new file for events: {why}"),
+                    None => error!("no new file for events: {why}; they go on in the old one"),
+                }
+                self.stuck_until = now.timestamp().checked_add(STUCK).ok();
             }
         }
     }

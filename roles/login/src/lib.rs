@@ -130,12 +130,12 @@ impl LoginManager {
         for client in std::mem::take(&mut self.unanswered) {
             self.tell_later(client, Hindrance::LinkLost, out);
         }
-        self.park.look_for(self.now_ms, &self.config, out);
+        self.park.look_for(self.now_ms, &self.config, &self.classes, out);
     }
 
     fn unlinked(&mut self) {
         self.counts.linked = 0;
-        self.park = ParkObject::Unknown;
+        self.park.forget();
         self.unanswered.extend(self.logins.keys());
         self.logins.clear();
         self.arriving.clear();

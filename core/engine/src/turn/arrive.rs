@@ -3,7 +3,7 @@
 
 use super::{ACCEPT_AGAIN_AFTER, TurnLoop};
 use crate::entrance::{Entering, Step};
-use crate::handshakes::{HandshakeLink, Shaken};
+use crate::handshakes::Shaken;
 use crate::listen;
 use crate::records::{Records, Stand};
 use crate::ring::{self, Completion};
@@ -80,6 +80,7 @@ impl TurnLoop {
             let Stage::Entering(entering) = &mut slot.stage else { return };
             match entering.next(&self.parts.doors[entering.door].transport) {
                 Step::Wait => return,
+                Step::Pause => return self.pause(conn),
                 Step::Shake => return self.shake(now, conn),
                 Step::Enter => return self.enter(now, conn, None, Vec::new()),
                 Step::Refuse(why) => return self.refuse(now, conn, why),
@@ -96,9 +97,8 @@ impl TurnLoop {
 
     /// Sends a handshake to a worker.
     fn shake(&mut self, now: Now, conn: ConnId) {
-        match self.send_to_worker(conn) {
-            Ok(()) => self.counts.handshakes_queued = self.queued_handshakes(),
-            Err(why) => self.refuse(now, conn, why),
+        if let Err(why) = self.send_to_worker(conn) {
+            self.refuse(now, conn, why);
         }
     }
 
@@ -107,7 +107,7 @@ impl TurnLoop {
         let slot = self.slots.get(conn);
         let Stage::Entering(entering) = &mut slot.stage else { return Ok(()) };
         let tls = &self.parts.doors[entering.door].transport.tls;
-        let (Some(acceptor), Some(link)) = (tls, &self.parts.handshakes) else {
+        let (Some(acceptor), Some(link)) = (tls, &mut self.parts.handshakes) else {
             unreachable!("where there is no TLS nobody shakes hands")
         };
         if let Some(pass) = &mut slot.pass {
@@ -124,23 +124,21 @@ impl TurnLoop {
             Refusal::HandshakeFailed
         })?;
         records.wait_with(incoming);
-        if link.submit(token.0, records) { Ok(()) } else { Err(Refusal::TooManyHandshakes) }
-    }
-
-    fn queued_handshakes(&self) -> u64 {
-        self.parts.handshakes.as_ref().map_or(0, HandshakeLink::queued) as u64
+        let is_taken = link.submit(token.0, records);
+        self.counts.handshakes_queued = link.away();
+        if is_taken { Ok(()) } else { Err(Refusal::TooManyHandshakes) }
     }
 
     /// Takes the handshakes that are back from the workers.
     pub(super) fn take_shaken(&mut self, now: Now) -> bool {
         let mut any = false;
-        while let Some(shaken) = self.parts.handshakes.as_ref().and_then(HandshakeLink::take) {
+        while let Some(link) = &mut self.parts.handshakes
+            && let Some(shaken) = link.take()
+        {
             any = true;
+            self.counts.handshakes_queued = link.away();
             self.step_shaken(now, shaken);
             self.end_full_turns(now);
-        }
-        if any {
-            self.counts.handshakes_queued = self.queued_handshakes();
         }
         any
     }
@@ -148,6 +146,7 @@ impl TurnLoop {
     fn step_shaken(&mut self, now: Now, shaken: Shaken) {
         let Shaken { token, records, plain, out, result } = shaken;
         let Some(conn) = self.slots.owner(Token(token)) else { return };
+        let was_paused = std::mem::take(&mut self.slots.get(conn).paused);
         let Some((socket, Stage::Entering(entering))) = self.slots.get(conn).parts() else {
             return; // turned away meanwhile
         };
@@ -178,6 +177,9 @@ impl TurnLoop {
                 debug!(%peer, %error, "a handshake has failed");
                 self.refuse_saying_why(now, conn);
             }
+        }
+        if was_paused {
+            self.receive(conn);
         }
     }
 

@@ -121,6 +121,16 @@ impl TurnLoop {
         self.parts.shard.closed(now, conn, reason);
     }
 
+    /// Receives no more from a connection until it is resumed; what is on its way still comes.
+    pub(super) fn pause(&mut self, conn: ConnId) {
+        let was_paused = std::mem::replace(&mut self.slots.get(conn).paused, true);
+        let receive = self.slots.token(Op::Receive, conn);
+        if !was_paused && self.slots.peek(conn).receiving {
+            let cancel = self.slots.arm(Op::Cancel, conn);
+            self.ring.cancel(receive.0, cancel.0);
+        }
+    }
+
     pub(super) fn resume(&mut self, now: Now, conn: ConnId) {
         let slot = self.slots.get(conn);
         slot.paused = false;

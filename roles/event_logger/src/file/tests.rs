@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use super::*;
-use jiff::SignedDuration;
 use std::fs;
 use std::process::Command;
 use tempfile::TempDir;
@@ -217,6 +216,7 @@ fn without_a_new_file_the_old_one_goes_on() {
     assert!(fs::read_to_string(&old).unwrap().ends_with("a\nb\n"));
     assert_eq!(desk.counts.rotations.get(), 0);
     fs::remove_file(blocked).unwrap();
+    desk.now += SignedDuration::from_secs(1);
     log.write(&desk.now, b"c\n", 1);
     assert!(fs::read_to_string(&old).unwrap().ends_with("a\nb\n"));
     assert!(fs::read_to_string(log.path()).unwrap().ends_with("c\n"));

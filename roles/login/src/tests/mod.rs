@@ -331,12 +331,14 @@ fn names_and_messages_that_are_none_are_refused() {
 #[test]
 fn the_park_is_created_if_it_is_not_there() {
     let mut world = World::without_link(|_| ());
+    world.state_server_is_there = false;
     world.step(Input::Linked);
     world.ask(1, "Anna", "sesame");
     world.clients.entry(1).or_default();
+    world.pass(900);
+    assert_eq!(world.clients[&1].results.len(), 0, "there is nothing to be let into");
+    world.state_server_is_there = true;
     world.pass(200);
-    assert_eq!((world.parks_created, world.clients[&1].results.len()), (0, 0));
-    world.pass(100);
     assert_eq!((world.parks_created, world.clients[&1].results[0].0), (1, 0));
     world.pass(5000);
     assert_eq!(world.parks_created, 1);

@@ -73,6 +73,7 @@ pub struct World {
     pub stored: BTreeMap<DoId, Stored>,
     pub present: BTreeMap<DoId, Present>,
     pub park_stands: bool,
+    pub state_server_is_there: bool,
     pub parks_created: u32,
     /// While true, requests to the Database wait.
     pub database_waits: bool,
@@ -92,7 +93,6 @@ impl World {
     pub fn new(change: impl FnOnce(&mut Config)) -> World {
         let mut world = World::without_link(change);
         world.step(Input::Linked);
-        world.pass(300);
         assert!(world.park_stands);
         world
     }
@@ -108,6 +108,7 @@ impl World {
             stored: BTreeMap::new(),
             present: BTreeMap::new(),
             park_stands: false,
+            state_server_is_there: true,
             parks_created: 0,
             database_waits: false,
             requests: VecDeque::new(),
@@ -217,6 +218,9 @@ impl World {
     }
 
     fn state_server(&mut self, body: &[u8]) {
+        if !self.state_server_is_there {
+            return;
+        }
         let dg = Datagram::parse(body).unwrap();
         let message = StateServerMessage::decode(OPENOTP, dg.msgtype(), dg.payload()).unwrap();
         let StateServerMessage::Generate(entry) = message else { panic!("{message:?}") };

@@ -97,7 +97,8 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
         |tuning: &mut Section<'_>| tuning.get("interest_timeout", number(0..=MILLISECONDS_MAX));
     let interest_ms = section.section("tuning", tuning).flatten().unwrap_or(INTEREST_MS);
     let tls = section.section("tls", |tls| Tls::read(tls, cluster)).flatten();
-    let (mut limits, mut admission) = (Limits::default(), limits::admission());
+    let (mut limits, mut admission) =
+        (limits::client(cluster.general.dialect), limits::admission());
     section.section("limits", |rows| {
         limits::read(rows, &mut limits, &mut admission, &mut connection);
     });

@@ -12,6 +12,7 @@
 //! or                                      what comes out may be all above, or all below
 //! wait 1000                               so many milliseconds pass
 //! = refused bad_value 1                   what is counted; `1-2`: within bounds
+//! = event database-silent 1               so many of these were said to the event logger
 //! ```
 //! A context that this State Server chooses has a name where it is first seen, `context=?first`, and
 //! is that from then on. Messages and their parameters have the names of the dialect tables; a parameter that a dialect

@@ -61,6 +61,8 @@ pub struct World {
     cores: Vec<Core>,
     stores: Vec<Store>,
     chance: u64,
+    /// What was said to the event logger, in its packets.
+    events: Vec<Vec<u8>>,
 }
 
 impl World {
@@ -77,7 +79,7 @@ impl World {
         };
         let cores = shares.into_iter().enumerate().map(make).collect();
         let chance = setting.variant as u64;
-        let mut world = World { setting, now, cores, stores, chance };
+        let mut world = World { setting, now, cores, stores, chance, events: Vec::new() };
         let peer = "127.0.0.1:9".parse().expect("an address");
         for conn in 0..conns {
             let at = world.home(conn);
@@ -191,6 +193,7 @@ impl World {
                     let asked = &mut self.stores[usize::from(store.0)].asked;
                     asked.push((PartId(at as u16), request));
                 }
+                Effect::LogEvent(packet) => self.events.push(packet),
                 Effect::Close(..) | Effect::Finish(..) => panic!("a connection was closed"),
                 _ => (),
             }
@@ -217,6 +220,11 @@ impl World {
     pub fn got(&mut self, conn: usize) -> Vec<u8> {
         let home = self.home(conn);
         self.cores[home].net.0.remove(&ConnId(conn as u32)).unwrap_or_default()
+    }
+
+    /// What was said to the event logger since this was last asked.
+    pub fn take_events(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.events)
     }
 
     /// What each shard has counted.

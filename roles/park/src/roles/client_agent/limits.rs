@@ -5,6 +5,7 @@ use crate::section::Section;
 use crate::value::number;
 use client_agent::Limits;
 use runtime::Admission;
+use wire::dialect::Dialect;
 
 /// Bytes of the length tag of a frame.
 const TAG_BYTES: u64 = 2;
@@ -15,6 +16,16 @@ const NEVER_MS: u64 = 1 << 40;
 const WRITE_BUFFER_BYTES: usize = 256 << 10;
 const WRITE_TIMEOUT_MS: u64 = 5000;
 const CONNECTIONS_MAX: usize = 1 << 20;
+
+/// The limits of a client if nothing is said. Astron lets one wait at the login for as long as it
+/// likes.
+pub fn client(dialect: Dialect) -> Limits {
+    let usual = Limits::default();
+    match dialect {
+        Dialect::OpenOtp => usual,
+        Dialect::Astron => Limits { established_ms: 0, ..usual },
+    }
+}
 
 /// How many may connect if nothing is said.
 pub fn admission() -> Admission {
