@@ -3,7 +3,7 @@
 use super::{DialectName, load, resolve, seconds};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use loadtest::{Login, Mover, ParkPlan, Scenario, Tls, Workload};
+use loadtest::{Login, Mover, ParkPlan, Part, Scenario, Tls, Workload, visitors_per_process};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wire::ids::{Channel, DoId};
@@ -63,9 +63,15 @@ pub(crate) struct Park {
     /// Who moves avatars to another zone
     #[arg(long, value_enum, default_value = "client")]
     mover: MoverName,
-    /// AI connections
+    /// AI connections of each process
     #[arg(long, default_value_t = 1)]
     ais: u32,
+    /// Processes of the load tester [default: as many as the descriptors ask for]
+    #[arg(long)]
+    processes: Option<u32>,
+    /// Be this part of a run in several processes
+    #[arg(long, hide = true, value_parser = part)]
+    pub(crate) part: Option<Part>,
     /// The version that clients say
     #[arg(long, default_value = "park-1")]
     client_version: String,
@@ -210,7 +216,22 @@ impl Park {
         plan.duration = seconds(self.seconds.unwrap_or(usual))?;
         plan.patience = seconds(self.patience)?;
         (plan.seed, plan.cpu) = (self.seed, self.cpu);
+        plan.processes = match (self.processes, self.part) {
+            (Some(processes), _) => processes,
+            (None, Some(part)) => part.of,
+            (None, None) => u64::from(plan.visitors).div_ceil(visitors_per_process()?) as u32,
+        };
+        plan.arguments = std::env::args_os().skip(1).collect();
         plan.server_pid = self.pid.or_else(|| loadtest::listener_at(plan.agent));
         Ok(plan)
+    }
+}
+
+/// `I/N`
+fn part(text: &str) -> Result<Part, String> {
+    let numbers = text.split_once('/').map(|(index, of)| (index.parse(), of.parse()));
+    match numbers {
+        Some((Ok(index), Ok(of))) if index < of => Ok(Part { index, of }),
+        Some(_) | None => Err("I/N, from 0/N on".into()),
     }
 }
