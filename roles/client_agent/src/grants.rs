@@ -115,7 +115,7 @@ impl ClientAgent {
         let Some((session, ears)) = self.sessions.get_both(conn) else { return Ok(()) };
         ears.open(channel, conn, out)?;
         let before = core::mem::replace(&mut session.sender, channel);
-        if !session.names().has(before) {
+        if !session.hears(&self.terms, before) {
             ears.close(before, conn, out);
         }
         Ok(())
@@ -144,7 +144,7 @@ impl ClientAgent {
     fn close_channel(&mut self, conn: ConnId, channel: Channel, out: &mut Outbox) {
         let Some((session, ears)) = self.sessions.get_both(conn) else { return };
         let was_open = session.extra().is_some() && session.extra_mut().opened.remove(&channel);
-        if was_open && !session.names().has(channel) {
+        if was_open && !session.hears(&self.terms, channel) {
             ears.close(channel, conn, out);
         }
     }

@@ -32,7 +32,11 @@ pub fn location(rng: &mut SmallRng) -> Location {
 
 /// A channel that a client may be given.
 fn spare_channel(rng: &mut SmallRng) -> Channel {
-    Channel([0, 7_000_000, 7_000_001, 7_000_002][rng.random_range(0..4)])
+    match rng.random_range(0..4) {
+        0 => Channel(0),
+        1 => Channel::location(DoId(1_000_001), Zone(1)),
+        _ => Channel(7_000_000),
+    }
 }
 
 /// Zones as they stand in a message, as many as fit in one message of both dialects.
@@ -60,6 +64,8 @@ pub struct Said {
 pub enum Effect {
     Nothing,
     Told,
+    Raw,
+    Enters(DoId, Location),
     State(u16),
     Sender(Channel),
     Declared(DoId, ClassId),
@@ -89,7 +95,7 @@ pub fn say(dialect: Dialect, clients: &[Client], serial: u32, rng: &mut SmallRng
         1..=9 => notice(dialect, rng),
         _ => agent_message(dialect, serial, rng),
     };
-    let is_tame = matches!(effect, Effect::Nothing);
+    let is_tame = matches!(effect, Effect::Nothing | Effect::Enters(..));
     match rng.random_range(0..20) {
         // One byte more or less makes no message another one.
         0 => {
@@ -103,6 +109,7 @@ pub fn say(dialect: Dialect, clients: &[Client], serial: u32, rng: &mut SmallRng
         2 if is_tame && !payload.is_empty() => {
             let at = rng.random_range(0..payload.len());
             payload[at] ^= 1 << rng.random_range(0..8);
+            effect = Effect::Nothing;
         }
         _ => (),
     }
@@ -118,6 +125,7 @@ fn recipients(clients: &[Client], rng: &mut SmallRng) -> Vec<Channel> {
         to.push(match (rng.random_range(0..10), clients.choose(rng)) {
             (0, _) => Channel(10),
             (1..=3, _) | (_, None) => location(rng).channel().unwrap(),
+            (9, _) => spare_channel(rng),
             (4, Some(client)) => client.opened.first().copied().unwrap_or(client.channel),
             (5, Some(client)) => client.channel,
             (_, Some(client)) => client.sender,
@@ -161,8 +169,8 @@ fn notice(dialect: Dialect, rng: &mut SmallRng) -> (MsgType, Vec<u8>, Effect) {
     let context = rng.random_range(0..5);
     let field = FieldId(rng.random_range(0..SCHEMA.fields().len() as u16 + 1));
     let (notice, effect) = match rng.random_range(0..12) {
-        0..=3 => (ObjectNotice::EnterZone(entry), Effect::Nothing),
-        4 => (ObjectNotice::EnterOwner(owned), Effect::Nothing),
+        0..=2 => (ObjectNotice::EnterZone(entry), Effect::Enters(do_id, place)),
+        3..=4 => (ObjectNotice::EnterOwner(owned), Effect::Nothing),
         5 => (ObjectNotice::UpdateField { do_id, field, value: &value }, Effect::Nothing),
         6 => {
             (ObjectNotice::UpdateFieldMultiple { do_id, count: 1, fields: &value }, Effect::Nothing)
@@ -198,7 +206,7 @@ fn agent_message(dialect: Dialect, serial: u32, rng: &mut SmallRng) -> (MsgType,
     let (message, effect) = match rng.random_range(0..36) {
         0..=7 => (AgentMessage::SetState { state }, Effect::State(state)),
         8..=9 => (AgentMessage::SetClientId { channel }, Effect::Sender(channel)),
-        10 => (AgentMessage::SendDatagram { datagram: &raw }, Effect::Told),
+        10 => (AgentMessage::SendDatagram { datagram: &raw }, Effect::Raw),
         11 if rng.random() => (AgentMessage::Eject { code: 9, reason: &raw }, Effect::Told),
         12 if rng.random() => (AgentMessage::Drop, Effect::Nothing),
         13 if is_astron => (AgentMessage::GetNetworkAddress { context }, Effect::Nothing),

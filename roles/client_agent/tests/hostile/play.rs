@@ -16,7 +16,7 @@ use wire::datagram::Datagram;
 use wire::dialect::Dialect;
 use wire::framing;
 use wire::ids::{Channel, DoId, FieldId};
-use wire::state_server::ObjectMessage;
+use wire::state_server::{Location, ObjectMessage};
 
 const VERSION: &str = "hostile-1";
 const DC_HASH: u32 = 0x1234;
@@ -40,6 +40,8 @@ struct Run {
     /// Updates that were passed on in the present step.
     passed_on: usize,
     stops: bool,
+    /// How many there were before there were clients.
+    subscriptions: u64,
 }
 
 /// Plays a seed.
@@ -106,6 +108,7 @@ impl Run {
         world.settle(&mut rng);
         world.send(cluster, &hello);
         world.settle(&mut rng);
+        let subscriptions = world.subscriptions();
         Run {
             rng,
             dialect,
@@ -116,6 +119,7 @@ impl Run {
             serial: 0,
             passed_on: 0,
             stops: false,
+            subscriptions,
         }
     }
 
@@ -154,12 +158,24 @@ impl Run {
 
     fn cluster_speaks(&mut self) {
         let said = cluster::say(self.dialect, &self.clients, self.serial, &mut self.rng);
-        for client in self.clients.iter_mut().filter(|client| reaches(&said, client, self.dialect))
-        {
+        let mut enters = Vec::new();
+        for client in &mut self.clients {
+            client.is_deaf = !reaches(&said, client, self.dialect);
+            if client.is_deaf {
+                continue;
+            }
+            if enters_sight(client, &said.effect) {
+                enters.push(client.party);
+            }
             happen(client, &said.effect);
         }
         self.world.send(self.cluster, &said.frame);
         self.settle(None, &[]);
+        if let Effect::Enters(do_id, _) = said.effect {
+            let mut all = self.clients.iter().filter(|client| enters.contains(&client.party));
+            assert!(all.all(|client| client.seen.contains_key(&do_id)), "{do_id} is seen");
+        }
+        self.clients.iter_mut().for_each(|client| client.is_deaf = false);
     }
 
     fn client_speaks(&mut self) {
@@ -181,6 +197,12 @@ impl Run {
         self.world.send(party, &bytes);
         self.settle(Some(at), &updates);
         let stays = self.clients.get(at).is_some_and(|client| client.party == party);
+        if stays && frames == 1 && state == 0 {
+            assert!(
+                !is_hello(&bytes, self.dialect) || self.clients[at].state == 1,
+                "HELLO is heard"
+            );
+        }
         if let ([update], true, 1) = (&updates[..], stays && state > 0, frames) {
             let passed_on = self.passed_on;
             let Update { do_id, field, value, is_allowed } = update;
@@ -336,8 +358,10 @@ impl Run {
 
     /// Clients that have gone have said what they were to say then, and others have not.
     fn bury(&mut self, mut last_words: Vec<u32>) {
-        let gone = self.clients.iter().filter(|client| !self.world.stands(client.party));
-        let mut wanted: Vec<u32> = gone.flat_map(|client| client.post_removes.clone()).collect();
+        let Run { clients, world, stops, .. } = self;
+        let gone = clients.iter_mut().filter(|client| *stops || !world.stands(client.party));
+        let mut wanted: Vec<u32> =
+            gone.flat_map(|client| std::mem::take(&mut client.post_removes)).collect();
         wanted.sort_unstable();
         last_words.sort_unstable();
         assert_eq!(last_words, wanted, "what was to be said when somebody is gone");
@@ -346,19 +370,28 @@ impl Run {
 
     /// All leave, be it that the daemon stops.
     fn end(mut self) {
-        self.stops = self.rng.random();
-        if self.stops {
+        if self.rng.random() {
+            self.stops = true;
             self.world.stop();
+            self.settle(None, &[]);
+            self.stops = false;
+            self.clients.iter_mut().for_each(|client| client.session.clear());
         }
         self.clients.iter().for_each(|client| self.world.close(client.party));
         self.settle(None, &[]);
-        // What was on its way when somebody left has come; what was waited for is over.
-        self.world.wait(10_000, &mut self.rng);
         assert!(self.clients.is_empty() && self.world.is_empty(), "something is left of a client");
+        assert_eq!(self.world.subscriptions(), self.subscriptions, "what is heard for nobody");
         for counts in self.world.counts() {
             assert_eq!((counts.clients, counts.clients_established), (0, 0));
         }
     }
+}
+
+/// Whether a frame is a good HELLO.
+fn is_hello(frame: &[u8], dialect: Dialect) -> bool {
+    let (msgtype, payload) = wire::client::split(framing::body(frame)).unwrap_or_default();
+    let hello = FromClient::Hello { dc_hash: DC_HASH, version: VERSION.as_bytes() };
+    FromClient::decode(dialect, msgtype, payload) == Ok(hello)
 }
 
 /// A field of an object, and a value that may be one of it.
@@ -399,21 +432,25 @@ fn mangle(body: &mut Vec<u8>, rng: &mut SmallRng) {
 fn reaches(said: &Said, client: &Client, dialect: Dialect) -> bool {
     said.sender != client.sender
         && said.to.iter().any(|&channel| {
-            let place = wire::state_server::Location {
-                parent: DoId((channel.0 >> 32) as u32),
-                zone: wire::ids::Zone(channel.0 as u32),
-            };
             client.hears(channel)
                 || (dialect == Dialect::Astron && channel == Channel(10))
-                || (place.parent != DoId(0) && client.looks_at(place))
+                || Location::of_channel(channel).is_some_and(|place| client.looks_at(place))
         })
+}
+
+/// Whether a client is going to see an object, if it has not seen it yet.
+fn enters_sight(client: &Client, effect: &Effect) -> bool {
+    let Effect::Enters(do_id, location) = *effect else { return false };
+    let stays_as_it_is = client.owned.contains_key(&do_id) && client.session.contains(&do_id);
+    client.looks_at(location) && !stays_as_it_is
 }
 
 /// A client hears something of itself.
 fn happen(client: &mut Client, effect: &Effect) {
     match *effect {
         Effect::State(state) if state < 3 => client.state = state,
-        Effect::Nothing | Effect::Told | Effect::State(_) => (),
+        Effect::Raw => client.raw = 1,
+        Effect::Nothing | Effect::Told | Effect::Enters(..) | Effect::State(_) => (),
         Effect::Sender(Channel(0)) | Effect::Opened(Channel(0)) => (),
         Effect::Sender(channel) => client.sender = channel,
         Effect::Declared(do_id, dclass) => drop(client.declared.insert(do_id, dclass)),
