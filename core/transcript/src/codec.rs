@@ -88,7 +88,8 @@ impl Codec<'_> {
             };
             return Ok(Packet { msgtype, payload, is_open: false, context_at: None });
         }
-        let known = known(side, &message.name, arguments.get("other").is_some())?;
+        let name = self.name_of(message, &arguments)?;
+        let known = known(side, name, arguments.get("other").is_some())?;
         arguments.check(&known)?;
         let shape = self.shape(&known)?;
         let mut payload = Vec::new();
@@ -111,6 +112,18 @@ impl Codec<'_> {
         Ok(Packet { msgtype: shape.number, payload, is_open, context_at })
     }
 
+    /// An interest is opened by a message of its own where there is not exactly one zone.
+    fn name_of<'m>(
+        &self,
+        message: &'m Message,
+        arguments: &Arguments<'_>,
+    ) -> Result<&'m str, String> {
+        let zones = list(arguments.get("zones").unwrap_or("[one]"))?;
+        let are_several = self.dialect == Dialect::Astron && zones.len() != 1;
+        let is_one = message.name == "AddInterest";
+        Ok(if is_one && are_several { "AddInterestMultiple" } else { &message.name })
+    }
+
     fn shape(&self, known: &Known) -> Result<Shape, String> {
         let shape = known.shapes[usize::from(self.dialect == Dialect::Astron)];
         shape.ok_or_else(|| format!("{} has no {}", self.dialect.name(), known.name))
@@ -131,6 +144,10 @@ impl Codec<'_> {
                 put(list(arguments.get("fields").unwrap_or("[]"))?.len() as u64, 2, out)
             }
             Kind::U16 => put(self.number(text()?)?, 2, out),
+            Kind::Zone if name == "zone" && arguments.get(name).is_none() => {
+                let zones = list(arguments.get("zones").unwrap_or("[]"))?;
+                put(self.number(zones.first().ok_or("is missing")?)?, 4, out)
+            }
             Kind::U32 | Kind::DoId | Kind::Zone => put(self.number(text()?)?, 4, out),
             Kind::Channel => put(self.number(text()?)?, 8, out),
             Kind::Class => put(self.class(text()?)?.into(), 2, out),
@@ -328,6 +345,7 @@ pub fn field_and_value(text: &str) -> Option<(&str, &str)> {
 /// each, of which the parameters tell.
 fn known(side: Side, name: &str, has_other: bool) -> Result<Known, String> {
     let tail = if has_other { "WithRequiredOther" } else { "WithRequired" };
+    let tail = if side == Side::ToClient { tail.trim_start_matches("With") } else { tail };
     let mut names = [name.to_owned(), format!("{name}{tail}")];
     let tables = match (side, name.strip_prefix("database.")) {
         (Side::FromClient, _) => vec![all::<FromClient>()],
@@ -408,7 +426,10 @@ impl<'a> Arguments<'a> {
             let is_part_of_object = |&(parameter, _): &(&str, Kind)| {
                 parameter == "object" && matches!(*name, "dclass" | "fields")
             };
-            let is_known = |row: &(&str, Kind)| row.0 == *name || is_part_of_object(row);
+            let is_list_of_one = |row: &(&str, Kind)| *name == "zones" && row.0 == "zone";
+            let is_known = |row: &(&str, Kind)| {
+                row.0 == *name || is_part_of_object(row) || is_list_of_one(row)
+            };
             if !EXTRAS.contains(name) && !layouts.any(is_known) {
                 return Err(format!("{} has no {name}", known.name));
             }
