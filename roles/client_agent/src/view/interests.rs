@@ -111,7 +111,9 @@ impl View {
     ) -> Result<(), OverLimit> {
         let waiting = self.questions.as_ref().map_or(0, |questions| questions.len());
         let interests = self.interests.len() + usize::from(at.is_err());
-        if interests > terms.limits.interests_max || waiting >= terms.limits.interests_max {
+        let most = terms.limits.interests_max;
+        // Each may be opened and altered before it is answered for.
+        if interests > most || waiting >= most.saturating_mul(2) {
             return Err(OverLimit::Interests);
         }
         let replaced = at.map_or(0, |at| self.interests[at].zones.len());

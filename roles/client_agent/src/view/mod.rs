@@ -168,3 +168,6 @@ impl View {
         self.granted.session_objects()
     }
 }
+
+#[cfg(test)]
+mod tests;
