@@ -4,6 +4,8 @@
 //! Level-triggered; EPOLLOUT is asked for while, and only while, something could not be sent, and
 //! until a connection that was opened without waiting stands.
 
+mod tls;
+
 use crate::protocol::Malformed;
 use anyhow::{Context, Result};
 use rustix::event::{Timespec, epoll};
@@ -15,6 +17,8 @@ use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
+use tls::Secured;
+pub use tls::Tls;
 
 /// Why a connection ended, if the server ended it.
 const CLOSED: &str = "closed by the server";
@@ -37,6 +41,8 @@ const SOURCES_BITS: u32 = 8;
 struct Conn {
     /// None: not open.
     socket: Option<Socket>,
+    /// What encrypts it, if it is encrypted.
+    secured: Option<Secured>,
     /// Bytes not yet sent, from `sent` on.
     pending: Vec<u8>,
     sent: usize,
@@ -49,6 +55,8 @@ pub(crate) struct Sockets {
     epoll: OwnedFd,
     conns: Vec<Conn>,
     buffer: Box<[u8]>,
+    /// What a receive of an encrypted connection says.
+    plain: Vec<u8>,
     events: Vec<Event>,
     pub(crate) broken: Vec<Broken>,
 }
@@ -118,6 +126,7 @@ impl Sockets {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC).context("epoll")?,
             conns: (0..count).map(|_| Conn::default()).collect(),
             buffer: vec![0; HEAD_BYTES + READ_BYTES].into_boxed_slice(),
+            plain: Vec::new(),
             events: Vec::with_capacity(ROUND_EVENTS),
             broken: Vec::new(),
         })
@@ -130,7 +139,13 @@ impl Sockets {
 
     /// Opens a connection that is not open, without waiting until it stands; what is sent before
     /// goes out then. `source` is as in [`connect_one`].
-    pub(crate) fn open(&mut self, conn: u32, addr: SocketAddr, source: u32) -> Result<()> {
+    pub(crate) fn open(
+        &mut self,
+        conn: u32,
+        addr: SocketAddr,
+        source: u32,
+        tls: Option<&Tls>,
+    ) -> Result<()> {
         let socket = socket_for(addr, source)?;
         socket.set_tcp_nodelay(true)?;
         socket.set_nonblocking(true)?;
@@ -140,7 +155,9 @@ impl Sockets {
             }
             Ok(()) | Err(_) => (),
         }
-        self.adopt(conn, socket, epoll::EventFlags::IN | epoll::EventFlags::OUT)
+        self.adopt(conn, socket, epoll::EventFlags::IN | epoll::EventFlags::OUT)?;
+        self.conns[conn as usize].secured = tls.map(Tls::begin).transpose()?;
+        Ok(())
     }
 
     fn adopt(&mut self, index: u32, socket: Socket, wanted: epoll::EventFlags) -> Result<()> {
@@ -154,6 +171,12 @@ impl Sockets {
 
     /// Ends a connection; nothing more is heard of it.
     pub(crate) fn close(&mut self, conn: u32, ending: Ending) {
+        if ending == Ending::Closed
+            && let Some(secured) = &mut self.conns[conn as usize].secured
+        {
+            secured.finish();
+            self.send_secured(conn);
+        }
         let Conn { socket: Some(socket), .. } = std::mem::take(&mut self.conns[conn as usize])
         else {
             return;
@@ -196,7 +219,8 @@ impl Sockets {
         conn: u32,
         parse: impl FnOnce(&[u8]) -> Result<usize, Malformed>,
     ) {
-        let Some(Conn { socket: Some(socket), tail, .. }) = self.conns.get_mut(conn as usize)
+        let Some(Conn { socket: Some(socket), secured, tail, .. }) =
+            self.conns.get_mut(conn as usize)
         else {
             return;
         };
@@ -206,6 +230,9 @@ impl Sockets {
             Ok(_) => return self.give_up(conn, CLOSED),
             Err(error) => return self.give_up(conn, &why(error)),
         };
+        if secured.is_some() {
+            return self.receive_secured(conn, bytes, parse);
+        }
         let start = HEAD_BYTES - tail.len();
         self.buffer[start..HEAD_BYTES].copy_from_slice(tail);
         tail.clear();
@@ -214,6 +241,38 @@ impl Sockets {
             Ok(done) if there.len() - done <= HEAD_BYTES => tail.extend_from_slice(&there[done..]),
             Ok(_) | Err(Malformed) => self.give_up(conn, "malformed bytes from the server"),
         }
+    }
+
+    /// So many bytes of an encrypted connection stand in the buffer.
+    fn receive_secured(
+        &mut self,
+        conn: u32,
+        bytes: usize,
+        parse: impl FnOnce(&[u8]) -> Result<usize, Malformed>,
+    ) {
+        let Sockets { conns, buffer, plain, .. } = self;
+        let Conn { secured: Some(secured), tail, .. } = &mut conns[conn as usize] else { return };
+        plain.clear();
+        plain.append(tail);
+        if let Err(error) = secured.decrypt(&buffer[HEAD_BYTES..HEAD_BYTES + bytes], plain) {
+            return self.give_up(conn, &format!("{error:#}"));
+        }
+        match parse(plain) {
+            Ok(done) => tail.extend_from_slice(&plain[done..]),
+            Err(Malformed) => return self.give_up(conn, "malformed bytes from the server"),
+        }
+        self.send_secured(conn);
+    }
+
+    /// Sends what an encrypted connection has to say.
+    fn send_secured(&mut self, conn: u32) {
+        let Conn { secured: Some(secured), pending, .. } = &mut self.conns[conn as usize] else {
+            return;
+        };
+        if let Err(error) = secured.write_to(pending) {
+            return self.give_up(conn, &format!("{error:#}"));
+        }
+        self.flush(conn);
     }
 
     /// Whether something waits to be sent.
@@ -225,6 +284,12 @@ impl Sockets {
     /// Sends `bytes`, after what still waits.
     #[inline]
     pub(crate) fn send(&mut self, conn: u32, bytes: &[u8]) {
+        if let Some(secured) = &mut self.conns[conn as usize].secured {
+            return match secured.encrypt(bytes) {
+                Ok(()) => self.send_secured(conn),
+                Err(error) => self.give_up(conn, &format!("{error:#}")),
+            };
+        }
         if self.is_blocked(conn) {
             return self.queue(conn).extend_from_slice(bytes);
         }
@@ -240,7 +305,8 @@ impl Sockets {
         }
     }
 
-    /// What waits to be sent, to append to. [`Sockets::flush`] sends it.
+    /// What waits to be sent on a connection that is not encrypted, to append to.
+    /// [`Sockets::flush`] sends it.
     #[inline]
     pub(crate) fn queue(&mut self, conn: u32) -> &mut Vec<u8> {
         &mut self.conns[conn as usize].pending

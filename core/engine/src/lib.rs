@@ -254,7 +254,8 @@ fn reloads(config: &Config) -> impl Fn() + Send + 'static {
     }
 }
 
-/// Turns until the shard has stopped; sleeps when there was nothing to do for `spin`. It sleeps in
+/// Turns until the shard has stopped; sleeps when there was nothing to do for `spin` and no answer of
+/// a store is to be expected. It sleeps in
 /// its own ring and not in glommio's: of what glommio does on this thread nothing else is needed
 /// yet, and a wake-up costs one system call instead of eight.
 fn run(mut turns: TurnLoop, spin: Duration) -> io::Result<()> {
@@ -263,6 +264,7 @@ fn run(mut turns: TurnLoop, spin: Duration) -> io::Result<()> {
         match turns.turn()? {
             Turned::Stopped => return Ok(()),
             Turned::Busy => idle_since = None,
+            Turned::Idle if turns.looks_for_answer() => std::thread::yield_now(),
             Turned::Idle if spin.is_zero() => turns.sleep()?,
             Turned::Idle if idle_since.get_or_insert_with(Instant::now).elapsed() < spin => {
                 std::hint::spin_loop();

@@ -167,6 +167,11 @@ impl TurnLoop {
         })
     }
 
+    /// Whether a store will answer so soon that it is not worthwhile to sleep.
+    pub fn looks_for_answer(&self) -> bool {
+        self.parts.stores.look_for_answer()
+    }
+
     /// Sleeps until there is something to do.
     pub fn sleep(&mut self) -> io::Result<()> {
         if !self.is_watched {
@@ -252,6 +257,7 @@ impl TurnLoop {
         self.take_blocks_back();
         let effects: SmallVec<[Effect; 4]> = self.parts.shard.effects().collect();
         effects.into_iter().for_each(|effect| self.carry_out(now, effect));
+        self.parts.stores.hand_over();
         self.poll_full();
     }
 

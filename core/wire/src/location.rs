@@ -25,6 +25,14 @@ impl Location {
         }
     }
 
+    /// The location that has this channel, if it is that of one.
+    pub const fn of_channel(channel: Channel) -> Option<Location> {
+        match DoId((channel.0 >> 32) as u32) {
+            DoId(0) => None,
+            parent => Some(Location { parent, zone: Zone(channel.0 as u32) }),
+        }
+    }
+
     #[inline]
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Location, DecodeError> {
         Ok(Location { parent: r.do_id()?, zone: r.zone()? })

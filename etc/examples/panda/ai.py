@@ -26,11 +26,14 @@ class HarbourAI(Internal):
     """Everybody who comes to the harbour is greeted from the ferry."""
 
     def open(self):
-        harbour = DistributedParkAI(self, "the harbour", "mind the gap")
+        harbour = DistributedParkAI(self)
+        harbour.setName("the harbour")
+        harbour.setMotd("mind the gap")
         harbour.generateWithRequiredAndId(HARBOUR, PARK, ENTRANCE)
         # Whatever comes below the harbour is ours from then on.
         self.manage(HARBOUR)
-        self.ferry = DistributedFerryAI(self, "Gull")
+        self.ferry = DistributedFerryAI(self)
+        self.ferry.setName("Gull")
         self.ferry.generateWithRequiredAndId(FERRY, HARBOUR, QUAY)
         base.taskMgr.doMethodLater(0.2, self.sail, "sail")
 

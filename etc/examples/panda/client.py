@@ -28,6 +28,8 @@ class ParkClient(ClientRepositoryBase):
         self.dialect = dialect
         # Updates go to `handleUpdateField` below: Panda3D's own shortcut knows Astron's number only.
         self.setHandleCUpdates(False)
+        # Heartbeats are sent by a task of this chain; without threads of its own it runs with us.
+        base.taskMgr.setupTaskChain("net", numThreads=0)
         self.isWelcome = False
         self.ejected = None
         self.isLost = False
@@ -170,8 +172,9 @@ class ParkClient(ClientRepositoryBase):
         obj.generateInit()
         obj.generate()
         obj.setLocation(parentId, zoneId)
+        data = di.getRemainingBytes()
         packer = DCPacker()
-        packer.setUnpackData(di.getRemainingBytes())
+        packer.setUnpackData(data)
         for number in range(dclass.getNumInheritedFields()):
             field = dclass.getInheritedField(number)
             isTold = field.isBroadcast() or field.isClrecv() or field.isOwnrecv()
@@ -182,7 +185,7 @@ class ParkClient(ClientRepositoryBase):
         obj.announceGenerate()
         obj.postGenerateMessage()
         if hasOther:
-            rest = Datagram(packer.getUnpackString()[packer.getNumUnpackedBytes():])
+            rest = Datagram(data[packer.getNumUnpackedBytes():])
             dclass.receiveUpdateOther(obj, DatagramIterator(rest))
 
     def handleLeavingOwner(self, di):

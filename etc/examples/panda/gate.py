@@ -36,7 +36,9 @@ class Gate(Internal):
 
     def open(self):
         self.gate = self.generateGlobalObject(GATE, "LoginManager")
-        park = DistributedParkAI(self, "the park", "welcome to the park")
+        park = DistributedParkAI(self)
+        park.setName("the park")
+        park.setMotd("welcome to the park")
         park.generateWithRequiredAndId(PARK, 0, 0)
         self.manage(PARK)
 

@@ -67,9 +67,6 @@ class Internal(ConnectionRepository):
     def allocateChannel(self):
         return self.ids.allocate()
 
-    def deallocateChannel(self, channel):
-        self.ids.free(channel)
-
     # Objects of our own.
 
     def generateWithRequiredAndId(self, obj, doId, parentId, zoneId, optionalFields=()):
@@ -81,7 +78,9 @@ class Internal(ConnectionRepository):
         for number in range(obj.dclass.getNumInheritedFields()):
             field = obj.dclass.getInheritedField(number)
             if field.isRequired() and field.asMolecularField() is None:
-                if not obj.dclass.packRequiredField(packer, obj, field):
+                packer.beginPack(field)
+                isPacked = obj.dclass.packRequiredField(packer, obj, field)
+                if not packer.endPack() or not isPacked:
                     raise ValueError("no %s for a new %s" % (field.getName(), obj.dclass.getName()))
         dg.appendData(packer.getBytes())
         self.send(dg)

@@ -78,12 +78,9 @@ def only(cr, kind):
 
 def visit(cr, options):
     me = log_in(cr, options.name, options.password)
-    assert (me.parentId, me.zoneId) == (PARK, ENTRANCE) or wait_for(
-        lambda: (me.parentId, me.zoneId) == (PARK, ENTRANCE), "our visitor at the entrance"
-    )
+    wait_for(lambda: me.getLocation() == (PARK, ENTRANCE), "our visitor at the entrance")
     look(cr, PARK, ENTRANCE, "the entrance")
-    harbours = lambda: [do for do in cr.getDoList(PARK, ENTRANCE, DistributedPark)]
-    harbour = wait_for(harbours, "the harbour")[0]
+    harbour = wait_for(lambda: cr.getDoList(PARK, ENTRANCE, DistributedPark), "the harbour")[0]
     assert (harbour.name, harbour.motd) == ("the harbour", "mind the gap")
 
     look(cr, harbour.doId, QUAY, "the quay")
@@ -95,31 +92,35 @@ def visit(cr, options):
     if options.break_rules:
         return break_rules(cr, ferry)
 
-    cr.sendSetLocation(me.doId, harbour.doId, QUAY)
-    wait_for(lambda: (me.parentId, me.zoneId) == (harbour.doId, QUAY), "our visitor on the quay")
+    me.b_setLocation(harbour.doId, QUAY)
     welcome = "welcome aboard, %s" % options.name
     wait_for(lambda: welcome in ferry.heard, "a welcome from the ferry")
     done("went to the quay, and was welcomed")
 
-    me.sendUpdate("setXYH", [3, 4.5, 90])
+    me.b_setXYH(3, 4.5, 90)
     wait_for(lambda: "%s is at 3, 4.5" % options.name in ferry.heard, "the ferry to see us move")
     done("moved, and the harbour's AI saw it")
-    ferry.sendUpdate("hail", ["ahoy from %s" % options.name, 9])
-    wait_for(lambda: "ahoy from %s" % options.name in ferry.heard, "our own call")
-    done("called the ferry, which everybody may")
     if options.friend:
-        meet(cr, me, options.friend)
+        meet(cr, me, ferry, options.friend)
 
 
-def meet(cr, me, name):
-    """We speak to each other: each says that he has seen the other one, and hears it."""
-    friends = lambda: [it for it in cr.getAllOfType(Visitor) if it.getName() == name]
-    friend = wait_for(friends, name)[0]
+def meet(cr, me, ferry, name):
+    """We wave and speak to each other, and both call the ferry."""
+
+    def friends():
+        # Whoever is on the quay sees us there.
+        here = cr.getDoList(me.parentId, me.zoneId, Visitor)
+        return [visitor for visitor in here if visitor.getName() == name]
+
+    friend = wait_for(friends, name, seconds=40)[0]
     me.sendUpdate("wave", [3])
     me.sendUpdate("say", ["hello %s" % name])
-    wait_for(lambda: friend.said and friend.waved, "a word and a wave of %s" % name)
-    assert friend.doId not in cr.doId2ownerView and me.doId not in cr.doId2do
-    done("%s waved and said %r" % (name, friend.said[0]))
+    ferry.sendUpdate("hail", ["ahoy from %s" % me.getName(), 9])
+    wait_for(lambda: friend.said and friend.waved == 3, "a word and a wave of %s" % name)
+    wait_for(lambda: "ahoy from %s" % name in ferry.heard, "a call of %s" % name)
+    assert friend.said == ["hello %s" % me.getName()], friend.said
+    assert friend.doId not in cr.doId2ownerView
+    done("%s waved, said %r and called the ferry" % (name, friend.said[0]))
 
 
 def break_rules(cr, ferry):

@@ -3,7 +3,7 @@
 use super::{DialectName, load, resolve, seconds};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use loadtest::{Login, Mover, ParkPlan, Scenario};
+use loadtest::{Login, Mover, ParkPlan, Part, Scenario, Tls, Workload, visitors_per_process};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wire::ids::{Channel, DoId};
@@ -21,6 +21,15 @@ pub(crate) struct Park {
     /// Where the Message Director listens, for the AI
     #[arg(long, default_value = "127.0.0.1:7199")]
     md: String,
+    /// Clients speak TLS
+    #[arg(long, requires = "ca", conflicts_with = "tls_agent")]
+    tls: bool,
+    /// The certificates that they trust (PEM)
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// The name that the server must prove to have
+    #[arg(long, default_value = "localhost")]
+    name: String,
     /// The dialect that they speak
     #[arg(long, value_enum, default_value = "openotp")]
     dialect: DialectName,
@@ -30,21 +39,39 @@ pub(crate) struct Park {
     /// What visitors and NPCs do (YAML)
     #[arg(long, default_value = "etc/visitors.yml")]
     scenario: PathBuf,
-    /// Visitors
-    #[arg(long, short = 'n', default_value_t = 1000)]
-    visitors: u32,
-    /// How long they walk about, in seconds
-    #[arg(long, default_value_t = 30.0)]
-    seconds: f64,
+    /// Visitors [default: 1000; memory and walk: 10000]
+    #[arg(long, short = 'n')]
+    visitors: Option<u32>,
+    /// How long they walk about, or a workload is measured, in seconds [default: 30; workload: 5]
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Instead of visitors who do what a scenario says: measure one thing, or all of them
+    #[arg(long, value_enum)]
+    workload: Option<WorkloadName>,
+    /// Updates that have not been seen by all (ai-updates, client-updates)
+    #[arg(long, default_value_t = 64)]
+    window: u32,
+    /// Objects below the parent (interest)
+    #[arg(long, default_value_t = 1000)]
+    children: u32,
+    /// For the table: where a Client Agent of the same server speaks TLS; needs --ca
+    #[arg(long, requires = "ca")]
+    tls_agent: Option<String>,
     /// Who lets them in [default: park; astron: own]
     #[arg(long, value_enum)]
     login: Option<LoginName>,
     /// Who moves avatars to another zone
     #[arg(long, value_enum, default_value = "client")]
     mover: MoverName,
-    /// AI connections
+    /// AI connections of each process
     #[arg(long, default_value_t = 1)]
     ais: u32,
+    /// Processes of the load tester [default: as many as the descriptors ask for]
+    #[arg(long)]
+    processes: Option<u32>,
+    /// Be this part of a run in several processes
+    #[arg(long, hide = true, value_parser = part)]
+    pub(crate) part: Option<Part>,
     /// The version that clients say
     #[arg(long, default_value = "park-1")]
     client_version: String,
@@ -98,7 +125,17 @@ Login:
 What is checked: every update carries its number. Nobody sees what is outside of his zones, or hears
 of what he was not shown; whoever was there before something was sent hears it once and in order; the
 end of an answer comes after all that was there; nobody hears his own updates; whoever has gone,
-with or without a word, is gone for all; an object shows what a client may see and nothing else.";
+with or without a word, is gone for all; an object shows what a client may see and nothing else.
+
+Workloads (all with --login own; the daemon under test has one shard, on another core than --cpu):
+  ai-updates      500 clients, zones of 25: an AI updates, --window updates not yet seen by all
+  client-updates  520 clients, zones of 26: the same, made by clients
+  login           connect, HELLO, login, avatar, reset; again and again
+  interest        64 clients open and close zones of 50 objects below a parent with --children
+  memory          --visitors idle clients: server memory for each, without and with a zone open
+  walk            --visitors clients in zones of 21, an update per second each
+  table           all of them, with windows 64 and 4096, and 1,000 and 100,000 children
+Everything is checked here too, more simply; what is wrong ends the workload.";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum LoginName {
@@ -112,13 +149,58 @@ enum MoverName {
     Ai,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WorkloadName {
+    AiUpdates,
+    ClientUpdates,
+    Login,
+    Interest,
+    Memory,
+    Walk,
+    Table,
+}
+
+/// Visitors of a workload in which their number counts.
+const MANY: u32 = 10_000;
+
 impl Park {
+    /// The workloads to measure, each with its plan; None: visitors do what the scenario says.
+    pub(crate) fn workloads(&self) -> Result<Option<Vec<(Workload, ParkPlan)>>> {
+        let Some(name) = self.workload else { return Ok(None) };
+        let plan = ParkPlan { login: Login::Own, ..self.plan()? };
+        let clients = self.visitors.unwrap_or(MANY);
+        let single = match name {
+            WorkloadName::AiUpdates => Workload::AiUpdates { window: self.window },
+            WorkloadName::ClientUpdates => Workload::ClientUpdates { window: self.window },
+            WorkloadName::Login => Workload::Login,
+            WorkloadName::Interest => Workload::Interest { children: self.children },
+            WorkloadName::Memory => Workload::Memory { clients },
+            WorkloadName::Walk => Workload::Walk { clients },
+            WorkloadName::Table => return self.table(plan, clients).map(Some),
+        };
+        Ok(Some(vec![(single, plan)]))
+    }
+
+    fn table(&self, plan: ParkPlan, clients: u32) -> Result<Vec<(Workload, ParkPlan)>> {
+        let table = Workload::table(clients, clients);
+        let mut all: Vec<_> = table.into_iter().map(|row| (row, plan.clone())).collect();
+        if let (Some(agent), Some(authority)) = (&self.tls_agent, &self.ca) {
+            let tls = Some(Tls::trusting(authority, &self.name)?);
+            let secured = ParkPlan { agent: resolve(agent)?, tls, ..plan };
+            all.push((Workload::Login, secured.clone()));
+            all.push((Workload::Memory { clients }, secured));
+        }
+        Ok(all)
+    }
+
     pub(crate) fn plan(&self) -> Result<ParkPlan> {
         let schema = Arc::new(load(&self.dc)?);
         let (agent, md) = (resolve(&self.agent)?, resolve(&self.md)?);
         let mut plan = ParkPlan::new(agent, md, self.dialect.dialect(), schema);
+        let authority = self.ca.as_ref().filter(|_| self.tls);
+        plan.tls = authority.map(|file| Tls::trusting(file, &self.name)).transpose()?;
         plan.scenario = Scenario::open(&self.scenario)?;
-        (plan.visitors, plan.ais) = (self.visitors, self.ais);
+        (plan.visitors, plan.ais) = (self.visitors.unwrap_or(plan.visitors), self.ais);
         (plan.version, plan.hash) = (self.client_version.clone(), self.hash);
         plan.login = self.login.map_or(plan.login, |login| match login {
             LoginName::Park => Login::Park,
@@ -130,9 +212,26 @@ impl Park {
         };
         (plan.gate, plan.park) = (DoId(self.uberdog), DoId(self.park));
         (plan.control, plan.do_id_base) = (Channel(self.control), self.do_id_base);
-        (plan.duration, plan.patience) = (seconds(self.seconds)?, seconds(self.patience)?);
+        let usual = if self.workload.is_some() { 5.0 } else { 30.0 };
+        plan.duration = seconds(self.seconds.unwrap_or(usual))?;
+        plan.patience = seconds(self.patience)?;
         (plan.seed, plan.cpu) = (self.seed, self.cpu);
+        plan.processes = match (self.processes, self.part) {
+            (Some(processes), _) => processes,
+            (None, Some(part)) => part.of,
+            (None, None) => u64::from(plan.visitors).div_ceil(visitors_per_process()?) as u32,
+        };
+        plan.arguments = std::env::args_os().skip(1).collect();
         plan.server_pid = self.pid.or_else(|| loadtest::listener_at(plan.agent));
         Ok(plan)
+    }
+}
+
+/// `I/N`
+fn part(text: &str) -> Result<Part, String> {
+    let numbers = text.split_once('/').map(|(index, of)| (index.parse(), of.parse()));
+    match numbers {
+        Some((Ok(index), Ok(of))) if index < of => Ok(Part { index, of }),
+        Some(_) | None => Err("I/N, from 0/N on".into()),
     }
 }

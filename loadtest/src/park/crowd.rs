@@ -14,6 +14,7 @@ use super::outbox::Outbox;
 use super::part::Part;
 use super::plan::ParkPlan;
 use super::sight::{Complaint, Sight, Witness};
+use super::timeline::Level;
 use crate::chance::Chance;
 use crate::faults::{Fault, Faults};
 use crate::sockets::Ending;
@@ -168,7 +169,7 @@ impl Crowd {
             let Visitor { kind, zone, life, .. } = *someone;
             let (stage, life) = (Stage::Greeting, life + 1);
             *someone = Visitor { stage, kind, life, zone, began_ns: now, ..Visitor::default() };
-            self.out.opened.push(visitor);
+            self.out.connect(visitor);
             let version = self.plan.version.clone();
             self.out.say(visitor, self.plan.dialect, &hello(self.hash, &version));
         }
@@ -196,6 +197,18 @@ impl Crowd {
     /// How many visitors are in this stage.
     pub(crate) fn count(&self, stage: Stage) -> usize {
         self.visitors.iter().filter(|visitor| visitor.stage == stage).count()
+    }
+
+    /// How far all is.
+    pub(crate) fn level(&self) -> Level {
+        let counts = &self.counts;
+        Level {
+            present: self.present.into(),
+            logins: counts.logins,
+            updates: counts.updates + counts.says + counts.npc_updates,
+            deliveries: counts.deliveries,
+            faults: self.faults.count(),
+        }
     }
 
     /// Objects that visitors see, each counted.
@@ -283,7 +296,7 @@ impl Crowd {
 
     /// Ends his connection from this side.
     fn hang_up(&mut self, visitor: u32, ending: Ending) {
-        self.out.ended.push((visitor, ending));
+        self.out.end(visitor, ending);
         self.visitor(visitor).stage = Stage::Away;
     }
 
@@ -293,7 +306,7 @@ impl Crowd {
     }
 }
 
-fn hash_of(plan: &ParkPlan) -> u32 {
+pub(crate) fn hash_of(plan: &ParkPlan) -> u32 {
     match plan.dialect {
         Dialect::OpenOtp => dc::panda_hash(&plan.schema),
         // Where Astron has none, its clients have Panda3D's.

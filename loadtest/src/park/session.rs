@@ -2,6 +2,7 @@
 //! them and the crowd, which decides.
 
 use super::crowd::{Crowd, Stage};
+use super::outbox::Step;
 use super::part::Part;
 use super::plan::{Login, Mover, ParkPlan};
 use super::stamp::now_ns;
@@ -139,20 +140,23 @@ impl<'a> Session<'a> {
 
     fn send(&mut self) -> Result<()> {
         let Session { sockets, crowd, first_ai, plan, .. } = self;
-        for client in crowd.out.opened.drain(..) {
-            let source = 1 + client / CONNECTIONS_PER_SOURCE;
-            let opened = sockets.open(client, plan.agent, source);
-            opened.with_context(|| format!("visitor {client}"))?;
-        }
-        crowd.out.take_said(|client, bytes| sockets.send(client, bytes));
+        crowd.out.take(|client, step| {
+            match step {
+                Step::Connect => {
+                    let source = 1 + client / CONNECTIONS_PER_SOURCE;
+                    let opened = sockets.open(client, plan.agent, source, plan.tls.as_ref());
+                    return opened.with_context(|| format!("client {client}"));
+                }
+                Step::Say(bytes) => sockets.send(client, bytes),
+                Step::End(ending) => sockets.close(client, ending),
+            }
+            Ok(())
+        })?;
         for (conn, frames) in (*first_ai..).zip(&mut crowd.cluster.frames) {
             if !frames.is_empty() {
                 sockets.send(conn, frames);
                 frames.clear();
             }
-        }
-        for (client, ending) in crowd.out.ended.drain(..) {
-            sockets.close(client, ending);
         }
         Ok(())
     }

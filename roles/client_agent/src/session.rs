@@ -2,12 +2,13 @@
 //! gave it.
 
 use crate::post_removes::PostRemoves;
-use crate::view::View;
+use crate::view::{Terms, View};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::SocketAddr;
 use runtime::{Arrival, Bucket, Now};
 use wire::ids::{Channel, DoId, FieldId};
+use wire::state_server::Location;
 
 /// How far a client has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -113,6 +114,12 @@ impl Session {
     /// Whether it has been given a channel.
     pub fn has_channel(&self) -> bool {
         self.channel != Channel(0)
+    }
+
+    /// Whether it hears a channel, for whatever reason.
+    pub fn hears(&self, terms: &Terms, channel: Channel) -> bool {
+        self.names().has(channel)
+            || Location::of_channel(channel).is_some_and(|at| self.view.looks_at(terms, at))
     }
 
     /// Under which channels it goes.

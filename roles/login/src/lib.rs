@@ -117,12 +117,12 @@ impl LoginManager {
             registrations: self.registrations.len() as u64,
             guests: self.guests.len() as u64,
             visitors: self.guests.visitors() as u64,
+            linked: u64::from(self.park.stands()),
             ..self.counts.clone()
         }
     }
 
     fn linked(&mut self, out: &mut Outgoing) {
-        self.counts.linked = 1;
         out.control(&ControlMessage::SetConName(b"LoginManager"));
         out.control(&ControlMessage::AddChannel(Channel::object(self.config.uberdog)));
         // Who left meanwhile could not tell.
@@ -130,12 +130,11 @@ impl LoginManager {
         for client in std::mem::take(&mut self.unanswered) {
             self.tell_later(client, Hindrance::LinkLost, out);
         }
-        self.park.look_for(self.now_ms, &self.config, out);
+        self.park.look_for(self.now_ms, &self.config, &self.classes, out);
     }
 
     fn unlinked(&mut self) {
-        self.counts.linked = 0;
-        self.park = ParkObject::Unknown;
+        self.park.forget();
         self.unanswered.extend(self.logins.keys());
         self.logins.clear();
         self.arriving.clear();

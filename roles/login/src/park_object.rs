@@ -1,4 +1,6 @@
-//! The park: the object below which everybody is. It is looked for, and created if nobody answers.
+//! The park: the object below which everybody is. It is created; if it is there already, the State
+//! Server refuses that, and it answers all the same. After another link it is looked for first, since
+//! then it should be there, and may have another AI by now.
 
 use crate::classes::Classes;
 use crate::config::Config;
@@ -13,8 +15,14 @@ const SILENCE_MS: u64 = 250;
 const CREATED_MS: u64 = 1000;
 
 /// Whether the park is there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ParkObject {
+    state: State,
+    has_stood: bool,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum ParkObject {
+enum State {
     /// There is no link over which to ask.
     #[default]
     Unknown,
@@ -26,21 +34,36 @@ pub(crate) enum ParkObject {
 
 impl ParkObject {
     /// The link has come up.
-    pub(crate) fn look_for(&mut self, now_ms: u64, config: &Config, out: &mut Outgoing) {
-        ask(config, out);
-        *self = ParkObject::Asked { until_ms: now_ms + SILENCE_MS };
+    pub(crate) fn look_for(
+        &mut self,
+        now_ms: u64,
+        config: &Config,
+        classes: &Classes,
+        out: &mut Outgoing,
+    ) {
+        if self.has_stood {
+            ask(config, out);
+            self.state = State::Asked { until_ms: now_ms + SILENCE_MS };
+        } else {
+            self.create(now_ms, config, classes, out);
+        }
+    }
+
+    /// The link is gone.
+    pub(crate) fn forget(&mut self) {
+        self.state = State::Unknown;
     }
 
     pub(crate) fn stands(self) -> bool {
-        self == ParkObject::Stands
+        self.state == State::Stands
     }
 
     /// Somebody says where he is: true if now the park is known to be there.
     pub(crate) fn located(&mut self, do_id: DoId, config: &Config) -> bool {
-        if do_id != config.park || !matches!(self, ParkObject::Asked { .. }) {
+        if do_id != config.park || !matches!(self.state, State::Asked { .. }) {
             return false;
         }
-        *self = ParkObject::Stands;
+        (self.state, self.has_stood) = (State::Stands, true);
         true
     }
 
@@ -51,14 +74,18 @@ impl ParkObject {
         classes: &Classes,
         out: &mut Outgoing,
     ) {
-        match *self {
-            ParkObject::Asked { until_ms } if until_ms <= now_ms => {
-                create(config, classes, out);
-                ask(config, out);
-                *self = ParkObject::Asked { until_ms: now_ms + CREATED_MS };
+        match self.state {
+            State::Asked { until_ms } if until_ms <= now_ms => {
+                self.create(now_ms, config, classes, out);
             }
-            ParkObject::Asked { .. } | ParkObject::Unknown | ParkObject::Stands => (),
+            State::Asked { .. } | State::Unknown | State::Stands => (),
         }
+    }
+
+    fn create(&mut self, now_ms: u64, config: &Config, classes: &Classes, out: &mut Outgoing) {
+        create(config, classes, out);
+        ask(config, out);
+        self.state = State::Asked { until_ms: now_ms + CREATED_MS };
     }
 }
 

@@ -53,7 +53,7 @@ fn everything_is_read() {
         "general:\n  dialect: openotp\n  dc_files: [park.dc]\n  eventlogger: localhost\n\
          shards: [3, 1]\nweb: {bind: \"[::1]\"}\ndaemon: {name: 7, url: \"http://a\"}\n\
          messagedirector:\n  bind: localhost:1\n  allow: [10.0.0.0/8, \"2001:db8::1\"]\n  connect: \"::1\"\n  \
-         threaded: No\n  limits: {stall_ms: 500, frame_bytes_max: 1026, inflight_bytes_max: 0x20000}\n\
+         threaded: No\n  limits: {stall_ms: 500, frame_bytes_max: 1026, inflight_bytes_max: 0x20000, event_burst: 7}\n\
          uberdogs:\n- {id: 20, class: LoginManager, anonymous: yes}\n\
          roles:\n- {type: stateserver, control: 4002, limits: {objects_max: 5, field_bytes_max: 0x20000}}\n",
     );
@@ -74,6 +74,7 @@ fn everything_is_read() {
     assert!(!director.threaded);
     assert_eq!(director.limits.shard.stall_ms, 500);
     assert_eq!(director.limits.shard.frame_bytes_max, 1024, "the body, without its tag");
+    assert_eq!(director.limits.shard.event_burst, 7);
     assert_eq!(director.limits.inflight_bytes_max, 1 << 17);
     assert!(config.uberdogs[0].anonymous);
     let [server] = &config.state_servers[..] else { panic!("one State Server") };

@@ -23,21 +23,17 @@ class DistributedFerry(Node, Thing):
 class DistributedFerryAI(Node, ThingAI):
     """The ferry, as its AI has it. It goes to and fro."""
 
-    def __init__(self, air, name):
-        ThingAI.__init__(self, air)
-        self.name = name
-        self.step = 0
+    step = 0
 
-    # What `required` fields a new ferry has, beside those of a Node. A struct is a tuple.
+    # What required fields a new ferry has, beside those of a Node. A struct is a tuple.
+
+    rudder = 0  # a field that is no method is an attribute
 
     def getBerth(self):
-        return ((3, 12),)
+        return (3, 12)
 
     def getCargo(self):
-        return ([("herring", 250, b"seal")],)
-
-    def getRudder(self):
-        return 0
+        return [("herring", 250, b"seal")]
 
     def sail(self):
         """One step further. Who has an interest in the zone hears of it."""

@@ -24,9 +24,13 @@ class DistributedPark(Thing):
 class DistributedParkAI(ThingAI):
     """A place, as the AI that runs it has it."""
 
-    def __init__(self, air, name, motd):
-        ThingAI.__init__(self, air)
+    name = ""
+    motd = ""
+
+    def setName(self, name):
         self.name = name
+
+    def setMotd(self, motd):
         self.motd = motd
 
     def getName(self):

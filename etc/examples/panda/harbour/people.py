@@ -79,11 +79,23 @@ class VisitorOV(Node, DistributedObjectOV):
     def sendUpdate(self, fieldName, args=(), sendToId=None):
         self.cr.sendUpdate(self, fieldName, args)
 
+    # A client does not hear what it has asked for itself. In Panda3D's names, d_ is for what is
+    # distributed, and b_ for both: the others are told, and it is done here.
+
+    def b_setXYH(self, x, y, h):
+        self.sendUpdate("setXYH", [x, y, h])
+        self.setXYH(x, y, h)
+
+    def b_setLocation(self, parentId, zoneId):
+        self.cr.sendSetLocation(self.doId, parentId, zoneId)
+        self.setLocation(parentId, zoneId)
+        seen = self.cr.doId2do.get(self.doId)
+        if seen is not None:
+            seen.setLocation(parentId, zoneId)
+
 
 class VisitorAI(Node, ThingAI):
     """A visitor, as the AI of the district has him that he is in."""
-
-    doNotDeallocateChannel = True  # his id is not one of ours
 
     account = 0
     purse = 500

@@ -50,4 +50,8 @@ class Thing(DistributedObject):
 
 
 class ThingAI(DistributedObjectAI):
-    """An object as its AI has it."""
+    """An object as its AI has it. What is made of what comes from elsewhere is made by the class
+    alone, so its constructor needs nothing but the connection."""
+
+    # Panda3D would give ids back for new objects; here each is given once.
+    doNotDeallocateChannel = True

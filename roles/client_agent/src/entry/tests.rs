@@ -1,6 +1,8 @@
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
 use super::*;
 use alloc::vec;
-use dc::{Options, Source, Value};
+use dc::{Options, Source};
 use proptest::prelude::*;
 use wire::ids::DoId;
 use wire::state_server::Location;

@@ -159,7 +159,10 @@ impl View {
         for &zone in &question.zones {
             self.zones.answered(terms, below(question.parent, zone), id);
         }
-        questions.settle(&question, |done| done.tell(terms, sink));
+        self.resolve(terms, sink);
+        if let Some(questions) = &mut self.questions {
+            questions.settle(&question, |done| done.tell(terms, sink));
+        }
         self.questions.take_if(|questions| questions.is_empty());
     }
 

@@ -30,6 +30,7 @@ use objects::Objects;
 use past::Past;
 use questions::Questions;
 use wire::ids::{Channel, ClassId, DoId};
+use wire::state_server::Location;
 use zones::OpenZones;
 
 /// What one client sees. While it sees nothing it holds no memory but its own.
@@ -137,6 +138,11 @@ impl View {
         self.known(key).is_some()
     }
 
+    /// Whether a location is of interest: then it is listened to.
+    pub fn looks_at(&self, terms: &Terms, location: Location) -> bool {
+        self.zones.contains(terms, location)
+    }
+
     /// The cluster says of which class an object is that the client does not see.
     pub fn declare(&mut self, terms: &Terms, do_id: DoId, of: ClassId) -> Result<(), OverLimit> {
         self.granted.declare(terms.limits.granted_max, do_id, of)
@@ -162,3 +168,6 @@ impl View {
         self.granted.session_objects()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub(super) struct Object {
 
 const OWNED: u8 = 1;
 const COUNTED: u8 = 2;
+const DOUBTED: u8 = 4;
 
 const _: () = assert!(size_of::<Object>() == 16, "clients see many objects");
 
@@ -27,20 +28,37 @@ impl Object {
     }
 
     pub fn is_owned(&self) -> bool {
-        self.state & OWNED != 0
+        self.is(OWNED)
     }
 
     pub fn set_owned(&mut self, is_owned: bool) {
-        self.state = self.state & !OWNED | if is_owned { OWNED } else { 0 };
+        self.set(OWNED, is_owned);
     }
 
     /// Whether the zone where it is counts it.
     pub fn is_counted(&self) -> bool {
-        self.state & COUNTED != 0
+        self.is(COUNTED)
     }
 
     pub fn set_counted(&mut self, is_counted: bool) {
-        self.state = self.state & !COUNTED | if is_counted { COUNTED } else { 0 };
+        self.set(COUNTED, is_counted);
+    }
+
+    /// Whether it may not be any more where it is shown.
+    pub fn is_doubted(&self) -> bool {
+        self.is(DOUBTED)
+    }
+
+    pub fn set_doubted(&mut self, is_doubted: bool) {
+        self.set(DOUBTED, is_doubted);
+    }
+
+    fn is(&self, bit: u8) -> bool {
+        self.state & bit != 0
+    }
+
+    fn set(&mut self, bit: u8, is_set: bool) {
+        self.state = self.state & !bit | if is_set { bit } else { 0 };
     }
 }
 
@@ -77,6 +95,12 @@ impl Objects {
     /// All of them, in no order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Object> {
         self.0.iter_mut()
+    }
+
+    /// What they take on the heap.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.0.allocation_size()
     }
 
     /// Gives back what many that have gone took.

@@ -55,11 +55,15 @@ pub(super) struct Done {
 pub(super) struct Questions {
     questions: Vec<Question>,
     changes: Vec<Change>,
+    /// Objects that moved into zones which are asked for: whether they are still there the answers
+    /// will tell.
+    pub doubted: Vec<DoId>,
 }
 
 impl Questions {
+    /// Whether nothing is asked, and so nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.questions.is_empty() && self.changes.is_empty()
+        self.questions.is_empty()
     }
 
     /// How many questions or changes there are, whichever are more.

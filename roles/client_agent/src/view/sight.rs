@@ -32,6 +32,7 @@ impl View {
         let is_of_interest = self.place(terms, key, new);
         if stays || object.is_seen && is_of_interest {
             sink(Action::Tell(ToClient::Location { do_id, location: new }));
+            self.doubt(terms, key);
         } else if object.is_seen {
             self.leave(terms, key, sink);
         }
@@ -56,6 +57,8 @@ impl View {
     /// ENTER_OWNER: the client owns an object.
     pub fn owner_entered(&mut self, terms: &Terms, entry: &Entry<'_>, sink: &mut Sink<'_>) {
         let key = terms.key(entry.do_id);
+        // Its owner hears of every move, others do not.
+        self.moved(terms, entry.do_id, entry.location, sink);
         let known = self.objects.get(key);
         if known.is_some_and(Object::is_owned) {
             return;
@@ -96,7 +99,10 @@ impl View {
         if known.is_none() && !self.add(terms, key, entry, sink) {
             return;
         }
-        self.change(key, |object| object.is_seen = true);
+        self.change(key, |object| {
+            object.is_seen = true;
+            object.set_doubted(false);
+        });
         self.place(terms, key, entry.location);
         match known.filter(|object| object.is_seen) {
             None => sink(Action::Tell(ToClient::Enter(*entry))),
@@ -107,6 +113,38 @@ impl View {
             }
             Some(_) => (),
         }
+    }
+
+    /// An object came to a zone that is still being asked for. Only its old zone said so: it may have
+    /// gone on before anybody listened in the new one. If it has not, it says so itself, or answers.
+    fn doubt(&mut self, terms: &Terms, key: Key) {
+        let Some(object) = self.objects.get_mut(key) else { return };
+        let is_doubted = self.zones.open_question(terms, object.location).is_some();
+        if is_doubted
+            && !object.is_doubted()
+            && let Some(questions) = &mut self.questions
+        {
+            questions.doubted.push(key.do_id);
+        }
+        object.set_doubted(is_doubted);
+    }
+
+    /// A question is over: what moved into its zones and did not answer is not there, and leaves, by
+    /// do_id. Its owner would have heard of it.
+    pub(super) fn resolve(&mut self, terms: &Terms, sink: &mut Sink<'_>) {
+        let Some(questions) = &mut self.questions else { return };
+        let mut gone = Vec::new();
+        questions.doubted.retain(|&do_id| {
+            let object = self.objects.get_mut(terms.key(do_id));
+            let Some(object) = object.filter(|object| object.is_doubted()) else { return false };
+            let is_open = self.zones.open_question(terms, object.location).is_some();
+            object.set_doubted(is_open);
+            gone.extend((!is_open && !object.is_owned()).then_some(do_id));
+            is_open
+        });
+        gone.sort_unstable();
+        gone.dedup();
+        gone.into_iter().for_each(|do_id| self.leave(terms, terms.key(do_id), sink));
     }
 
     /// Zones were closed: what was seen there leaves, by do_id. What is owned stays.

@@ -35,6 +35,10 @@ pub struct Client {
     /// Parents that it, or the cluster for it, has opened interests below.
     pub parents: BTreeSet<DoId>,
     pub ejected: Option<u16>,
+    /// Frames of the cluster that are to come in the present step.
+    pub raw: usize,
+    /// Nothing is to come in the present step.
+    pub is_deaf: bool,
 }
 
 impl Client {
@@ -56,6 +60,8 @@ impl Client {
             interests: BTreeMap::new(),
             parents: BTreeSet::new(),
             ejected: None,
+            raw: 0,
+            is_deaf: false,
         }
     }
 
@@ -105,12 +111,14 @@ impl Client {
 
     /// What has come for it: all of it must be for it.
     pub fn got(&mut self, dialect: Dialect, bytes: &[u8]) {
+        assert!(!self.is_deaf || bytes.is_empty(), "it hears what is for others");
         let mut rest = bytes;
         while let Some((frame, after)) = framing::split_frame(rest) {
             rest = after;
             assert_eq!(self.ejected, None, "nothing follows EJECT");
             let body = framing::body(frame);
             if body.starts_with(&RAW) {
+                self.raw = self.raw.checked_sub(1).expect("it is for somebody else");
                 continue;
             }
             let (msgtype, payload) = wire::client::split(body).unwrap();
@@ -118,6 +126,7 @@ impl Client {
             self.hear(dialect, &message);
         }
         assert!(rest.is_empty(), "frames are whole");
+        assert_eq!(self.raw, 0, "frames of the cluster arrive");
     }
 
     fn hear(&mut self, dialect: Dialect, message: &ToClient<'_>) {

@@ -16,7 +16,7 @@ use wire::datagram::Datagram;
 use wire::dialect::Dialect;
 use wire::framing;
 use wire::ids::{Channel, DoId, FieldId};
-use wire::state_server::ObjectMessage;
+use wire::state_server::{Location, ObjectMessage};
 
 const VERSION: &str = "hostile-1";
 const DC_HASH: u32 = 0x1234;
@@ -40,6 +40,10 @@ struct Run {
     /// Updates that were passed on in the present step.
     passed_on: usize,
     stops: bool,
+    /// One client, of whose channels the cluster speaks.
+    is_about_channels: bool,
+    /// How many there were before there were clients.
+    subscriptions: u64,
 }
 
 /// Plays a seed.
@@ -66,8 +70,8 @@ fn config(rng: &mut SmallRng) -> Config {
     };
     let limits = Limits {
         clients_max: rare(rng, 3, 1000) as usize,
-        hello_ms: rare(rng, 0, 2000).into(),
-        established_ms: rare(rng, 0, 5000).into(),
+        hello_ms: rare(rng, 2000, 0).into(),
+        established_ms: rare(rng, 5000, 0).into(),
         messages_per_second: rare(rng, 5, 0),
         message_burst: 10,
         bytes_per_second: rare(rng, 100, 0),
@@ -106,6 +110,8 @@ impl Run {
         world.settle(&mut rng);
         world.send(cluster, &hello);
         world.settle(&mut rng);
+        let subscriptions = world.subscriptions();
+        let is_about_channels = rng.random_range(0..4) == 0;
         Run {
             rng,
             dialect,
@@ -116,13 +122,17 @@ impl Run {
             serial: 0,
             passed_on: 0,
             stops: false,
+            is_about_channels,
+            subscriptions,
         }
     }
 
     fn step(&mut self) {
         self.serial += 1;
         match self.rng.random_range(0..40) {
-            0..=3 if self.clients.len() < 8 => self.connect(),
+            0..=3 if self.clients.len() < if self.is_about_channels { 1 } else { 8 } => {
+                self.connect()
+            }
             4 => self.hang_up(),
             5..=6 => {
                 let ms = self.rng.random_range(0..1500);
@@ -153,13 +163,26 @@ impl Run {
     }
 
     fn cluster_speaks(&mut self) {
-        let said = cluster::say(self.dialect, &self.clients, self.serial, &mut self.rng);
-        for client in self.clients.iter_mut().filter(|client| reaches(&said, client, self.dialect))
-        {
+        let Run { dialect, clients, serial, is_about_channels, rng, .. } = self;
+        let said = cluster::say(*dialect, clients, *serial, *is_about_channels, rng);
+        let mut enters = Vec::new();
+        for client in &mut self.clients {
+            client.is_deaf = !reaches(&said, client, self.dialect);
+            if client.is_deaf {
+                continue;
+            }
+            if enters_sight(client, &said.effect) {
+                enters.push(client.party);
+            }
             happen(client, &said.effect);
         }
         self.world.send(self.cluster, &said.frame);
         self.settle(None, &[]);
+        if let Effect::Enters(do_id, _) = said.effect {
+            let mut all = self.clients.iter().filter(|client| enters.contains(&client.party));
+            assert!(all.all(|client| client.seen.contains_key(&do_id)), "{do_id} is seen");
+        }
+        self.clients.iter_mut().for_each(|client| client.is_deaf = false);
     }
 
     fn client_speaks(&mut self) {
@@ -181,6 +204,12 @@ impl Run {
         self.world.send(party, &bytes);
         self.settle(Some(at), &updates);
         let stays = self.clients.get(at).is_some_and(|client| client.party == party);
+        if stays && frames == 1 && state == 0 {
+            assert!(
+                !is_hello(&bytes, self.dialect) || self.clients[at].state == 1,
+                "HELLO is heard"
+            );
+        }
         if let ([update], true, 1) = (&updates[..], stays && state > 0, frames) {
             let passed_on = self.passed_on;
             let Update { do_id, field, value, is_allowed } = update;
@@ -192,11 +221,48 @@ impl Run {
         }
     }
 
-    /// The body of a frame of a client, which is mostly sound.
+    /// The body of a frame of a client, which is mostly sound, and mostly allowed.
     fn body_of(&mut self, at: usize) -> Vec<u8> {
+        let is_good = self.rng.random_range(0..20) > 0;
+        let mut body = self.sound_body(at);
+        for _ in 0..20 {
+            if self.is_allowed(&self.clients[at], &body) == is_good {
+                break;
+            }
+            body = self.sound_body(at);
+        }
+        if !is_good {
+            mangle(&mut body, &mut self.rng);
+        }
+        body
+    }
+
+    fn is_allowed(&self, client: &Client, body: &[u8]) -> bool {
+        let (msgtype, payload) = wire::client::split(body).unwrap();
+        match FromClient::decode(self.dialect, msgtype, payload).unwrap() {
+            FromClient::Hello { dc_hash, version } => {
+                client.state == 0 && dc_hash == DC_HASH && version == VERSION.as_bytes()
+            }
+            FromClient::Disconnect => false,
+            FromClient::Heartbeat => client.state > 0,
+            FromClient::UpdateField { do_id, field, value } => {
+                client.state > 0 && client.may_update(do_id, field, value)
+            }
+            FromClient::Location { do_id, .. } => {
+                client.state == 2 && self.config.relocate && client.owned.contains_key(&do_id)
+            }
+            FromClient::AddInterest { parent, .. } => {
+                client.may_open(self.config.add_interest, parent)
+            }
+            FromClient::RemoveInterest { interest, .. } => {
+                client.state == 2 && client.interests.contains_key(&interest)
+            }
+        }
+    }
+
+    fn sound_body(&mut self, at: usize) -> Vec<u8> {
         let Run { rng, dialect, clients, .. } = self;
         let client = &clients[at];
-        let greets = client.state == 0 && rng.random_range(0..8) > 0;
         let known = client.seen.keys().chain(client.owned.keys()).chain(client.declared.keys());
         let known: Vec<DoId> = known.copied().collect();
         let do_id = known.choose(rng).copied().filter(|_| rng.random()).unwrap_or(object(rng));
@@ -206,12 +272,11 @@ impl Run {
         let dc_hash = if rng.random_range(0..30) == 0 { 7 } else { DC_HASH };
         let version = if rng.random_range(0..30) == 0 { "other" } else { VERSION }.as_bytes();
         let message = match rng.random_range(0..24) {
-            _ if greets => FromClient::Hello { dc_hash, version },
-            0 if rng.random_range(0..4) == 0 => FromClient::Hello { dc_hash, version },
-            1 if rng.random_range(0..8) == 0 => FromClient::Disconnect,
-            0..=2 => FromClient::Heartbeat,
-            3..=4 => FromClient::Location { do_id, location: location(rng) },
-            5..=9 => {
+            0..=1 => FromClient::Hello { dc_hash, version },
+            2 => FromClient::Disconnect,
+            3 => FromClient::Heartbeat,
+            4..=5 => FromClient::Location { do_id, location: location(rng) },
+            6..=9 => {
                 FromClient::AddInterest { context, interest, parent: do_id, zones: Zones(&zones) }
             }
             10 => FromClient::RemoveInterest { context, interest },
@@ -219,7 +284,6 @@ impl Run {
         };
         let mut body = message.msgtype(*dialect).unwrap().0.to_le_bytes().to_vec();
         message.write(*dialect, &mut body);
-        mangle(&mut body, rng);
         body
     }
 
@@ -336,8 +400,10 @@ impl Run {
 
     /// Clients that have gone have said what they were to say then, and others have not.
     fn bury(&mut self, mut last_words: Vec<u32>) {
-        let gone = self.clients.iter().filter(|client| !self.world.stands(client.party));
-        let mut wanted: Vec<u32> = gone.flat_map(|client| client.post_removes.clone()).collect();
+        let Run { clients, world, stops, .. } = self;
+        let gone = clients.iter_mut().filter(|client| *stops || !world.stands(client.party));
+        let mut wanted: Vec<u32> =
+            gone.flat_map(|client| std::mem::take(&mut client.post_removes)).collect();
         wanted.sort_unstable();
         last_words.sort_unstable();
         assert_eq!(last_words, wanted, "what was to be said when somebody is gone");
@@ -346,19 +412,28 @@ impl Run {
 
     /// All leave, be it that the daemon stops.
     fn end(mut self) {
-        self.stops = self.rng.random();
-        if self.stops {
+        if self.rng.random() {
+            self.stops = true;
             self.world.stop();
+            self.settle(None, &[]);
+            self.stops = false;
+            self.clients.iter_mut().for_each(|client| client.session.clear());
         }
         self.clients.iter().for_each(|client| self.world.close(client.party));
         self.settle(None, &[]);
-        // What was on its way when somebody left has come; what was waited for is over.
-        self.world.wait(10_000, &mut self.rng);
         assert!(self.clients.is_empty() && self.world.is_empty(), "something is left of a client");
+        assert_eq!(self.world.subscriptions(), self.subscriptions, "what is heard for nobody");
         for counts in self.world.counts() {
             assert_eq!((counts.clients, counts.clients_established), (0, 0));
         }
     }
+}
+
+/// Whether a frame is a good HELLO.
+fn is_hello(frame: &[u8], dialect: Dialect) -> bool {
+    let (msgtype, payload) = wire::client::split(framing::body(frame)).unwrap_or_default();
+    let hello = FromClient::Hello { dc_hash: DC_HASH, version: VERSION.as_bytes() };
+    FromClient::decode(dialect, msgtype, payload) == Ok(hello)
 }
 
 /// A field of an object, and a value that may be one of it.
@@ -381,7 +456,7 @@ fn field_value(client: &Client, do_id: DoId, rng: &mut SmallRng) -> (FieldId, Ve
 
 /// Makes a frame that is sound into one that is not, sometimes.
 fn mangle(body: &mut Vec<u8>, rng: &mut SmallRng) {
-    match rng.random_range(0..60) {
+    match rng.random_range(0..12) {
         0 => *body = (0..rng.random_range(0..40)).map(|_| rng.random()).collect(),
         1 => drop(body.pop()),
         2 => body.push(rng.random()),
@@ -399,21 +474,25 @@ fn mangle(body: &mut Vec<u8>, rng: &mut SmallRng) {
 fn reaches(said: &Said, client: &Client, dialect: Dialect) -> bool {
     said.sender != client.sender
         && said.to.iter().any(|&channel| {
-            let place = wire::state_server::Location {
-                parent: DoId((channel.0 >> 32) as u32),
-                zone: wire::ids::Zone(channel.0 as u32),
-            };
             client.hears(channel)
                 || (dialect == Dialect::Astron && channel == Channel(10))
-                || (place.parent != DoId(0) && client.looks_at(place))
+                || Location::of_channel(channel).is_some_and(|place| client.looks_at(place))
         })
+}
+
+/// Whether a client is going to see an object, if it has not seen it yet.
+fn enters_sight(client: &Client, effect: &Effect) -> bool {
+    let Effect::Enters(do_id, location) = *effect else { return false };
+    let stays_as_it_is = client.owned.contains_key(&do_id) && client.session.contains(&do_id);
+    client.looks_at(location) && !stays_as_it_is
 }
 
 /// A client hears something of itself.
 fn happen(client: &mut Client, effect: &Effect) {
     match *effect {
         Effect::State(state) if state < 3 => client.state = state,
-        Effect::Nothing | Effect::Told | Effect::State(_) => (),
+        Effect::Raw => client.raw = 1,
+        Effect::Nothing | Effect::Told | Effect::Enters(..) | Effect::State(_) => (),
         Effect::Sender(Channel(0)) | Effect::Opened(Channel(0)) => (),
         Effect::Sender(channel) => client.sender = channel,
         Effect::Declared(do_id, dclass) => drop(client.declared.insert(do_id, dclass)),

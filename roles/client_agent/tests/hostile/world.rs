@@ -242,6 +242,11 @@ impl World {
         self.cores.iter().map(|core| core.shard.counts())
     }
 
+    /// How many single channels all shards have subscribed.
+    pub fn subscriptions(&self) -> u64 {
+        self.counts().map(|counts| counts.subscriptions).sum()
+    }
+
     /// Whether nothing is left of any client.
     pub fn is_empty(&self) -> bool {
         self.cores.iter().all(|core| core.agent.borrow().is_empty())

@@ -73,6 +73,7 @@ pub struct World {
     pub stored: BTreeMap<DoId, Stored>,
     pub present: BTreeMap<DoId, Present>,
     pub park_stands: bool,
+    pub state_server_is_there: bool,
     pub parks_created: u32,
     /// While true, requests to the Database wait.
     pub database_waits: bool,
@@ -84,6 +85,8 @@ pub struct World {
     pub jobs: VecDeque<Job>,
     /// Clients that are told to go stay.
     pub clients_are_stubborn: bool,
+    /// While true, nothing comes.
+    pub mail_waits: bool,
     mail: VecDeque<Vec<u8>>,
     last_id: u32,
 }
@@ -92,7 +95,6 @@ impl World {
     pub fn new(change: impl FnOnce(&mut Config)) -> World {
         let mut world = World::without_link(change);
         world.step(Input::Linked);
-        world.pass(300);
         assert!(world.park_stands);
         world
     }
@@ -108,6 +110,7 @@ impl World {
             stored: BTreeMap::new(),
             present: BTreeMap::new(),
             park_stands: false,
+            state_server_is_there: true,
             parks_created: 0,
             database_waits: false,
             requests: VecDeque::new(),
@@ -115,6 +118,7 @@ impl World {
             hashing_waits: false,
             jobs: VecDeque::new(),
             clients_are_stubborn: false,
+            mail_waits: false,
             mail: VecDeque::new(),
             last_id: 100,
         }
@@ -169,7 +173,7 @@ impl World {
     pub fn run(&mut self) {
         loop {
             let mut out = Outgoing::default();
-            if let Some(body) = self.mail.pop_front() {
+            if let Some(body) = self.next_mail() {
                 self.manager.step(self.now_ms, Input::Datagram(&body), &mut out);
             } else if let Some(request) = self.next_request() {
                 self.database(&request);
@@ -187,6 +191,10 @@ impl World {
             }
             self.sent(out);
         }
+    }
+
+    fn next_mail(&mut self) -> Option<Vec<u8>> {
+        if self.mail_waits { None } else { self.mail.pop_front() }
     }
 
     fn next_request(&mut self) -> Option<Vec<u8>> {
@@ -217,6 +225,9 @@ impl World {
     }
 
     fn state_server(&mut self, body: &[u8]) {
+        if !self.state_server_is_there {
+            return;
+        }
         let dg = Datagram::parse(body).unwrap();
         let message = StateServerMessage::decode(OPENOTP, dg.msgtype(), dg.payload()).unwrap();
         let StateServerMessage::Generate(entry) = message else { panic!("{message:?}") };
