@@ -1,12 +1,12 @@
 //! What clients may do, as the configuration and the classes say: prepared once, and looked up
 //! whenever a client says something.
 
-use crate::budget::Rate;
 use crate::config::{Config, InterestPermission, Uberdog};
 use crate::ejection::Offence;
 use crate::session::{Session, State};
 use crate::view::{How, Key};
 use dc::{Class, Keywords};
+use runtime::Rate;
 use wire::ids::{ClassId, DoId, FieldId};
 
 /// What clients may do.
