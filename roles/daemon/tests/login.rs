@@ -28,8 +28,7 @@ fn park_dc() -> PathBuf {
 }
 
 fn schema() -> Schema {
-    let source =
-        Source { name: "park.dc".into(), text: fs::read_to_string(park_dc()).unwrap().into() };
+    let source = Source { name: "park.dc".into(), text: fs::read_to_string(park_dc()).unwrap() };
     Schema::load(&[source], Options::default()).unwrap()
 }
 

@@ -5,7 +5,7 @@ mod world;
 use crate::{Counts, Input};
 use wire::ids::{Channel, DoId, Zone};
 use wire::state_server::Location;
-use world::{Client, PARK, Present, UBERDOG, World, text, update};
+use world::{PARK, Present, UBERDOG, World, text, update};
 
 const WELCOME: Option<u8> = Some(0);
 const WRONG: Option<u8> = Some(1);
