@@ -47,7 +47,7 @@ pub use objects::{
 pub use outcome::{Outcome, Quantile, ServerUse};
 pub use park::{
     Counts, Habits, Login, Moment, Mover, Npcs, ParkOutcome, ParkPhase, ParkPlan, ParkServerUse,
-    Part, Scenario, Workload, WorkloadRow, run_park, run_workload, serve_park_part,
+    Part, Scenario, Sizes, Workload, WorkloadRow, run_park, run_workload, serve_park_part,
     visitors_per_process,
 };
 pub use plan::{Length, Load, Pattern, Plan};

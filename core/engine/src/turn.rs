@@ -355,11 +355,7 @@ impl TurnLoop {
 
     fn begin_to_stop(&mut self, now: Now, began: Instant) {
         self.stopping = Some(began);
-        self.parts.doors.iter_mut().for_each(|door| door.accept_at = None);
-        for at in 0..self.parts.doors.len() as u32 {
-            let accept = Token::new(Op::Accept, 0, at);
-            self.ring.cancel(accept.0, Token::new(Op::Cancel, 0, u32::MAX).0);
-        }
+        self.close_doors();
         self.parts.shard.stop(now);
     }
 

@@ -35,7 +35,7 @@ pub use plan::{Login, Mover, ParkPlan};
 pub use scenario::{Habits, Npcs, Scenario};
 pub use timeline::Moment;
 pub use visit::Phase as ParkPhase;
-pub use workload::{Workload, WorkloadRow, run_workload};
+pub use workload::{Sizes, Workload, WorkloadRow, run_workload};
 
 use crate::holder::raise_descriptors;
 use crate::run::pin;

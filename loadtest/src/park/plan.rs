@@ -96,6 +96,9 @@ pub struct ParkPlan {
 const DO_ID_BASE_MIN: u32 = 10_000;
 /// The most processes of one run: each has ids of its own below those of a Database.
 const PROCESSES_MAX: u32 = 16;
+/// Ids and zones that no workload needs more of.
+const IDS_PER_ROUND: u32 = 6_000_000;
+const ZONES_PER_ROUND: u32 = 1_000_000;
 /// The longest time before a workload is measured.
 const WARM_UP_MAX: Duration = Duration::from_secs(2);
 /// The most visitors of one run.
@@ -158,6 +161,15 @@ impl ParkPlan {
             "the park, the gate and the control channel have ids below those of objects"
         );
         Ok(())
+    }
+
+    /// The same, with ids and zones of its own: for one of several workloads, one after the other in
+    /// the same park. Clients of the one before may still be leaving.
+    pub fn for_round(&self, round: u32) -> ParkPlan {
+        let mut plan = self.clone();
+        plan.do_id_base += round * IDS_PER_ROUND;
+        plan.scenario.first_zone += round * ZONES_PER_ROUND;
+        plan
     }
 
     /// How long a workload goes on before it is measured.

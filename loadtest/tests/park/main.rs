@@ -5,6 +5,7 @@
 
 mod proxy;
 mod server;
+mod workloads;
 
 use dc::{Options, Schema, Source};
 use loadtest::{Dialect, Faults, Habits, Login, Mover, Npcs, ParkOutcome, ParkPlan, Scenario, Tls};
