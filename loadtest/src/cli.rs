@@ -2,6 +2,7 @@
 
 mod database;
 mod objects;
+mod park;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -10,6 +11,7 @@ use dc::source::FILE_BYTES_MAX;
 use dc::{Options, Schema, Source};
 use loadtest::{Dialect, Ferris, Length, Load, Pattern, Plan};
 pub(crate) use objects::Objects;
+pub(crate) use park::Park;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub(crate) enum Command {
     Md(Box<Md>),
     Objects(Box<Objects>),
     Database(Box<Database>),
+    Park(Box<Park>),
 }
 
 /// Drive a Message Director

@@ -1,6 +1,6 @@
 //! What a run found wrong with what it heard.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is wrong with something that was heard, or was not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,7 +12,7 @@ pub(crate) enum Fault {
 }
 
 /// What a run found wrong, counted, and the first of it described.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults {
     /// What should have been heard and was not.
     pub lost: u64,
@@ -32,8 +32,22 @@ const SENTENCES_MAX: usize = 20;
 impl Faults {
     /// Nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.lost + self.doubled + self.out_of_order + self.unexpected == 0
-            && self.sentences.is_empty()
+        self.count() == 0 && self.sentences.is_empty()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.lost + self.doubled + self.out_of_order + self.unexpected
+    }
+
+    /// Those of another part of the same run as well.
+    pub(crate) fn add(&mut self, other: Faults) {
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.out_of_order += other.out_of_order;
+        self.unexpected += other.unexpected;
+        self.sentences.extend(other.sentences);
+        self.sentences.truncate(SENTENCES_MAX);
     }
 
     /// All of it, one line each.

@@ -6,7 +6,7 @@ use crate::outcome::Part;
 use crate::outgoing::{Outgoing, Schedule};
 use crate::plan::{Length, Load, Plan};
 use crate::protocol::{Found, Malformed, Protocol};
-use crate::sockets::Sockets;
+use crate::sockets::{Broken, Sockets};
 use crate::topology::{Topology, share};
 use anyhow::{Result, bail};
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub(crate) struct Generator {
     found: Vec<Found>,
     /// Senders that did not get rid of all they may send; they go on in the next round.
     again: Vec<u32>,
+    /// What is wrong with what comes after the last message.
+    wrong_end: Option<String>,
 }
 
 /// How far the counters were.
@@ -80,6 +82,7 @@ impl Generator {
             out: Vec::with_capacity(SEND_BYTES + (64 << 10)),
             found: Vec::new(),
             again: Vec::new(),
+            wrong_end: None,
         };
         generator.subscribe();
         generator.probe()?;
@@ -135,7 +138,7 @@ impl Generator {
         let began = Instant::now();
         while self.ledger.probes_lacking() > 0 {
             if !self.sockets.broken.is_empty() {
-                bail!("broken while the streams were set up: {}", self.sockets.broken.join("; "));
+                bail!("broken while the streams were set up: {}", self.sockets.all_broken());
             }
             if began.elapsed() > PROBE_PATIENCE {
                 let lacking = self.ledger.probes_lacking();
@@ -318,7 +321,7 @@ impl Generator {
         if self.outstanding() == 0
             && let Err(error) = self.probe()
         {
-            self.sockets.broken.push(format!("after the last message: {error:#}"));
+            self.wrong_end = Some(format!("after the last message: {error:#}"));
         }
     }
 
@@ -405,7 +408,13 @@ impl Generator {
             doubled: self.ledger.checker.doubled,
             out_of_order: self.ledger.checker.out_of_order,
             stray: self.ledger.stray,
-            broken: self.sockets.broken,
+            broken: self
+                .sockets
+                .broken
+                .iter()
+                .map(Broken::to_string)
+                .chain(self.wrong_end)
+                .collect(),
             latency: self.ledger.latency,
         }
     }

@@ -6,7 +6,8 @@
 //!
 //! An [`ObjectsPlan`] says what is to be done to the objects of a State Server; [`run_objects`]
 //! carries that out. A [`DatabasePlan`] says what is to be done to what a Database keeps;
-//! [`run_database`] carries that out.
+//! [`run_database`] carries that out. A [`ParkPlan`] says who comes to a whole park and what they do
+//! there; [`run_park`] lets them.
 //!
 //! Every thread drives connections of its own and shares nothing with the others: whoever sends
 //! and whoever hears it are driven by the same thread, so that order, loss and the window of the
@@ -23,6 +24,7 @@ mod ledger;
 mod objects;
 mod outcome;
 mod outgoing;
+mod park;
 mod payload;
 mod plan;
 mod plot;
@@ -43,8 +45,15 @@ pub use objects::{
     ObjectsOutcome, ObjectsPlan, ObjectsProgress, Phase, PhaseOutcome, PhaseServerUse, run_objects,
 };
 pub use outcome::{Outcome, Quantile, ServerUse};
+pub use park::{
+    Counts, Habits, Login, Moment, Mover, Npcs, ParkOutcome, ParkPhase, ParkPlan, ParkServerUse,
+    Part, Scenario, Workload, WorkloadRow, run_park, run_workload, serve_park_part,
+    visitors_per_process,
+};
 pub use plan::{Length, Load, Pattern, Plan};
-pub use plot::plot;
+pub use plot::{plot, plot_park};
 pub use protocol::{Ferris, Found, Malformed, Protocol};
 pub use run::{Progress, run};
+pub use server::{ServerProcess, listener_at};
+pub use sockets::Tls;
 pub use wire::dialect::Dialect;

@@ -2,10 +2,13 @@
 
 mod cli;
 mod report;
+mod status;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use cli::{Arguments, Command, Database, Md, Objects};
+use cli::{Arguments, Command, Database, Md, Objects, Park};
+use loadtest::{ParkPlan, Workload};
+use status::StatusLine;
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,6 +19,7 @@ fn main() -> ExitCode {
         Command::Md(md) => drive_md(&md),
         Command::Objects(objects) => drive_objects(&objects),
         Command::Database(database) => drive_database(&database),
+        Command::Park(park) => drive_park(&park),
     };
     match complaints {
         Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
@@ -94,6 +98,48 @@ fn drive_database(database: &Database) -> Result<Complaints> {
         loadtest::plot(path, &report::database::title(&plan), &curves)?;
     }
     Ok(outcome.complaints())
+}
+
+fn drive_park(park: &Park) -> Result<Complaints> {
+    if let Some(workloads) = park.workloads()? {
+        return measure_park(park, &workloads);
+    }
+    let plan = park.plan()?;
+    if let Some(part) = park.part {
+        return loadtest::serve_park_part(&plan, part).map(|()| Complaints::new());
+    }
+    let mut line = StatusLine::new(park.progress);
+    let outcome = loadtest::run_park(&plan, &mut |moment| {
+        line.show(&report::park::progress_line(&moment));
+    });
+    line.end();
+    let outcome = outcome?;
+    print!("{}", report::park::table(&outcome));
+    if let Some(path) = &park.json {
+        write(path, &report::park::json(&plan, &outcome)?)?;
+    }
+    if let Some(path) = &park.plot {
+        loadtest::plot_park(path, &report::park::title(&plan), &outcome)?;
+    }
+    Ok(outcome.complaints())
+}
+
+fn measure_park(park: &Park, workloads: &[(Workload, ParkPlan)]) -> Result<Complaints> {
+    print!("{}", report::workload::HEAD);
+    let (mut rows, mut complaints) = (Vec::new(), Complaints::new());
+    for (workload, plan) in workloads {
+        match loadtest::run_workload(plan, *workload) {
+            Ok(measured) => {
+                measured.iter().for_each(|row| print!("{}", report::workload::line(row)));
+                rows.extend(measured);
+            }
+            Err(error) => complaints.push(format!("{workload:?}: {error:#}")),
+        }
+    }
+    if let Some(path) = &park.json {
+        write(path, &(serde_json::to_string_pretty(&rows)? + "\n"))?;
+    }
+    Ok(complaints)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -2,6 +2,8 @@
 
 pub(crate) mod database;
 pub(crate) mod objects;
+pub(crate) mod park;
+pub(crate) mod workload;
 
 use anyhow::Result;
 use loadtest::{Load, Outcome, Pattern, Plan, Progress, Quantile};

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,8 +14,9 @@ const SETTLE_LOOKS_MAX: u32 = 50;
 
 /// A process on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ServerProcess {
-    pub(crate) pid: u32,
+pub struct ServerProcess {
+    /// Its number.
+    pub pid: u32,
 }
 
 impl ServerProcess {
@@ -23,7 +25,7 @@ impl ServerProcess {
     }
 
     /// CPU time of all its threads so far, in ns. Threads that have ended are not in it.
-    pub(crate) fn cpu_ns(self) -> Result<u64> {
+    pub fn cpu_ns(self) -> Result<u64> {
         let tasks = fs::read_dir(self.path("task")).with_context(|| format!("pid {}", self.pid))?;
         let mut sum = 0;
         for task in tasks {
@@ -43,7 +45,7 @@ impl ServerProcess {
     }
 
     /// Its resident memory once that no longer changes, or after five seconds.
-    pub(crate) fn settled_rss(self) -> Result<u64> {
+    pub fn settled_rss(self) -> Result<u64> {
         let mut last = self.rss()?;
         for _ in 0..SETTLE_LOOKS_MAX {
             sleep(SETTLE_STEP);
@@ -57,6 +59,37 @@ impl ServerProcess {
     }
 }
 
+/// The process that listens at the port of this address, as far as `/proc` shows it.
+pub fn listener_at(addr: SocketAddr) -> Option<u32> {
+    let sockets = listening_at(addr);
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let holds = |pid: &u32| {
+        let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+        let mut links = open.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+        links.any(|link| sockets.iter().any(|socket| link.to_str() == Some(socket)))
+    };
+    if sockets.is_empty() { None } else { { pids }.find(holds) }
+}
+
+/// The sockets that listen there, as descriptors name them.
+fn listening_at(addr: SocketAddr) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let port = format!("{:04X}", addr.port());
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string).into_iter().flatten();
+    let mut found = Vec::new();
+    for table in tables {
+        for line in table.lines().skip(1) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [_, local, _, state, _, _, _, _, _, inode, ..] = words[..] else { continue };
+            if state == LISTEN && local.ends_with(&format!(":{port}")) {
+                found.push(format!("socket:[{inode}]"));
+            }
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +101,14 @@ mod tests {
         let first = ourselves.cpu_ns().unwrap();
         while ourselves.cpu_ns().unwrap() == first {}
         assert!(ServerProcess { pid: u32::MAX }.cpu_ns().is_err());
+    }
+
+    #[test]
+    fn who_listens_is_found() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        assert_eq!(listener_at(addr), Some(std::process::id()));
+        drop(listener);
+        assert_eq!(listener_at(addr), None);
     }
 }

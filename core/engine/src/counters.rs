@@ -45,14 +45,29 @@ pub struct EngineCounts {
     pub out_of_buffers: u64,
     /// Events that could not be sent to the event logger.
     pub events_lost: u64,
+    /// TLS handshakes done.
+    pub handshakes_done: u64,
+    /// Those of them that rested on an earlier one.
+    pub handshakes_resumed: u64,
+    /// TLS handshakes that were begun and not done, for whatever reason.
+    pub handshakes_failed: u64,
+    /// TLS handshakes under way now.
+    pub handshakes_in_flight: u64,
+    /// Flights of handshakes that are at a worker now, or wait for one.
+    pub handshakes_queued: u64,
+    /// Connections that went without a word before they were in.
+    pub left_early: u64,
+    /// Connections that are over and have time now to hear why.
+    pub lingering: u64,
 }
 
-const ENGINE_LEN: usize = 9 + TURN_NS_BOUNDS.len() + 1;
+const FIXED: usize = 16;
+const ENGINE_LEN: usize = FIXED + TURN_NS_BOUNDS.len() + 1;
 
 impl EngineCounts {
     fn values(&self) -> [u64; ENGINE_LEN] {
         let mut values = [0; ENGINE_LEN];
-        let (fixed, classes) = values.split_at_mut(9);
+        let (fixed, classes) = values.split_at_mut(FIXED);
         fixed.copy_from_slice(&[
             self.turns,
             self.turn_ns,
@@ -63,6 +78,13 @@ impl EngineCounts {
             self.accept_failures,
             self.out_of_buffers,
             self.events_lost,
+            self.handshakes_done,
+            self.handshakes_resumed,
+            self.handshakes_failed,
+            self.handshakes_in_flight,
+            self.handshakes_queued,
+            self.left_early,
+            self.lingering,
         ]);
         classes.copy_from_slice(&self.turns_by_ns);
         values
@@ -70,7 +92,9 @@ impl EngineCounts {
 
     fn from_values(values: [u64; ENGINE_LEN]) -> EngineCounts {
         let [turns, turn_ns, parks, inbox_depth, choked_turns, accepted, rest @ ..] = values;
-        let [accept_failures, out_of_buffers, events_lost, turns_by_ns @ ..] = rest;
+        let [accept_failures, out_of_buffers, events_lost, handshakes_done, rest @ ..] = rest;
+        let [handshakes_resumed, handshakes_failed, handshakes_in_flight, rest @ ..] = rest;
+        let [handshakes_queued, left_early, lingering, turns_by_ns @ ..] = rest;
         EngineCounts {
             turns,
             turn_ns,
@@ -82,6 +106,13 @@ impl EngineCounts {
             accept_failures,
             out_of_buffers,
             events_lost,
+            handshakes_done,
+            handshakes_resumed,
+            handshakes_failed,
+            handshakes_in_flight,
+            handshakes_queued,
+            left_early,
+            lingering,
         }
     }
 

@@ -8,26 +8,39 @@
 mod connect;
 pub mod counters;
 mod cpus;
+mod door;
+mod entrance;
+mod handshakes;
+mod hangup;
 mod listen;
 pub mod preflight;
+mod records;
 mod ring;
+mod send;
 mod signals;
 mod slots;
 mod stop;
 mod stores;
+mod tls;
+mod transport;
 mod turn;
 mod wake;
 
 pub use cpus::{CpusError, ShardCpus};
+pub use hangup::Hangup;
 pub use stop::Stop;
 pub use stores::StoreStats;
+pub use tls::{TlsAcceptor, TlsError, TlsFiles};
+pub use transport::{Listener, ProxyPolicy, Transport};
 
 use counters::Counters;
+use door::Door;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use handshakes::Workers;
 use preflight::PreflightError;
 use ring::{Ring, RingSizes};
 use runtime::{Batch, ListenerId, Shard, ShardId};
-use socket2::Socket;
+use rustix::rand::{GetRandomFlags, getrandom};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -35,7 +48,7 @@ use std::time::{Duration, Instant};
 use std::{io, mem, panic, process};
 use store::Committer;
 use stores::Stores;
-use tracing::error;
+use tracing::{error, info};
 use turn::{Parts, TurnLoop, Turned};
 use wake::Waker;
 
@@ -49,7 +62,11 @@ pub struct Config {
     /// The cores.
     pub cpus: ShardCpus,
     /// What to listen on.
-    pub listeners: Vec<(ListenerId, SocketAddr)>,
+    pub listeners: Vec<Listener>,
+    /// Threads that do TLS handshakes, if a listener has TLS; `None`: one per core, two at most.
+    pub tls_workers: Option<usize>,
+    /// What SIGHUP causes, beside the reload of all certificates.
+    pub on_hangup: Hangup,
     /// Where events go, as UDP datagrams.
     pub eventlogger: Option<SocketAddr>,
     /// How long a shard looks for work before it sleeps, in microseconds.
@@ -66,6 +83,8 @@ impl Default for Config {
         Config {
             cpus: ShardCpus::Auto,
             listeners: Vec::new(),
+            tls_workers: None,
+            on_hangup: Hangup::default(),
             eventlogger: None,
             spin_us: 0,
             inflight_bytes_max: 8 << 20,
@@ -125,6 +144,8 @@ pub struct Running {
     pub stop: Stop,
     shards: Vec<ExecutorJoinHandle<io::Result<()>>>,
     stores: Stores,
+    /// Those who do handshakes; they end after the shards.
+    _workers: Option<Workers>,
 }
 
 /// Starts one shard per core, and the logs of `stores`, in the order of their ids. `make` is called
@@ -137,7 +158,7 @@ pub fn start(
     let cpus = config.cpus.resolve()?;
     let nofile = preflight::check(cpus.len())?;
     let system = |what| move |error| StartError::System { what, error };
-    let (local_addrs, mut sockets) = bind_all(config, cpus.len())?;
+    let (local_addrs, doors) = bind_all(config, cpus.len())?;
     let wakers: io::Result<Arc<[Waker]>> = cpus.iter().map(|_| Waker::new()).collect();
     let wakers = wakers.map_err(system("cannot make an eventfd"))?;
     let (stop, counters) = (Stop::new(Arc::clone(&wakers)), Counters::new(cpus.len()));
@@ -146,16 +167,21 @@ pub fn start(
     abort_on_panic();
     let stores = Stores::start(stores, &wakers);
     let (stores, links) = stores.map_err(system("cannot start the threads of a store"))?;
+    let has_tls = config.listeners.iter().any(|listener| listener.transport.tls.is_some());
+    let workers = has_tls.then(|| Workers::start(config.tls_workers, &wakers)).transpose();
+    let (workers, handshakes) =
+        workers.map_err(system("cannot start the threads for handshakes"))?.unzip();
+    let mut handshakes = handshakes.into_iter().flatten();
     let (ready, readies) = mpsc::channel();
     let count = cpus.len();
     // From here on whatever fails drops this, which stops the shards that run already.
+    let shards = Vec::new();
     let mut running =
-        Running { cpus, local_addrs, nofile, counters, stop, shards: Vec::new(), stores };
-    for (me, (port, links)) in ports.into_iter().zip(links).enumerate() {
+        Running { cpus, local_addrs, nofile, counters, stop, shards, stores, _workers: workers };
+    for (me, ((port, stores), doors)) in ports.into_iter().zip(links).zip(doors).enumerate() {
         let events = config.eventlogger.map(event_socket).transpose();
         let events = events.map_err(system("cannot make a socket for the event logger"))?;
-        let listeners =
-            sockets.iter_mut().filter_map(|(id, all)| Some((*id, all.pop()?))).collect();
+        let handshakes = handshakes.next();
         let (stop, counters) = (running.stop.clone(), running.counters.clone());
         let (make, ready, config) = (Arc::clone(&make), ready.clone(), config.clone());
         let wakers = Arc::clone(&wakers);
@@ -168,9 +194,18 @@ pub fn start(
             // The others do not wait for what this one has to say.
             let ring = Ring::new(sizes).inspect_err(|_| stop.shard_has_spoken())?;
             let shard = make(ShardId(me as u16), count);
-            let stores = links;
-            let parts =
-                Parts { shard, me, port, listeners, wakers, stop, counters, events, stores };
+            let parts = Parts {
+                shard,
+                me,
+                port,
+                doors,
+                handshakes,
+                wakers,
+                stop,
+                counters,
+                events,
+                stores,
+            };
             let turn_loop = TurnLoop::new(parts, ring);
             ready.send(me).map_err(|_| io::ErrorKind::BrokenPipe)?;
             let ended = run(turn_loop, Duration::from_micros(config.spin_us));
@@ -196,11 +231,31 @@ pub fn start(
         running.stop.ask();
         return Err(first_failure(mem::take(&mut running.shards)));
     }
-    signals::handle(running.stop.clone()).map_err(system("cannot handle signals"))?;
+    signals::handle(running.stop.clone(), reloads(config))
+        .map_err(system("cannot handle signals"))?;
     Ok(running)
 }
 
-/// Turns until the shard has stopped; sleeps when there was nothing to do for `spin`. It sleeps in
+/// What SIGHUP causes: certificates are read again, then the hooks run.
+fn reloads(config: &Config) -> impl Fn() + Send + 'static {
+    let acceptors = config.listeners.iter().filter_map(|listener| listener.transport.tls.clone());
+    let (acceptors, hangup) = (acceptors.collect::<Vec<_>>(), config.on_hangup.clone());
+    move || {
+        for acceptor in &acceptors {
+            let certificate = acceptor.files().certificate.display();
+            match acceptor.reload() {
+                Ok(()) => info!(%certificate, "read again"),
+                Err(error) => {
+                    error!(%error, "certificates cannot be read again; the old ones stay")
+                }
+            }
+        }
+        hangup.run();
+    }
+}
+
+/// Turns until the shard has stopped; sleeps when there was nothing to do for `spin` and no answer of
+/// a store is to be expected. It sleeps in
 /// its own ring and not in glommio's: of what glommio does on this thread nothing else is needed
 /// yet, and a wake-up costs one system call instead of eight.
 fn run(mut turns: TurnLoop, spin: Duration) -> io::Result<()> {
@@ -209,6 +264,7 @@ fn run(mut turns: TurnLoop, spin: Duration) -> io::Result<()> {
         match turns.turn()? {
             Turned::Stopped => return Ok(()),
             Turned::Busy => idle_since = None,
+            Turned::Idle if turns.looks_for_answer() => std::thread::yield_now(),
             Turned::Idle if spin.is_zero() => turns.sleep()?,
             Turned::Idle if idle_since.get_or_insert_with(Instant::now).elapsed() < spin => {
                 std::hint::spin_loop();
@@ -254,18 +310,32 @@ impl Drop for Running {
     }
 }
 
-type Bound = (Vec<(ListenerId, SocketAddr)>, Vec<(ListenerId, Vec<Socket>)>);
+type Bound = (Vec<(ListenerId, SocketAddr)>, Vec<Vec<Door>>);
 
+/// Listens on all addresses: each shard has a door of its own at each of them.
 fn bind_all(config: &Config, shards: usize) -> Result<Bound, StartError> {
-    let (mut addrs, mut sockets) = (Vec::new(), Vec::new());
-    for &(listener, address) in &config.listeners {
+    let (mut addrs, mut doors) = (Vec::new(), Vec::new());
+    doors.resize_with(shards, Vec::new);
+    for listener in &config.listeners {
+        let &Listener { id, address, .. } = listener;
         let bound = listen::bind(address, shards);
-        let (address, bound) =
-            bound.map_err(|error| StartError::Bind { listener, address, error })?;
-        addrs.push((listener, address));
-        sockets.push((listener, bound));
+        let failed = |error| StartError::Bind { listener: id, address, error };
+        let (address, sockets) = bound.map_err(failed)?;
+        addrs.push((id, address));
+        let gate = Door::gate(listener, hash_seeds()?);
+        for (socket, doors) in sockets.into_iter().zip(&mut doors) {
+            doors.push(Door::new(listener, socket, gate.clone()));
+        }
     }
-    Ok((addrs, sockets))
+    Ok((addrs, doors))
+}
+
+/// Random, so that nobody can choose addresses that collide.
+fn hash_seeds() -> Result<[u64; 4], StartError> {
+    let mut seeds = [[0; 8]; 4];
+    let filled = getrandom(seeds.as_flattened_mut(), GetRandomFlags::empty());
+    filled.map_err(|error| StartError::System { what: "no randomness", error: error.into() })?;
+    Ok(seeds.map(u64::from_ne_bytes))
 }
 
 fn event_socket(address: SocketAddr) -> io::Result<UdpSocket> {

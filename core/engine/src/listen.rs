@@ -50,8 +50,18 @@ pub fn configure(socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// The address at the other end.
+/// The address at the other end; one of IPv4 is shown as such.
 pub fn peer(socket: BorrowedFd<'_>) -> io::Result<SocketAddr> {
     let address = rustix::net::getpeername(socket)?.ok_or(io::ErrorKind::NotConnected)?;
-    Ok(SocketAddr::try_from(address)?)
+    Ok(canonical(SocketAddr::try_from(address)?))
+}
+
+/// The address at this end, likewise.
+pub fn local(socket: BorrowedFd<'_>) -> io::Result<SocketAddr> {
+    Ok(canonical(SocketAddr::try_from(rustix::net::getsockname(socket)?)?))
+}
+
+/// An IPv4 address that is written as one of IPv6, as IPv4.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

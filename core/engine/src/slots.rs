@@ -4,6 +4,10 @@
 //! socket has completed; only then is the descriptor closed. Tokens carry a generation, so a
 //! completion that comes late is recognised.
 
+use crate::door::Pass;
+use crate::entrance::Entering;
+use crate::records::Records;
+use crate::send::Unsent;
 use runtime::ConnId;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -50,6 +54,58 @@ impl Token {
     }
 }
 
+/// How far a connection is.
+#[derive(Default)]
+pub enum Stage {
+    /// On its way in: the shard does not know of it.
+    Entering(Box<Entering>),
+    /// The shard has it; its bytes are as they come.
+    #[default]
+    Plain,
+    /// The shard has it; its bytes are encrypted.
+    Secure(Box<Secure>),
+    /// The shard has forgotten it: it is to hear what was said last.
+    Lingering(Box<Lingering>),
+    /// Shut.
+    Ended,
+}
+
+/// An encrypted connection.
+pub struct Secure {
+    /// Its records.
+    pub records: Records,
+    /// Records that its socket has not taken.
+    pub unsent: Unsent,
+}
+
+/// A connection that is to hear what was said last.
+pub struct Lingering {
+    /// What its socket has not taken of that.
+    pub unsent: Unsent,
+    /// Whether it has been told that nothing follows.
+    pub is_told: bool,
+    /// How many bytes of it are dropped until it is shut.
+    pub bytes_left: usize,
+}
+
+impl Stage {
+    /// Whether the shard has it.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Stage::Plain | Stage::Secure(_))
+    }
+
+    /// What waits for room in its socket.
+    pub fn unsent(&mut self) -> Option<&mut Unsent> {
+        match self {
+            Stage::Entering(entering) => Some(&mut entering.unsent),
+            Stage::Secure(secure) => Some(&mut secure.unsent),
+            Stage::Lingering(lingering) => Some(&mut lingering.unsent),
+            Stage::Plain | Stage::Ended => None,
+        }
+    }
+}
+
 /// One connection.
 #[derive(Default)]
 pub struct Slot {
@@ -57,8 +113,10 @@ pub struct Slot {
     generation: u32,
     /// Operations armed that have not completed.
     ops: u8,
-    /// The shard holds it.
-    pub open: bool,
+    /// How far it is.
+    pub stage: Stage,
+    /// Its place among those who are counted.
+    pub pass: Option<Box<Pass>>,
     /// The shard has released the id.
     released: bool,
     /// Not to be read from now.
@@ -76,6 +134,11 @@ impl Slot {
     pub fn socket(&self) -> Option<BorrowedFd<'_>> {
         self.fd.as_ref().map(AsFd::as_fd)
     }
+
+    /// The socket and how far the connection is, to write to both.
+    pub fn parts(&mut self) -> Option<(BorrowedFd<'_>, &mut Stage)> {
+        Some((self.fd.as_ref()?.as_fd(), &mut self.stage))
+    }
 }
 
 /// All connections of a shard.
@@ -86,7 +149,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// Takes a connection in.
+    /// Takes a connection in, whose bytes are as they come unless something else is said.
     pub fn insert(&mut self, fd: OwnedFd) -> ConnId {
         let at = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -94,7 +157,7 @@ impl Slots {
         });
         let slot = &mut self.slots[at as usize];
         let generation = slot.generation.wrapping_add(1) & 0xff_ffff;
-        *slot = Slot { fd: Some(fd), generation, open: true, ..Slot::default() };
+        *slot = Slot { fd: Some(fd), generation, ..Slot::default() };
         ConnId(at)
     }
 
@@ -139,16 +202,32 @@ impl Slots {
         self.free_if_done(conn);
     }
 
-    /// All connections that stand.
-    pub fn open(&self) -> impl Iterator<Item = ConnId> + '_ {
-        let open = self.slots.iter().enumerate().filter(|(_, slot)| slot.open);
-        open.map(|(at, _)| ConnId(at as u32))
+    /// A connection is shut: nothing of it is wanted any more.
+    pub fn end(&mut self, conn: ConnId) {
+        let slot = &mut self.slots[conn.0 as usize];
+        slot.stage = Stage::Ended;
+        slot.held = Vec::new();
+        self.free_if_done(conn);
+    }
+
+    /// All connections that are not shut.
+    pub fn standing(&self) -> impl Iterator<Item = ConnId> + '_ {
+        let stands = |slot: &Slot| slot.fd.is_some() && !matches!(slot.stage, Stage::Ended);
+        let standing = self.slots.iter().enumerate().filter(move |(_, slot)| stands(slot));
+        standing.map(|(at, _)| ConnId(at as u32))
+    }
+
+    /// Whether something waits for room in a socket.
+    pub fn have_unsent(&mut self) -> bool {
+        let waits = |slot: &mut Slot| slot.stage.unsent().is_some_and(|unsent| !unsent.is_empty());
+        self.slots.iter_mut().any(waits)
     }
 
     fn free_if_done(&mut self, conn: ConnId) {
         let slot = &mut self.slots[conn.0 as usize];
-        if slot.released && slot.ops == 0 && slot.fd.is_some() {
-            slot.fd = None;
+        let is_done = slot.released && !matches!(slot.stage, Stage::Lingering(_));
+        if is_done && slot.ops == 0 && slot.fd.is_some() {
+            (slot.fd, slot.pass) = (None, None);
             self.free.push(conn.0);
         }
     }

@@ -1,8 +1,9 @@
 //! The logs of stores beside the cores: one thread each commits, so that no shard ever waits for a
 //! disk, and others run its chores, so that no commit waits for them.
 //!
-//! Shards hand over requests through a queue; whatever has gathered while one commit was under way
-//! is the next one. Answers come back through a queue of each shard, whose waker is rung.
+//! Shards hand over the requests of a turn through a queue; whatever has gathered while one commit
+//! was under way is the next one, with those that can be expected in a moment (see [`Pace`]).
+//! Answers come back through a queue of each shard, whose waker is rung.
 
 use crate::wake::Waker;
 use runtime::StoreId;
@@ -11,7 +12,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
-use store::{Chore, Chored, Committer, PartId, Reply, Request, Stats};
+use store::{Chore, Chored, Committer, Look, Pace, PartId, Reply, Request, Stats};
 use tracing::{error, info, warn};
 
 /// How often figures are published.
@@ -24,8 +25,8 @@ const KEEPERS: usize = 2;
 
 /// What the thread of a log hears.
 enum Asked {
-    /// A part asks for something.
-    Request(PartId, Request),
+    /// A part asks for something, in this order.
+    Requests(PartId, Vec<Request>),
     /// A chore has been run.
     Chored(Chored),
     /// The shards have stopped.
@@ -36,20 +37,35 @@ enum Asked {
 pub struct StoreLinks {
     me: PartId,
     asked: Vec<Sender<Asked>>,
+    /// What was asked for in this turn, by store.
+    gathered: Vec<Vec<Request>>,
     answers: Receiver<(StoreId, Reply)>,
     /// Appends whose fate is not known, by store; none any more once it is read-only.
     waiting: Vec<Option<u64>>,
+    /// For answers.
+    look: Look,
+    began: Instant,
 }
 
 impl StoreLinks {
-    /// Hands a request to the log of a store.
+    /// Asks the log of a store for something, with the next [`StoreLinks::hand_over`].
     pub fn ask(&mut self, store: StoreId, request: Request) {
         let at = store.0 as usize;
         if let (Request::Append(_), Some(waiting)) = (&request, &mut self.waiting[at]) {
             *waiting += 1;
         }
-        let handed = self.asked[at].send(Asked::Request(self.me, request));
-        handed.expect("the thread of a log ends after those of the shards");
+        self.gathered[at].push(request);
+    }
+
+    /// Hands over what was asked for.
+    pub fn hand_over(&mut self) {
+        for (asked, gathered) in self.asked.iter().zip(&mut self.gathered) {
+            if !gathered.is_empty() {
+                self.look.begin(self.began.elapsed().as_nanos() as u64);
+                let handed = asked.send(Asked::Requests(self.me, std::mem::take(gathered)));
+                handed.expect("the thread of a log ends after those of the shards");
+            }
+        }
     }
 
     /// The next answer, if there is one.
@@ -58,6 +74,7 @@ impl StoreLinks {
             return None;
         }
         let (store, reply) = self.answers.try_recv().ok()?;
+        self.look.came(self.began.elapsed().as_nanos() as u64);
         let waiting = &mut self.waiting[store.0 as usize];
         match &reply {
             Reply::Durable(places) => {
@@ -72,6 +89,11 @@ impl StoreLinks {
             | Reply::Damaged(..) => (),
         }
         Some((store, reply))
+    }
+
+    /// Whether an answer can be expected so soon that it is not worthwhile to sleep.
+    pub fn look_for_answer(&self) -> bool {
+        !self.are_quiet() && self.look.goes_on(self.began.elapsed().as_nanos() as u64)
     }
 
     /// Whether the fate of everything that was asked for is known.
@@ -119,8 +141,11 @@ impl Stores {
         let link = |(me, answers)| StoreLinks {
             me: PartId(me as u16),
             asked: stores.asked.clone(),
+            gathered: stores.asked.iter().map(|_| Vec::new()).collect(),
             answers,
             waiting: vec![Some(0); stores.asked.len()],
+            look: Look::for_answer(),
+            began: Instant::now(),
         };
         let links = receivers.into_iter().enumerate().map(link).collect();
         Ok((stores, links))
@@ -152,7 +177,21 @@ impl Stores {
         let shards = answers.iter().cloned().zip(wakers.iter().cloned()).collect();
         let stats = self.stats.clone();
         let keepers = Some(Keepers { chores, patient });
-        let writer = Writer { id, committer, asked, keepers, under_way: 0, shards, stats };
+        let writer = Writer {
+            id,
+            committer,
+            asked,
+            keepers,
+            under_way: 0,
+            shards,
+            stats,
+            began: Instant::now(),
+            pace: Pace::default(),
+            batch: Vec::new(),
+            writes: 0,
+            answers: Vec::new(),
+            closing: false,
+        };
         self.spawn(format!("store-{}", id.0), move || writer.run())?;
         self.asked.push(ask);
         Ok(())
@@ -200,37 +239,91 @@ struct Writer {
     under_way: usize,
     shards: Vec<(Sender<(StoreId, Reply)>, Waker)>,
     stats: StoreStats,
+    began: Instant,
+    pace: Pace,
+    /// The next commit, and how many writes of roles are in it.
+    batch: Vec<(PartId, Request)>,
+    writes: usize,
+    answers: Vec<(PartId, Reply)>,
+    closing: bool,
 }
 
 impl Writer {
     fn run(mut self) {
-        let (mut batch, mut answers) = (Vec::new(), Vec::new());
         let mut publish_at = Instant::now() + STATS_EVERY;
-        let mut closing = false;
         self.hand_out();
-        while !closing {
-            let first = self.asked.recv_timeout(publish_at.duration_since(Instant::now()));
-            closing = matches!(first, Err(RecvTimeoutError::Disconnected));
-            let mut next = first.ok();
-            while let Some(asked) = next {
-                match asked {
-                    Asked::Request(part, request) => batch.push((part, request)),
-                    Asked::Chored(done) => self.chored(done, &mut answers),
-                    Asked::Close => closing = true,
-                }
-                next = (batch.len() < REQUESTS_MAX).then(|| self.asked.try_recv().ok()).flatten();
+        while !self.closing {
+            self.gather(publish_at);
+            if !self.batch.is_empty() {
+                self.commit();
             }
-            if !batch.is_empty() {
-                self.committer.commit(&mut batch, &mut answers);
-            }
-            self.answer(&mut answers);
+            self.answer();
             self.hand_out();
             if Instant::now() >= publish_at {
                 publish_at = Instant::now() + STATS_EVERY;
                 self.stats.publish(self.id, self.committer.stats());
             }
         }
-        self.close(answers);
+        self.close();
+    }
+
+    /// Takes what was asked for; waits for something until `publish_at`.
+    fn gather(&mut self, publish_at: Instant) {
+        let mut any = self.take_all();
+        self.pace.found(self.writes);
+        while !any && self.pace.looks(self.now_ns()) {
+            std::thread::yield_now();
+            any = self.take_all();
+        }
+        if !any {
+            match self.asked.recv_timeout(publish_at.duration_since(Instant::now())) {
+                Ok(asked) => self.take(asked),
+                Err(RecvTimeoutError::Disconnected) => self.closing = true,
+                Err(RecvTimeoutError::Timeout) => return,
+            }
+        }
+        self.pace.came(self.now_ns());
+        self.take_all();
+        while !self.closing && self.pace.waits(self.writes, self.now_ns()) {
+            std::thread::yield_now();
+            self.take_all();
+        }
+    }
+
+    /// Takes what lies in the queue, as much as goes into a commit; whether there was anything.
+    fn take_all(&mut self) -> bool {
+        let mut any = false;
+        while self.batch.len() < REQUESTS_MAX
+            && let Ok(asked) = self.asked.try_recv()
+        {
+            any = true;
+            self.take(asked);
+        }
+        any
+    }
+
+    fn take(&mut self, asked: Asked) {
+        match asked {
+            Asked::Requests(part, requests) => {
+                self.writes += requests.iter().filter(|request| request.is_write()).count();
+                self.batch.extend(requests.into_iter().map(|request| (part, request)));
+            }
+            Asked::Chored(done) => self.chored(done),
+            Asked::Close => self.closing = true,
+        }
+    }
+
+    fn commit(&mut self) {
+        let began_ns = self.now_ns();
+        self.committer.commit(&mut self.batch, &mut self.answers);
+        let writes = std::mem::take(&mut self.writes);
+        if writes > 0 {
+            self.pace.committed(writes, began_ns, self.now_ns());
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.began.elapsed().as_nanos() as u64
     }
 
     fn hand_out(&mut self) {
@@ -242,15 +335,15 @@ impl Writer {
         }
     }
 
-    fn chored(&mut self, done: Chored, answers: &mut Vec<(PartId, Reply)>) {
+    fn chored(&mut self, done: Chored) {
         self.under_way -= 1;
-        self.committer.chored(done, answers);
+        self.committer.chored(done, &mut self.answers);
     }
 
     /// Hands out answers, and wakes those who get any.
-    fn answer(&mut self, answers: &mut Vec<(PartId, Reply)>) {
+    fn answer(&mut self) {
         let mut woken = 0_u64;
-        for (PartId(part), reply) in answers.drain(..) {
+        for (PartId(part), reply) in self.answers.drain(..) {
             let (shard, _) = &self.shards[part as usize];
             // A shard that has stopped hears nothing any more.
             if shard.send((self.id, reply)).is_ok() {
@@ -264,12 +357,12 @@ impl Writer {
         }
     }
 
-    fn close(mut self, mut answers: Vec<(PartId, Reply)>) {
+    fn close(mut self) {
         self.keepers = None;
         while self.under_way > 0 {
             let Ok(asked) = self.asked.recv() else { break };
             if let Asked::Chored(done) = asked {
-                self.chored(done, &mut answers);
+                self.chored(done);
             }
         }
         if let Err(error) = self.committer.close() {

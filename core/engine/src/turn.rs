@@ -4,30 +4,34 @@
 //! reaped; (4) publish to all inboxes; (5) only then write sockets. What an outside process with
 //! several connections can observe relies on this order (I2).
 
+mod arrive;
+mod leave;
+mod receive;
+mod write;
+
 use crate::connect::{Dialled, dial};
 use crate::counters::{Counters, EngineCounts};
+use crate::door::Door;
+use crate::handshakes::HandshakeLink;
 use crate::listen;
-use crate::ring::{self, Completion, Ring};
+use crate::records::Sealed;
+use crate::ring::{Completion, Ring};
 use crate::slots::{Op, Slots, Token};
 use crate::stop::Stop;
 use crate::stores::StoreLinks;
 use crate::wake::Waker;
 use inbox::Port;
-use runtime::{
-    Arrival, Batch, Block, CloseReason, ConnId, Effect, ListenerId, Now, Shard, ShardId, Sockets,
-    Ticket, Write,
-};
+use runtime::{Batch, ConnId, Effect, Now, Shard, ShardId, Ticket};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::io::Errno;
-use rustix::net::{SendFlags, Shutdown};
 use smallvec::SmallVec;
-use socket2::Socket;
-use std::io::{self, IoSlice};
+use std::collections::VecDeque;
+use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
-use tracing::{debug, info, warn};
+use tracing::debug;
+use write::Writes;
 
 /// Completions taken per turn: the bound of a turn is on socket bytes.
 const REAPED_PER_TURN: usize = 256;
@@ -35,6 +39,9 @@ const COUNTERS_EVERY: Duration = Duration::from_millis(20);
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 const SLOW_TURN_NS: u64 = 1_000_000;
+/// The mark of blocks of plaintext, whose memory is used again. Those of the ring are below it.
+const PLAIN_TICKET: Ticket = Ticket(1 << 16);
+const SPARE_BLOCKS_MAX: usize = 16;
 
 /// What a shard's loop is made of.
 pub struct Parts {
@@ -45,7 +52,9 @@ pub struct Parts {
     /// Its end of the mesh.
     pub port: Port<Batch>,
     /// Its listening sockets.
-    pub listeners: Vec<(ListenerId, Socket)>,
+    pub doors: Vec<Door>,
+    /// Its end of those who do handshakes, where some door has TLS.
+    pub handshakes: Option<HandshakeLink>,
     /// The wakers of all shards.
     pub wakers: Arc<[Waker]>,
     /// The order to stop.
@@ -71,8 +80,14 @@ pub struct TurnLoop {
     starved: Vec<ConnId>,
     /// Sockets found full in this turn.
     full: Vec<ConnId>,
-    /// When each listener is to accept (again).
-    accept_at: Vec<Option<Instant>>,
+    /// Connections that are to hear what was said last, and until when; some have ended.
+    lingering: VecDeque<(Instant, Token)>,
+    /// Records on their way to a socket.
+    sealed: Sealed,
+    /// Plaintext on its way into records.
+    gathered: Vec<u8>,
+    /// Memory for plaintext.
+    spare_blocks: Vec<Vec<u8>>,
     /// Whether the ring watches the waker.
     is_watched: bool,
     stopping: Option<Instant>,
@@ -94,7 +109,6 @@ impl TurnLoop {
     /// Begins: starts the shard and listens.
     pub fn new(parts: Parts, ring: Ring) -> TurnLoop {
         let now = Instant::now();
-        let accept_at = vec![Some(now); parts.listeners.len()];
         let mut turn_loop = TurnLoop {
             parts,
             ring,
@@ -105,7 +119,10 @@ impl TurnLoop {
             completions: Vec::with_capacity(REAPED_PER_TURN),
             starved: Vec::new(),
             full: Vec::new(),
-            accept_at,
+            lingering: VecDeque::new(),
+            sealed: Sealed::default(),
+            gathered: Vec::new(),
+            spare_blocks: Vec::new(),
             is_watched: false,
             stopping: None,
             answers: channel(),
@@ -128,6 +145,8 @@ impl TurnLoop {
         self.completions = completions;
         let dialled = self.take_dialled(now);
         let stored = self.take_stored(now);
+        let shaken = self.take_shaken(now);
+        let late = self.turn_late_ones_away(now, began) | self.shut_lingering(Some(began));
         self.parts.shard.wake(now);
         let stop = self.parts.stop.is_asked() && self.stopping.is_none();
         if stop {
@@ -138,14 +157,19 @@ impl TurnLoop {
             self.parts.stop.shard_has_spoken();
         }
         let due = self.parts.shard.next_wake().is_some_and(|at| at <= now);
-        let busy =
-            reaped || drained || dialled || stored || stop || due || self.parts.shard.wants_turn();
+        let happened = reaped || drained || dialled || stored || shaken || late || stop || due;
+        let busy = happened || self.parts.shard.wants_turn();
         self.account(began, busy);
         Ok(match (self.has_stopped(began, busy), busy) {
             (true, _) => Turned::Stopped,
             (false, true) => Turned::Busy,
             (false, false) => Turned::Idle,
         })
+    }
+
+    /// Whether a store will answer so soon that it is not worthwhile to sleep.
+    pub fn looks_for_answer(&self) -> bool {
+        self.parts.stores.look_for_answer()
     }
 
     /// Sleeps until there is something to do.
@@ -167,9 +191,12 @@ impl TurnLoop {
 
     fn sleep_at_most(&self) -> Option<Duration> {
         let wake = self.parts.shard.next_wake().map(|at| self.began + Duration::from_nanos(at.0));
-        let accept = self.accept_at.iter().copied().flatten().min();
+        let doors = self.parts.doors.iter();
+        let accept = doors.clone().filter_map(|door| door.accept_at).min();
+        let late = doors.filter_map(|door| Some(door.deadlines.front()?.0)).min();
+        let lingered = self.lingering.front().map(|(due, _)| *due);
         let stop = self.stopping.map(|since| since + STOP_WITHIN);
-        let due = [wake, accept, stop].into_iter().flatten().min()?;
+        let due = [wake, accept, late, lingered, stop].into_iter().flatten().min()?;
         Some(due.saturating_duration_since(Instant::now()))
     }
 
@@ -225,31 +252,36 @@ impl TurnLoop {
             wakers[asleep.trailing_zeros() as usize].wake();
             asleep &= asleep - 1;
         }
-        shard.flush(now, &mut Writes { slots: &self.slots, full: &mut self.full });
-        for block in shard.recycle() {
-            if let (Ticket(id), memory) = block.into_parts()
-                && let Ok(id) = u16::try_from(id)
-            {
-                self.ring.give_back(id, memory);
-            }
-        }
-        self.poll_full();
+        let Self { slots, full, sealed, gathered, .. } = self;
+        self.parts.shard.flush(now, &mut Writes { slots, full, sealed, gathered });
+        self.take_blocks_back();
         let effects: SmallVec<[Effect; 4]> = self.parts.shard.effects().collect();
         effects.into_iter().for_each(|effect| self.carry_out(now, effect));
+        self.parts.stores.hand_over();
+        self.poll_full();
+    }
+
+    fn take_blocks_back(&mut self) {
+        for block in self.parts.shard.recycle() {
+            let (ticket, memory) = block.into_parts();
+            if let Ok(id) = u16::try_from(ticket.0) {
+                self.ring.give_back(id, memory);
+            } else if ticket == PLAIN_TICKET
+                && let Some(memory) = memory
+            {
+                keep_spare(&mut self.spare_blocks, memory);
+            }
+        }
     }
 
     fn carry_out(&mut self, now: Now, effect: Effect) {
         match effect {
-            Effect::Close(conn, _) | Effect::Finish(conn, _) => self.shut(conn),
+            Effect::Close(conn, _) => self.shut(conn),
+            Effect::Finish(conn, _) => self.finish(conn),
             Effect::Released(conn) => self.slots.release(conn),
             Effect::Pause(conn) => {
                 self.tell_pause(conn);
-                self.slots.get(conn).paused = true;
-                let receive = self.slots.token(Op::Receive, conn);
-                if self.slots.peek(conn).receiving {
-                    let cancel = self.slots.arm(Op::Cancel, conn);
-                    self.ring.cancel(receive.0, cancel.0);
-                }
+                self.pause(conn);
             }
             Effect::Resume(conn) => self.resume(now, conn),
             Effect::Connect(link, address) => {
@@ -275,9 +307,7 @@ impl TurnLoop {
             Some(Op::Writable) => {
                 if let Some(conn) = self.slots.owner(token) {
                     self.slots.get(conn).polling = false;
-                    if self.slots.peek(conn).open {
-                        self.parts.shard.writable(conn);
-                    }
+                    self.writable(conn);
                     self.slots.completed(conn);
                 }
             }
@@ -288,139 +318,6 @@ impl TurnLoop {
             }
             Some(Op::Wake) => self.is_watched = completion.more,
             None => unreachable!("every operation is armed with a token"),
-        }
-    }
-
-    /// Lets the listeners accept whose time has come.
-    fn accept(&mut self, now: Instant) {
-        if self.stopping.is_some() {
-            return self.accept_at.clear();
-        }
-        for (at, (_, socket)) in self.parts.listeners.iter().enumerate() {
-            if self.accept_at[at].take_if(|time| *time <= now).is_some() {
-                self.ring.accept(socket.as_fd(), Token::new(Op::Accept, 0, at as u32).0);
-            }
-        }
-    }
-
-    fn step_accept(&mut self, now: Now, token: Token, completion: Completion) {
-        if let Some(fd) = ring::accepted(completion.result) {
-            let (listener, _) = self.parts.listeners[token.slot() as usize];
-            self.counts.accepted += 1;
-            // A peer that is gone already is no connection; the descriptor closes itself.
-            if let (Ok(()), Ok(peer)) = (listen::configure(fd.as_fd()), listen::peer(fd.as_fd())) {
-                let conn = self.slots.insert(fd);
-                self.parts.shard.accepted(now, conn, listener, Arrival::plain(peer, peer));
-                self.receive(conn);
-            }
-        } else if self.stopping.is_none() {
-            self.counts.accept_failures += 1;
-            let error = io::Error::from_raw_os_error(-completion.result);
-            if self.counts.accept_failures.is_power_of_two() {
-                let failures = self.counts.accept_failures;
-                warn!(%error, failures, "cannot accept; is RLIMIT_NOFILE too low?");
-            }
-        }
-        if !completion.more && self.stopping.is_none() {
-            let again = Instant::now() + ACCEPT_AGAIN_AFTER;
-            self.accept_at[token.slot() as usize] = Some(again);
-        }
-    }
-
-    fn receive(&mut self, conn: ConnId) {
-        let slot = self.slots.peek(conn);
-        if !slot.open || slot.paused || slot.receiving {
-            return;
-        }
-        let token = self.slots.arm(Op::Receive, conn);
-        let slot = self.slots.get(conn);
-        slot.receiving = true;
-        if let Some(socket) = slot.socket() {
-            self.ring.receive(socket, token.0);
-        }
-    }
-
-    fn step_receive(&mut self, now: Now, token: Token, completion: Completion) {
-        let Completion { result, more, buffer, .. } = completion;
-        let owner = self.slots.owner(token);
-        if let Some((id, bytes)) = buffer {
-            match owner.filter(|_| result > 0).map(|conn| (conn, self.slots.get(conn))) {
-                Some((conn, slot)) if slot.open && !slot.paused => {
-                    let block = Block::new(bytes, Ticket(id as u32));
-                    self.parts.shard.received(now, conn, block);
-                }
-                Some((_, slot)) if slot.open => {
-                    slot.held.push(bytes.clone());
-                    self.ring.give_back(id, Some(bytes));
-                }
-                _ => self.ring.give_back(id, Some(bytes)),
-            }
-        }
-        let Some(conn) = owner.filter(|_| !more) else { return };
-        self.slots.get(conn).receiving = false;
-        self.received_last(now, conn, result);
-        self.slots.completed(conn);
-    }
-
-    /// A receive has ended.
-    fn received_last(&mut self, now: Now, conn: ConnId, result: i32) {
-        let error = if result < 0 { Errno::from_raw_os_error(-result) } else { Errno::INTR };
-        if !self.slots.peek(conn).open {
-            return;
-        }
-        if result > 0 || error == Errno::CANCELED {
-            return self.receive(conn);
-        }
-        if error == Errno::NOBUFS {
-            self.counts.out_of_buffers += 1;
-            return self.starved.push(conn);
-        }
-        if self.slots.peek(conn).paused && !self.slots.peek(conn).held.is_empty() {
-            self.resume(now, conn); // it ended while it was paused: what it said still counts
-        }
-        let reason = if result == 0 { CloseReason::ClosedByPeer } else { CloseReason::Reset };
-        self.shut(conn);
-        self.parts.shard.closed(now, conn, reason);
-    }
-
-    fn resume(&mut self, now: Now, conn: ConnId) {
-        let slot = self.slots.get(conn);
-        slot.paused = false;
-        for bytes in std::mem::take(&mut slot.held) {
-            self.parts.shard.received(now, conn, Block::new(bytes, Ticket::NONE));
-        }
-        self.receive(conn);
-    }
-
-    fn tell_pause(&self, conn: ConnId) {
-        let peer = self.slots.peek(conn).socket().and_then(|socket| listen::peer(socket).ok());
-        let peer = peer.map_or("gone".to_owned(), |peer| peer.to_string());
-        info!(peer, "not read from for a while: it floods one that reads slowly");
-    }
-
-    /// Shuts a socket; its operations complete by themselves.
-    fn shut(&mut self, conn: ConnId) {
-        let slot = self.slots.get(conn);
-        slot.open = false;
-        slot.held = Vec::new();
-        if let Some(socket) = slot.socket()
-            && let Err(error) = rustix::net::shutdown(socket, Shutdown::Both)
-        {
-            debug!(%error, "the peer had closed it already");
-        }
-    }
-
-    fn poll_full(&mut self) {
-        for conn in std::mem::take(&mut self.full) {
-            if self.slots.peek(conn).polling || !self.slots.peek(conn).open {
-                continue;
-            }
-            let token = self.slots.arm(Op::Writable, conn);
-            let slot = self.slots.get(conn);
-            slot.polling = true;
-            if let Some(socket) = slot.socket() {
-                self.ring.poll_writable(socket, token.0);
-            }
         }
     }
 
@@ -458,27 +355,25 @@ impl TurnLoop {
 
     fn begin_to_stop(&mut self, now: Now, began: Instant) {
         self.stopping = Some(began);
-        for at in 0..self.parts.listeners.len() as u32 {
+        self.parts.doors.iter_mut().for_each(|door| door.accept_at = None);
+        for at in 0..self.parts.doors.len() as u32 {
             let accept = Token::new(Op::Accept, 0, at);
             self.ring.cancel(accept.0, Token::new(Op::Cancel, 0, u32::MAX).0);
         }
         self.parts.shard.stop(now);
     }
 
-    fn has_stopped(&self, now: Instant, busy: bool) -> bool {
+    fn has_stopped(&mut self, now: Instant, busy: bool) -> bool {
         let Some(since) = self.stopping else { return false };
-        let written = self.parts.shard.counts().backlog_bytes == 0;
+        let written = self.parts.shard.counts().backlog_bytes == 0
+            && self.counts.lingering == 0
+            && !self.slots.have_unsent();
         let quiet =
             !busy && written && self.parts.stores.are_quiet() && self.parts.stop.all_have_spoken();
         let done = (quiet && self.parts.port.tail() == 0) || now >= since + STOP_WITHIN;
         if done {
-            for conn in self.slots.open() {
-                if let Some(socket) = self.slots.peek(conn).socket()
-                    && let Err(error) = rustix::net::shutdown(socket, Shutdown::Both)
-                {
-                    debug!(%error, "the peer had closed it already");
-                }
-            }
+            let standing: Vec<ConnId> = self.slots.standing().collect();
+            standing.into_iter().for_each(|conn| self.shut(conn));
             self.publish_counters();
         }
         done
@@ -505,38 +400,10 @@ impl TurnLoop {
     }
 }
 
-/// Writes that never block.
-struct Writes<'a> {
-    slots: &'a Slots,
-    full: &'a mut Vec<ConnId>,
-}
-
-impl Sockets for Writes<'_> {
-    fn write(&mut self, conn: ConnId, slices: &[&[u8]]) -> Write {
-        const FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
-        let Some(socket) = self.slots.peek(conn).socket() else { return Write::Broken };
-        let sent = match slices {
-            [only] => rustix::net::send(socket, only, FLAGS),
-            _ => {
-                let slices: SmallVec<[IoSlice<'_>; 64]> =
-                    slices.iter().map(|slice| IoSlice::new(slice)).collect();
-                let mut none = rustix::net::SendAncillaryBuffer::default();
-                rustix::net::sendmsg(socket, &slices, &mut none, FLAGS)
-            }
-        };
-        let all: usize = slices.iter().map(|slice| slice.len()).sum();
-        match sent {
-            Ok(taken) => {
-                if taken < all {
-                    self.full.push(conn);
-                }
-                Write::Written(taken)
-            }
-            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS | Errno::NOMEM) => {
-                self.full.push(conn);
-                Write::Written(0)
-            }
-            Err(_) => Write::Broken,
-        }
+/// Keeps the memory of a block of plaintext for the next one.
+fn keep_spare(spare_blocks: &mut Vec<Vec<u8>>, mut memory: Vec<u8>) {
+    if spare_blocks.len() < SPARE_BLOCKS_MAX {
+        memory.clear();
+        spare_blocks.push(memory);
     }
 }

@@ -242,6 +242,8 @@ mod tests {
         post_removes_max: 1,
         post_remove_bytes_max: 1,
         frame_bytes_max: 1,
+        events_per_second: 1,
+        event_burst: 1,
         upstream_queue_bytes_max: 1,
     };
     const AT_ONCE: Now = Now(0);

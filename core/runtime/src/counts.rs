@@ -66,6 +66,8 @@ counts! {
     Counter post_removes_sent = "post_removes_sent" "Post-removes routed because a connection ended.";
     Counter upstream_connects = "upstream_connects" "Times that the upstream link came up.";
     Counter pauses = "flood_pauses" "Times that a sender was not read from because it flooded a slow receiver.";
+    Counter events = "events" "Events said to the event logger.";
+    Counter events_suppressed = "events_suppressed" "Events that were not said, since there were too many of their kind.";
     Gauge participants = "participants" "Connections now.";
     Gauge subscriptions = "subscriptions" "Single channels subscribed now, other shards' included.";
     Gauge range_pieces = "range_pieces" "Pieces of ranges subscribed now, other shards' included.";

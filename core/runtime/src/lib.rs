@@ -6,15 +6,19 @@
 
 extern crate alloc;
 
+pub mod admission;
 mod backlog;
 mod batch;
 mod block;
+mod budget;
 pub mod channels;
 pub mod counts;
 mod delivery;
+mod events;
 mod ids;
 mod limits;
 mod mailbox;
+mod network;
 mod outbox;
 mod outgoing;
 mod placement;
@@ -25,11 +29,14 @@ mod shard;
 mod table;
 mod uplink;
 
+pub use admission::Admission;
 pub use batch::Batch;
 pub use block::{Block, Frame, Ticket};
+pub use budget::{Bucket, Rate};
 pub use counts::{CloseReason, Counts};
 pub use ids::{ConnId, Kind, LinkId, ListenerId, Now, Participant, RoleId, ShardId, StoreId};
 pub use limits::Limits;
+pub use network::Network;
 pub use outbox::{Outbox, ShardConfig};
 pub use outgoing::{Sockets, Write};
 pub use placement::{Leasing, Objects, Placing, Split, place};

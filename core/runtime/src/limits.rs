@@ -31,6 +31,11 @@ pub struct Limits {
     pub frame_bytes_max: usize,
     /// Bytes that wait for the upstream link while it is away; what does not fit is dropped.
     pub upstream_queue_bytes_max: usize,
+    /// Events of one kind that are said per second in the long run; what is over it is counted, and
+    /// told with the next one that is said. 0: there is no limit.
+    pub events_per_second: u32,
+    /// Events of one kind that are said at once.
+    pub event_burst: u32,
 }
 
 impl Default for Limits {
@@ -47,6 +52,8 @@ impl Default for Limits {
             post_remove_bytes_max: 16 << 20,
             frame_bytes_max: wire::framing::BODY_BYTES_MAX,
             upstream_queue_bytes_max: 64 << 20,
+            events_per_second: 500,
+            event_burst: 5000,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::backlog::Origin;
 use crate::batch::Batch;
 use crate::block::{Block, Frame, Source, Span};
 use crate::counts::{CloseReason, Counts};
+use crate::events::Events;
 use crate::ids::{ConnId, LinkId, Now, Participant, RoleId, ShardId, StoreId};
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
@@ -22,7 +23,6 @@ use core::cmp::Reverse;
 use smallvec::SmallVec;
 use wire::control::ControlMessage;
 use wire::dialect::Dialect;
-use wire::event::Event;
 use wire::ids::{Channel, DoId};
 
 /// The block that holds what this shard itself writes in a turn.
@@ -79,6 +79,8 @@ pub struct Outbox {
     pub(crate) effects: Vec<Effect>,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) timers: BinaryHeap<Reverse<(Now, RoleId, u64)>>,
+    /// How often events are said.
+    pub(crate) events: Events,
     /// A single subscription came or went lately: more are likely to follow.
     pub(crate) churns: bool,
     own: Vec<u8>,
@@ -119,6 +121,7 @@ impl Outbox {
             effects: Vec::new(),
             verdicts: Vec::new(),
             timers: BinaryHeap::new(),
+            events: Events::new(&config.limits),
             churns: false,
             own: Vec::new(),
             batches: (0..config.shards).map(|_| Batch::default()).collect(),
@@ -266,8 +269,9 @@ impl Outbox {
     }
 
     /// Ends a connection after what was written to it: as far as its socket takes that, it arrives.
-    /// [`crate::Input::Closed`] follows before anything else is heard of it.
+    /// Nothing more is written. [`crate::Input::Closed`] follows before anything else is heard of it.
     pub fn finish(&mut self, conn: ConnId, reason: CloseReason) {
+        self.outgoing.finish(conn, reason);
         self.closes.push_back(Ending { conn, reason, last_words: true });
     }
 
@@ -354,23 +358,6 @@ impl Outbox {
         let store = self.stores.iter().find(|(owner, _)| *owner == role);
         let &(_, store) = store.expect("a role that asks its store was made with one");
         self.effects.push(Effect::AskStore(store, request));
-    }
-
-    /// Sends a packet to the event logger, as it is.
-    pub fn log_event(&mut self, packet: &[u8]) {
-        self.effects.push(Effect::LogEvent(packet.to_vec()));
-    }
-
-    /// Whether events have somewhere to go.
-    pub fn has_event_logger(&self) -> bool {
-        self.config.has_event_logger
-    }
-
-    /// Says an event to the event logger, if there is one.
-    pub fn event(&mut self, event: &Event<'_>) {
-        if self.config.has_event_logger {
-            self.effects.push(Effect::LogEvent(event.encode(self.config.dialect)));
-        }
     }
 
     /// Whether this turn holds enough: what can wait is to be done in the next one.

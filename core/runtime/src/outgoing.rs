@@ -141,9 +141,12 @@ impl Outgoing {
         self.links[at] = Link { state: State::Open, class, ..CLOSED };
     }
 
-    /// A connection is to end once what was queued for it is written.
+    /// A connection is to end once what was queued for it is written; no more is queued.
     pub fn finish(&mut self, conn: ConnId, reason: CloseReason) {
         let Some(link) = self.links.get_mut(conn.0 as usize) else { return };
+        if link.state != State::Open {
+            return;
+        }
         link.state = State::Finishing(reason);
         if !link.dirty {
             link.dirty = true;

@@ -199,6 +199,7 @@ impl Shard {
 
     /// Ends the inputs of a turn.
     pub fn finish(&mut self, now: Now) {
+        self.out.events.now = now;
         self.follow_up(now);
         self.proceed(now);
         self.close_stalled(now);
@@ -477,9 +478,8 @@ impl Shard {
             return false;
         };
         self.conns[conn.0 as usize].assembly = Assembly::default();
-        match last_words {
-            true => self.out.outgoing.finish(conn, reason),
-            false => self.out.forget(conn),
+        if !last_words {
+            self.out.forget(conn);
         }
         self.out.counts.participants -= 1;
         self.out.counts.closed(reason);

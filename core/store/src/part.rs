@@ -6,6 +6,7 @@
 //! [`Part::take_requests`], and what the log answers it hears in [`Part::hear`].
 
 mod held;
+mod image;
 mod index;
 mod pending;
 mod sweep;
@@ -18,16 +19,16 @@ use crate::catalog::Catalog;
 use crate::ids::{ClassKey, FieldKey, PartId, Place, SegmentId, Ticket};
 use crate::object::Object;
 use crate::options::Options;
-use crate::record::{Kind, Record, Scratch};
+use crate::record::{Kind, Outline, Record, Sheaf, TooBig};
 use crate::request::{Append, Purpose, Reply, Request};
 use ahash::RandomState;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::{Drain, Vec};
+use alloc::vec::Vec;
 use hashbrown::HashSet;
 use held::{Held, Source};
 use index::Index;
-use pending::{Pending, Version};
+use pending::Pending;
 use sweep::Sweep;
 use wire::ids::DoId;
 
@@ -42,14 +43,24 @@ pub struct Part {
     pending: Pending,
     /// Records that the disk could not give.
     unreadable: HashSet<Place, RandomState>,
-    requests: Vec<Request>,
+    wanted: Vec<Wanted>,
     /// The newest ticket given, and the newest whose fate is known.
     given: Ticket,
     durable: Ticket,
     refusals: u32,
     read_only: Option<Arc<str>>,
     sweep: Option<Sweep>,
-    scratch: Scratch,
+}
+
+/// What the part wants of the log.
+enum Wanted {
+    /// That it appends a record: the next of those that were pushed.
+    Append {
+        outline: Outline,
+        purpose: Purpose,
+        epoch: u32,
+    },
+    Other(Request),
 }
 
 /// What is known of an object.
@@ -109,6 +120,12 @@ pub enum WriteError {
     Absent,
 }
 
+impl From<TooBig> for WriteError {
+    fn from(TooBig(bytes): TooBig) -> WriteError {
+        WriteError::TooBig { bytes }
+    }
+}
+
 impl Part {
     pub(crate) fn new(part: PartId, options: &Options, catalog: Arc<Catalog>) -> Part {
         let [a, b, c, d] = options.hash_seeds;
@@ -122,20 +139,21 @@ impl Part {
             held: Held::new(hasher.clone()),
             pending: Pending::new(hasher.clone()),
             unreadable: HashSet::with_hasher(hasher),
-            requests: Vec::new(),
+            wanted: Vec::new(),
             given: Ticket(0),
             durable: Ticket(0),
             refusals: 0,
             read_only: None,
             sweep: None,
-            scratch: Scratch::default(),
         }
     }
 
     /// A part without objects, for a committer that is not the log: it brings them with
     /// [`Part::load`], and any place that it names is good as long as no two objects share it.
     pub fn empty(part: PartId, options: &Options, catalog: Arc<Catalog>) -> Part {
-        Part::new(part, options, catalog)
+        let mut part = Part::new(part, options, catalog);
+        part.held.keep_singly();
+        part
     }
 
     /// An object that is durable already, for a committer that is not the log. The fields ascend by
@@ -147,11 +165,11 @@ impl Part {
         class: ClassKey,
         fields: &[(FieldKey, &[u8])],
     ) -> Result<(), WriteError> {
-        let record = Record::object(do_id, class, fields, &mut self.scratch)
-            .map_err(|too_big| WriteError::TooBig { bytes: too_big.0 })?;
+        let mut sheaf = Sheaf::default();
+        let outline = sheaf.object(do_id, class, fields)?;
         self.index.insert(do_id, Slot::new(place, class));
         self.index.join(class, do_id);
-        self.held.keep(place, record);
+        self.held.keep(place, &Record::new(Arc::new(sheaf.bytes), outline));
         Ok(())
     }
 
@@ -164,7 +182,7 @@ impl Part {
     #[inline]
     pub fn find(&self, do_id: DoId) -> Found<'_> {
         if let Some(version) = self.pending.newest(do_id) {
-            return version.record.read().map_or(Found::Absent, Found::Here);
+            return self.pending.read(version).map_or(Found::Absent, Found::Here);
         }
         match self.index.get(do_id) {
             Some(slot) => self.find_at(do_id, slot.place(), false),
@@ -194,29 +212,36 @@ impl Part {
         fields: &[(FieldKey, &[u8])],
     ) -> Result<Ticket, WriteError> {
         self.check_writable(do_id)?;
-        let record = Record::object(do_id, class, fields, &mut self.scratch)
-            .map_err(|too_big| WriteError::TooBig { bytes: too_big.0 })?;
+        let outline = self.pending.open().object(do_id, class, fields)?;
         if self.class_of(do_id) != Some(class) {
             self.index.join(class, do_id);
         }
-        Ok(self.ask(record, Purpose::Write))
+        Ok(self.ask(outline, Purpose::Write))
     }
 
     /// Deletes an object.
     pub fn delete(&mut self, do_id: DoId) -> Result<Ticket, WriteError> {
         self.check_writable(do_id)?;
         let class = self.class_of(do_id).ok_or(WriteError::Absent)?;
-        Ok(self.ask(Record::tombstone(do_id, class), Purpose::Delete))
+        let outline = self.pending.open().tombstone(do_id, class);
+        Ok(self.ask(outline, Purpose::Delete))
     }
 
     /// What the part wants of the log, in order. To be taken after every step and every reply.
-    pub fn take_requests(&mut self) -> Drain<'_, Request> {
-        self.requests.drain(..)
+    pub fn take_requests(&mut self) -> impl Iterator<Item = Request> {
+        let records = self.pending.give();
+        self.wanted.drain(..).map(move |wanted| match wanted {
+            Wanted::Append { outline, purpose, epoch } => {
+                let record = Record::new(records.clone(), outline);
+                Request::Append(Append { record, purpose, epoch })
+            }
+            Wanted::Other(request) => request,
+        })
     }
 
     /// Whether [`Part::take_requests`] would give something.
     pub fn has_requests(&self) -> bool {
-        !self.requests.is_empty()
+        !self.wanted.is_empty()
     }
 
     /// Takes a reply of the log in.
@@ -239,7 +264,9 @@ impl Part {
                 Heard::Nothing
             }
             Reply::Removed(segment) => {
-                self.held.remove(segment);
+                if let Some(sealed) = self.held.remove(segment) {
+                    self.want(Request::LetGo(sealed.bytes));
+                }
                 Heard::Nothing
             }
             Reply::Fetched(place, result) => {
@@ -282,7 +309,7 @@ impl Part {
 
     /// Asks for a record that was [`Found::Away`].
     pub fn fetch(&mut self, place: Place) {
-        self.requests.push(Request::Fetch(place));
+        self.want(Request::Fetch(place));
     }
 
     /// How many durable objects there are.
@@ -311,7 +338,9 @@ impl Part {
             return Found::Damaged(place);
         }
         match self.held.source(place) {
-            Some(Source::Kept(record)) => record.read().map_or(Found::Damaged(place), Found::Here),
+            Some(Source::Kept(body)) => {
+                Object::read(body).map_or(Found::Damaged(place), Found::Here)
+            }
             Some(Source::Sealed(sealed)) if !waits && !sealed.is_resident(place) => {
                 Found::Away(place)
             }
@@ -341,7 +370,9 @@ impl Part {
 
     fn class_of(&self, do_id: DoId) -> Option<ClassKey> {
         match self.pending.newest(do_id) {
-            Some(version) => version.record.read().map(|object| object.class()),
+            Some(version) => {
+                (version.outline.kind == Kind::Object).then_some(version.outline.class)
+            }
             None => self.index.get(do_id).map(|slot| slot.class),
         }
     }
@@ -350,39 +381,42 @@ impl Part {
         self.parts == 1 || (self.place)(do_id, self.parts) == usize::from(self.part.0)
     }
 
-    fn ask(&mut self, record: Record, purpose: Purpose) -> Ticket {
+    fn ask(&mut self, outline: Outline, purpose: Purpose) -> Ticket {
         self.given.0 += 1;
-        let ticket = self.given;
-        let append = Append { record: record.clone(), purpose, epoch: self.refusals };
-        self.requests.push(Request::Append(append));
-        self.pending.push(Version { ticket: Some(ticket), record });
-        ticket
+        self.append(Some(self.given), outline, purpose);
+        self.given
+    }
+
+    fn append(&mut self, ticket: Option<Ticket>, outline: Outline, purpose: Purpose) {
+        self.wanted.push(Wanted::Append { outline, purpose, epoch: self.refusals });
+        self.pending.push(ticket, outline);
+    }
+
+    fn want(&mut self, request: Request) {
+        self.wanted.push(Wanted::Other(request));
     }
 
     /// The oldest version that was asked for is durable.
     fn settle(&mut self, place: Place) {
-        let version = self.pending.pop();
-        match version.ticket {
+        let (ticket, record) = self.pending.pop();
+        match ticket {
             Some(ticket) => self.durable = ticket,
             None => self.moved(false),
         }
-        let (do_id, class) = (version.record.do_id(), version.record.class());
-        let was = self.index.get(do_id);
-        match version.record.kind() {
+        let (do_id, class) = (record.do_id(), record.class());
+        let (was, is_of) = match record.kind() {
             Kind::Object => {
-                self.index.insert(do_id, Slot::new(place, class));
-                self.held.keep(place, version.record);
+                self.held.keep(place, &record);
+                (self.index.insert(do_id, Slot::new(place, class)), Some(class))
             }
-            Kind::Tombstone | Kind::Mark => {
-                self.index.remove(do_id);
-            }
-        }
+            Kind::Tombstone | Kind::Mark => (self.index.remove(do_id), None),
+        };
         let Some(was) = was else { return };
         if was.place() != place {
             self.held.release(was.place());
-            self.requests.push(Request::Dead(was.place()));
+            self.want(Request::Dead(was.place()));
         }
-        if self.index.get(do_id).map(|slot| slot.class) != Some(was.class) {
+        if is_of != Some(was.class) {
             let pending = &self.pending;
             self.index.leave(was.class, |id| pending.has(id));
         }
@@ -390,23 +424,23 @@ impl Part {
 
     fn refused(&mut self) -> Heard {
         self.refusals += 1;
-        let version = self.pending.pop();
-        let Some(ticket) = version.ticket else {
+        let (ticket, record) = self.pending.pop();
+        let Some(ticket) = ticket else {
             self.moved(true);
             return Heard::Nothing;
         };
         self.durable = ticket;
-        let do_id = version.record.do_id();
+        let do_id = record.do_id();
         if self.index.get(do_id).is_none() {
             let pending = &self.pending;
-            self.index.leave(version.record.class(), |id| pending.has(id));
+            self.index.leave(record.class(), |id| pending.has(id));
         }
         Heard::Refused { ticket, do_id }
     }
 
     fn failed(&mut self, why: Arc<str>) -> Heard {
         self.pending.clear();
-        self.requests.clear();
+        self.wanted.clear();
         self.sweep = None;
         self.read_only = Some(why.clone());
         Heard::Failed(why)

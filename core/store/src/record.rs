@@ -23,7 +23,6 @@ use wire::ids::DoId;
 pub(crate) const HEADER_BYTES: usize = 16;
 /// What fits into the 14 bits that a footer has for the length, in steps of 8 bytes.
 pub(crate) const RECORD_BYTES_MAX: usize = 0x3fff * 8;
-const BODY_BYTES_MAX: usize = RECORD_BYTES_MAX - HEADER_BYTES;
 const LAST: u32 = 1 << 29;
 const KIND_SHIFT: u32 = 30;
 
@@ -52,10 +51,19 @@ impl Kind {
 /// A record as it will stand in the log, but for what only the log knows: the header is empty.
 #[derive(Clone, Debug)]
 pub struct Record {
+    /// It stands among others, which were put together with it.
     bytes: Arc<AlignedVec<8>>,
-    kind: Kind,
-    do_id: DoId,
-    class: ClassKey,
+    outline: Outline,
+}
+
+/// Where a record stands among those that were put together with it, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outline {
+    start: u32,
+    pub bytes: u32,
+    pub kind: Kind,
+    pub do_id: DoId,
+    pub class: ClassKey,
 }
 
 /// An object does not fit into a record.
@@ -63,101 +71,136 @@ pub struct Record {
 #[error("an object of {0} bytes does not fit into a record")]
 pub(crate) struct TooBig(pub usize);
 
-/// Room for the parts of a body while it is put together.
+/// Records that are put together, one behind the other, and room for the parts of a body.
 #[derive(Default, Debug)]
-pub(crate) struct Scratch {
+pub(crate) struct Sheaf {
+    pub bytes: AlignedVec<8>,
     fields: Vec<StoredField>,
     values: Vec<u8>,
 }
 
-impl Record {
-    /// An object with these fields, ascending by key.
-    pub(crate) fn object(
+impl Sheaf {
+    /// Adds an object with these fields, ascending by key.
+    pub fn object(
+        &mut self,
         do_id: DoId,
         class: ClassKey,
         fields: &[(FieldKey, &[u8])],
-        scratch: &mut Scratch,
-    ) -> Result<Record, TooBig> {
+    ) -> Result<Outline, TooBig> {
         assert!(fields.is_sorted_by(|a, b| a.0 < b.0), "fields ascend by key, each once");
-        scratch.fields.clear();
-        scratch.values.clear();
+        self.fields.clear();
+        self.values.clear();
         for (key, value) in fields {
             let bytes = u16::try_from(value.len()).map_err(|_| TooBig(value.len()))?;
-            scratch.fields.push(StoredField { key: key.0, bytes });
-            scratch.values.extend_from_slice(value);
+            self.fields.push(StoredField { key: key.0, bytes });
+            self.values.extend_from_slice(value);
         }
-        let (fields, values) = (scratch.fields.as_slice(), scratch.values.as_slice());
-        let room = HEADER_BYTES + values.len() + fields.len() * 4 + 40;
+        let (fields, values) = (self.fields.as_slice(), self.values.as_slice());
         let stored = StoredObject { fields, values, do_id: do_id.0, class: class.0 };
-        let bytes = archive(&stored, room);
-        if bytes.len() - HEADER_BYTES > BODY_BYTES_MAX {
+        let start = self.bytes.len();
+        archive(&stored, &mut self.bytes);
+        if self.bytes.len() - start > RECORD_BYTES_MAX {
+            self.bytes.resize(start, 0);
             return Err(TooBig(values.len()));
         }
-        Ok(Record { bytes: Arc::new(bytes), kind: Kind::Object, do_id, class })
+        Ok(self.outline(start, Kind::Object, do_id, class))
+    }
+
+    pub fn tombstone(&mut self, do_id: DoId, class: ClassKey) -> Outline {
+        let start = self.bytes.len();
+        archive(&StoredTombstone { do_id: do_id.0, class: class.0 }, &mut self.bytes);
+        self.outline(start, Kind::Tombstone, do_id, class)
+    }
+
+    /// Adds the same object, to stand elsewhere.
+    pub fn copy(&mut self, view: &View<'_>, object: &Object<'_>) -> Outline {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; HEADER_BYTES]);
+        self.bytes.extend_from_slice(view.body);
+        self.outline(start, Kind::Object, object.do_id(), object.class())
+    }
+
+    fn outline(&self, start: usize, kind: Kind, do_id: DoId, class: ClassKey) -> Outline {
+        let place = |at: usize| u32::try_from(at).expect("what waits for the log is below 4 GiB");
+        let bytes = place(self.bytes.len() - start);
+        Outline { start: place(start), bytes, kind, do_id, class }
+    }
+}
+
+impl Outline {
+    /// Its bytes, with an empty header, of those among which it stands.
+    pub fn raw<'a>(&self, all: &'a [u8]) -> &'a [u8] {
+        &all[self.start as usize..][..self.bytes as usize]
+    }
+
+    /// What it says of the object; None: that it is gone.
+    pub fn read<'a>(&self, all: &'a [u8]) -> Option<Object<'a>> {
+        match self.kind {
+            Kind::Object => Object::read(&self.raw(all)[HEADER_BYTES..]),
+            Kind::Tombstone | Kind::Mark => None,
+        }
+    }
+}
+
+impl Record {
+    pub(crate) fn new(bytes: Arc<AlignedVec<8>>, outline: Outline) -> Record {
+        Record { bytes, outline }
     }
 
     pub(crate) fn tombstone(do_id: DoId, class: ClassKey) -> Record {
-        let bytes = archive(&StoredTombstone { do_id: do_id.0, class: class.0 }, 24);
-        Record { bytes: Arc::new(bytes), kind: Kind::Tombstone, do_id, class }
+        let mut sheaf = Sheaf::default();
+        let outline = sheaf.tombstone(do_id, class);
+        Record::new(Arc::new(sheaf.bytes), outline)
     }
 
     pub(crate) fn mark(next_do_id: DoId) -> Record {
-        let bytes = archive(&StoredMark { next_do_id: next_do_id.0 }, 24);
-        Record { bytes: Arc::new(bytes), kind: Kind::Mark, do_id: DoId(0), class: ClassKey(0) }
-    }
-
-    /// The same object, to stand elsewhere.
-    pub(crate) fn copied(view: &View<'_>, object: &Object<'_>) -> Record {
-        let mut bytes = AlignedVec::with_capacity(HEADER_BYTES + view.body.len());
-        bytes.extend_from_slice(&[0; HEADER_BYTES]);
-        bytes.extend_from_slice(view.body);
-        let (do_id, class) = (object.do_id(), object.class());
-        Record { bytes: Arc::new(bytes), kind: Kind::Object, do_id, class }
+        let mut sheaf = Sheaf::default();
+        archive(&StoredMark { next_do_id: next_do_id.0 }, &mut sheaf.bytes);
+        let outline = sheaf.outline(0, Kind::Mark, DoId(0), ClassKey(0));
+        Record::new(Arc::new(sheaf.bytes), outline)
     }
 
     /// How many bytes it takes in the log.
     pub fn bytes(&self) -> u32 {
-        u32::try_from(self.bytes.len()).expect("a record has at most RECORD_BYTES_MAX bytes")
+        self.outline.bytes
     }
 
     /// Whose record it is.
     pub fn do_id(&self) -> DoId {
-        self.do_id
+        self.outline.do_id
     }
 
     /// The class of the object, or of the one that is gone.
     pub fn class(&self) -> ClassKey {
-        self.class
+        self.outline.class
     }
 
     /// What it says of the object; None: that it is gone.
     pub fn read(&self) -> Option<Object<'_>> {
-        match self.kind {
-            Kind::Object => Object::read(&self.bytes[HEADER_BYTES..]),
-            Kind::Tombstone | Kind::Mark => None,
-        }
+        self.outline.read(&self.bytes)
     }
 
     pub(crate) fn kind(&self) -> Kind {
-        self.kind
+        self.outline.kind
     }
 
     /// The bytes, with an empty header.
     pub(crate) fn raw(&self) -> &[u8] {
-        &self.bytes
+        self.outline.raw(&self.bytes)
     }
 }
 
-fn archive<T>(stored: &T, room: usize) -> AlignedVec<8>
+/// Adds an empty header and a body.
+fn archive<T>(stored: &T, bytes: &mut AlignedVec<8>)
 where
     T: for<'s> rkyv::Serialize<
             rkyv::api::low::LowSerializer<AlignedVec<8>, SubAllocator<'s>, Failure>,
         >,
 {
-    let mut bytes = AlignedVec::with_capacity(room);
     bytes.extend_from_slice(&[0; HEADER_BYTES]);
-    rkyv::api::low::to_bytes_in_with_alloc(stored, bytes, SubAllocator::empty())
-        .expect("memory takes any bytes, and no body needs room beside")
+    let all = core::mem::take(bytes);
+    *bytes = rkyv::api::low::to_bytes_in_with_alloc(stored, all, SubAllocator::empty())
+        .expect("memory takes any bytes, and no body needs room beside");
 }
 
 /// What the checksums of a segment begin with.
@@ -270,6 +313,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Stands behind another one, which changes nothing.
+    pub(crate) fn object(
+        do_id: u32,
+        class: u16,
+        fields: &[(FieldKey, &[u8])],
+    ) -> Result<Record, TooBig> {
+        let mut sheaf = Sheaf::default();
+        sheaf.object(DoId(1), ClassKey(1), &[(FieldKey(3), b"before")])?;
+        let before = sheaf.bytes.len();
+        let outline = sheaf.object(DoId(do_id), ClassKey(class), fields);
+        assert!(outline.is_ok() || sheaf.bytes.len() == before);
+        Ok(Record::new(Arc::new(sheaf.bytes), outline?))
+    }
+
     fn closed(record: &Record, last: bool) -> AlignedVec<8> {
         let mut bytes = AlignedVec::new();
         bytes.extend_from_slice(record.raw());
@@ -286,8 +343,7 @@ mod tests {
             last: bool,
         ) {
             let fields: Vec<_> = values.iter().map(|(key, v)| (FieldKey(*key), &v[..])).collect();
-            let mut scratch = Scratch::default();
-            let record = Record::object(DoId(do_id), ClassKey(class), &fields, &mut scratch).unwrap();
+            let record = object(do_id, class, &fields).unwrap();
             let bytes = closed(&record, last);
             prop_assert_eq!(bytes.len() % 8, 0);
             let view = Seal::new(7, 3).read(&bytes).unwrap();
@@ -315,8 +371,7 @@ mod tests {
     #[test]
     fn every_prefix_and_every_flipped_bit_is_noticed() {
         let fields = [(FieldKey(1), &b"abc"[..]), (FieldKey(4), &b""[..])];
-        let object =
-            Record::object(DoId(5), ClassKey(2), &fields, &mut Scratch::default()).unwrap();
+        let object = object(5, 2, &fields).unwrap();
         for record in [object, Record::tombstone(DoId(5), ClassKey(2)), Record::mark(DoId(8))] {
             let bytes = closed(&record, true);
             for end in 0..bytes.len() {
@@ -336,22 +391,18 @@ mod tests {
     fn an_object_of_300_bytes_takes_at_most_360() {
         let value = [7; 100];
         let fields = [0, 1, 2].map(|key| (FieldKey(key), &value[..]));
-        let record =
-            Record::object(DoId(5), ClassKey(2), &fields, &mut Scratch::default()).unwrap();
+        let record = object(5, 2, &fields).unwrap();
         assert!(record.bytes() as usize + crate::segment::ENTRY_BYTES <= 360);
     }
 
     #[test]
     fn what_is_too_long_is_refused() {
         let value = [7; 65_000];
-        let mut scratch = Scratch::default();
         let fields = [0, 1].map(|key| (FieldKey(key), &value[..]));
-        assert!(Record::object(DoId(5), ClassKey(2), &fields, &mut scratch).is_ok());
+        assert!(object(5, 2, &fields).is_ok());
         let fields = [0, 1, 2].map(|key| (FieldKey(key), &value[..]));
-        assert!(Record::object(DoId(5), ClassKey(2), &fields, &mut scratch).is_err());
+        assert!(object(5, 2, &fields).is_err());
         let value = vec![7; 65_536];
-        assert!(
-            Record::object(DoId(5), ClassKey(2), &[(FieldKey(0), &value)], &mut scratch).is_err()
-        );
+        assert!(object(5, 2, &[(FieldKey(0), &value)]).is_err());
     }
 }

@@ -186,6 +186,9 @@ impl Play<'_> {
         let all = more.iter().filter(|(name, _)| refused(name)).map(|(_, count)| count).sum();
         more.insert("refused all".to_owned(), all);
         let events = self.stage.events();
+        if self.stage.tells_refusals() {
+            self.check_refusals_are_told(step, &more, &events);
+        }
         let mut unsaid: Tally = more.clone();
         unsaid.retain(|name, count| refused(&name) && *count > 0 && name != "refused all");
         for Check { line, what, count } in &step.checks {
@@ -204,6 +207,21 @@ impl Play<'_> {
         }
         for (what, count) in unsaid {
             self.wrong.push(format!("{}: {what} {count}", step.line));
+        }
+    }
+
+    fn check_refusals_are_told(&mut self, step: &Step, counted: &Tally, events: &[Vec<u8>]) {
+        let refused = counted
+            .iter()
+            .filter_map(|(name, count)| Some((name.strip_prefix("refused ")?, *count)));
+        for (reason, count) in refused {
+            let word = if reason == "all" { "request-refused" } else { reason };
+            let said = events.iter().filter(|event| says(event, word)).count() as u64;
+            if said < count || (reason == "all" && said > count) {
+                let line = step.line;
+                let what = format!("{line}: refused {reason} {count}, and {said} events say so");
+                self.wrong.push(what);
+            }
         }
     }
 }

@@ -20,7 +20,7 @@
 //! wait 1000                               so many milliseconds pass
 //! close anna                              a connection ends; `stop`: the daemon is to
 //! = refused bad_value 1                   what is counted; `1-2`: within bounds
-//! = event client-ejected 1                what the Event Logger was told
+//! = event client-ejected 1                so many of these were said to the Event Logger
 //! ```
 //! A context that is chosen inside has a name where it is first seen, `context=?first`, and is that
 //! from then on. Messages and their parameters have the names of the dialect tables; a parameter that

@@ -59,6 +59,11 @@ pub trait Stage {
     /// What was said to the Event Logger since it was last asked, as packets.
     fn events(&mut self) -> Vec<Vec<u8>>;
 
+    /// Whether each refusal is said to the Event Logger, with its reason.
+    fn tells_refusals(&self) -> bool {
+        false
+    }
+
     /// Whether each of these objects lives on a shard of its own, as far as there are enough.
     fn are_apart(&self, ids: &[u32]) -> bool;
 }

@@ -7,9 +7,14 @@
 //! ```
 
 use crate::dialect::Dialect;
-use alloc::string::{String, ToString};
+use alloc::borrow::Cow;
+use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::fmt;
 use rmp::encode::ByteBuf;
+
+/// Bytes of one text: with a dozen of them an event is still a packet.
+pub const TEXT_BYTES_MAX: usize = 1024;
 
 /// An event.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +28,16 @@ pub struct Event<'a> {
 }
 
 /// A detail of an event.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Value<'a> {
-    /// Text. Over 65,535 bytes it is cut off.
+    /// Text. Over [`TEXT_BYTES_MAX`] it is cut off.
     Text(&'a str),
     /// A number.
     Number(i64),
+    /// An id, a channel, a count.
+    Id(u64),
+    /// Whatever can be shown, as text of as many bytes.
+    Shown(&'a dyn fmt::Display),
 }
 
 impl Event<'_> {
@@ -42,48 +51,58 @@ impl Event<'_> {
 
     fn strings(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        string(self.sender, &mut out);
-        string(self.kind, &mut out);
-        self.values.iter().for_each(|(_, value)| string(&value.text(), &mut out));
+        let values = self.values.iter().map(|(_, value)| value.text());
+        for text in [self.sender.into(), self.kind.into()].into_iter().chain(values) {
+            let text = cut(&text);
+            out.extend_from_slice(&(text.len() as u16).to_le_bytes());
+            out.extend_from_slice(text.as_bytes());
+        }
         out
     }
 
     fn map(&self) -> Vec<u8> {
         let mut out = ByteBuf::new();
         let Ok(_) = rmp::encode::write_map_len(&mut out, 2 + self.values.len() as u32);
-        let mut pair = |key: &str, value: Value<'_>| {
+        let own = [("type", Value::Text(self.kind)), ("sender", Value::Text(self.sender))];
+        for (key, value) in own.iter().chain(self.values) {
             let Ok(()) = rmp::encode::write_str(&mut out, key);
             match value {
-                Value::Text(text) => {
-                    let Ok(()) = rmp::encode::write_str(&mut out, text);
-                }
                 Value::Number(number) => {
-                    let Ok(_) = rmp::encode::write_sint(&mut out, number);
+                    let Ok(_) = rmp::encode::write_sint(&mut out, *number);
+                }
+                Value::Id(id) => {
+                    let Ok(_) = rmp::encode::write_uint(&mut out, *id);
+                }
+                Value::Text(_) | Value::Shown(_) => {
+                    let Ok(()) = rmp::encode::write_str(&mut out, cut(&value.text()));
                 }
             }
-        };
-        pair("type", Value::Text(self.kind));
-        pair("sender", Value::Text(self.sender));
-        self.values.iter().for_each(|&(key, value)| pair(key, value));
+        }
         out.into_vec()
     }
 }
 
 impl Value<'_> {
-    fn text(&self) -> String {
+    fn text(&self) -> Cow<'_, str> {
         match self {
-            Value::Text(text) => (*text).to_string(),
-            Value::Number(number) => number.to_string(),
+            Value::Text(text) => (*text).into(),
+            Value::Number(number) => number.to_string().into(),
+            Value::Id(id) => id.to_string().into(),
+            Value::Shown(shown) => shown.to_string().into(),
         }
     }
 }
 
-fn string(text: &str, out: &mut Vec<u8>) {
-    let mut end = text.len().min(usize::from(u16::MAX));
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let bytes = &text.as_bytes()[..end];
-    out.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
-    out.extend_from_slice(bytes);
+    &text[..end]
 }

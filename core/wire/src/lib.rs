@@ -16,6 +16,7 @@ pub mod ids;
 pub mod lists;
 pub mod location;
 pub mod message;
+pub mod proxy;
 pub mod reader;
 pub mod state_server;
 mod writer;

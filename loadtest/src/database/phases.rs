@@ -153,7 +153,7 @@ impl Session<'_> {
             hearing.faults.note(Fault::Lost, 1, || sentence);
         }
         for why in &self.sockets.broken {
-            hearing.faults.say(why.clone());
+            hearing.faults.say(why.to_string());
         }
         let seconds = self.plan.patience.as_secs_f64();
         if self.sockets.broken.is_empty() {

@@ -120,8 +120,8 @@ impl<'a> Session<'a> {
     }
 
     fn check_connections(&self) -> Result<()> {
-        let broken = &self.sockets.broken;
-        ensure!(broken.is_empty(), "broken before the run began: {}", broken.join("; "));
+        let broken = self.sockets.all_broken();
+        ensure!(broken.is_empty(), "broken before the run began: {broken}");
         Ok(())
     }
 

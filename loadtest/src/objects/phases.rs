@@ -204,7 +204,7 @@ impl Session<'_> {
             });
         }
         for why in &self.sockets.broken {
-            hearing.faults.say(why.clone());
+            hearing.faults.say(why.to_string());
         }
     }
 

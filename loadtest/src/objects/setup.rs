@@ -106,8 +106,8 @@ impl Session<'_> {
     }
 
     fn check_connections(&self) -> Result<()> {
-        let broken = &self.sockets.broken;
-        ensure!(broken.is_empty(), "broken before the first phase: {}", broken.join("; "));
+        let broken = self.sockets.all_broken();
+        ensure!(broken.is_empty(), "broken before the first phase: {broken}");
         Ok(())
     }
 

@@ -3,12 +3,14 @@
 
 use crate::ClientAgent;
 use crate::hands::answer;
+use crate::post_removes;
 use crate::refusal::{Refusal, Request};
 use crate::session::State;
 use crate::view::By;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use runtime::{CloseReason, ConnId, Outbox};
+use smallvec::SmallVec;
 use tracing::debug;
 use wire::client::{AgentAnswer, AgentMessage, Fields, Zones};
 use wire::datagram::Datagram;
@@ -23,7 +25,15 @@ impl ClientAgent {
         message: &AgentMessage<'_>,
         out: &mut Outbox,
     ) {
+        if let AgentMessage::AddPostRemove { message } = *message
+            && let Some(client) = self.gone(dg)
+        {
+            return self.say_at_once(client, message, dg.sender(), out);
+        }
         let reached = self.reached(dg);
+        if let AgentMessage::SendDatagram { datagram } = *message {
+            send_datagram(&reached, datagram, out);
+        }
         for &conn in &reached {
             let client = self.sessions.get(conn).map_or(Channel(0), |session| session.channel);
             if let Err(refusal) = self.grant(conn, message, dg.sender(), out) {
@@ -33,6 +43,32 @@ impl ClientAgent {
             }
         }
         self.reached = reached;
+    }
+
+    /// The client that a datagram is for, if it is for that one alone and it is gone. Its channel is
+    /// still leased to this shard: otherwise the datagram would not have come here.
+    fn gone(&self, dg: &Datagram<'_>) -> Option<Channel> {
+        let client = dg.recipients().next().filter(|_| dg.recipients().len() == 1)?;
+        let mut is_gone = self.rules.config.channels.contains(&client);
+        self.sessions.each(client, |_, _| is_gone = false);
+        is_gone.then_some(client)
+    }
+
+    /// A post-remove for a client that is gone already is due: who asked for it could not know, and
+    /// would wait for ever.
+    fn say_at_once(&self, client: Channel, message: &[u8], sender: Channel, out: &mut Outbox) {
+        let last = match post_removes::checked(message, out.dialect()) {
+            Ok(last) => last,
+            Err(error) => {
+                let request = Request { what: "AddPostRemove", client, sender };
+                return Refusal::from(error).note(&mut out.counts, &request);
+            }
+        };
+        let to: SmallVec<[Channel; 2]> = last.recipients().collect();
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(last.payload());
+        let sent = out.send(self.me, &to, last.sender(), last.msgtype(), write);
+        sent.expect("it came in a datagram");
+        out.counts.client_post_removes_sent += 1;
     }
 
     fn grant(
@@ -45,7 +81,7 @@ impl ClientAgent {
         match *message {
             AgentMessage::SetState { state } => self.set_state(conn, state, out)?,
             AgentMessage::SetClientId { channel } => self.set_sender(conn, channel, out)?,
-            AgentMessage::SendDatagram { datagram } => send_datagram(conn, datagram, out),
+            AgentMessage::SendDatagram { .. } => (), // all that hear it share its bytes
             AgentMessage::Eject { code, reason } => self.eject_by_cluster(conn, code, reason, out),
             AgentMessage::Drop => self.drop_client(conn, CloseReason::Dropped, out),
             AgentMessage::GetNetworkAddress { context } => {
@@ -234,14 +270,14 @@ impl ClientAgent {
     }
 }
 
-/// Writes a message of the client protocol as it is.
-fn send_datagram(conn: ConnId, message: &[u8], out: &mut Outbox) {
+/// Writes a message of the client protocol to clients as it is.
+fn send_datagram(conns: &[ConnId], message: &[u8], out: &mut Outbox) {
     let write = |own: &mut Vec<u8>| -> Result<(), BodyTooLong> {
         let start = framing::begin_frame(own);
         own.extend_from_slice(message);
         framing::finish_frame(own, start)
     };
-    out.write(conn, write).expect("it came in a datagram");
+    out.write_each(conns.iter().copied(), write).expect("it came in a datagram");
 }
 
 /// Checks that somebody can have a channel.

@@ -17,7 +17,6 @@
 extern crate alloc;
 
 mod arrival;
-mod budget;
 mod config;
 mod deadlines;
 mod departure;

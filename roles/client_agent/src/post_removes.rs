@@ -35,10 +35,7 @@ impl PostRemoves {
         dialect: Dialect,
         limits: &Limits,
     ) -> Result<(), NotStored> {
-        let is_control = datagram::control_message(message, dialect.control_channel()).is_some();
-        if is_control || !Datagram::parse(message).is_ok_and(|dg| dg.recipients().len() > 0) {
-            return Err(NotStored::NotADatagram);
-        }
+        checked(message, dialect)?;
         if self.stored.len() >= limits.post_removes_max {
             return Err(NotStored::TooMany(limits.post_removes_max));
         }
@@ -59,6 +56,14 @@ impl PostRemoves {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.stored.iter().map(|message| &**message)
     }
+}
+
+/// A post-remove as what it is: a datagram for somebody.
+pub fn checked(message: &[u8], dialect: Dialect) -> Result<Datagram<'_>, NotStored> {
+    let is_control = datagram::control_message(message, dialect.control_channel()).is_some();
+    let dg = Datagram::parse(message).map_err(|_| NotStored::NotADatagram)?;
+    let is_for_somebody = !is_control && dg.recipients().len() > 0;
+    is_for_somebody.then_some(dg).ok_or(NotStored::NotADatagram)
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! One client: how far it has come, under which channels it goes, what it sees, and what the cluster
 //! gave it.
 
-use crate::budget::Bucket;
 use crate::post_removes::PostRemoves;
 use crate::view::{Terms, View};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::SocketAddr;
-use runtime::{Arrival, Now};
+use runtime::{Arrival, Bucket, Now};
 use wire::ids::{Channel, DoId, FieldId};
 use wire::state_server::Location;
 

@@ -1,23 +1,60 @@
 //! What is said once when everything runs.
 
 use crate::cli::LogFormat;
+use crate::event_loggers::EventLoggers;
+use crate::try_next;
 use engine::Running;
-use park::{Backend, Config, Database, Dbss, StateServer};
+use message_director::LISTENER;
+use park::{
+    Backend, ClientAgent, Config, Database, Dbss, EventLogger, Login, StateServer, client_listener,
+};
+use runtime::ListenerId;
 use std::fmt::Write;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use tracing::{debug, info};
 use wire::dialect::Dialect;
 
+/// What serves, besides what the configuration says.
+pub struct Served<'a> {
+    /// The shards.
+    pub running: &'a Running,
+    /// The Event Loggers.
+    pub loggers: &'a EventLoggers,
+    /// Where the web pages are, if anywhere.
+    pub web: Option<SocketAddr>,
+}
+
+impl Served<'_> {
+    /// Where clients connect, by Client Agent.
+    fn gates<'a>(&self, config: &'a Config) -> Vec<(&'a ClientAgent, SocketAddr)> {
+        let agents = config.client_agents.iter().enumerate();
+        agents
+            .filter_map(|(at, agent)| Some((agent, address_of(self.running, client_listener(at))?)))
+            .collect()
+    }
+}
+
+/// Where a listener listens; with port 0 the kernel chose one.
+pub fn address_of(running: &Running, listener: ListenerId) -> Option<SocketAddr> {
+    running.local_addrs.iter().find(|(id, _)| *id == listener).map(|(_, address)| *address)
+}
+
 /// Shows what is served: text on standard output, or one log message.
-pub fn show(config: &Config, running: &Running, web: Option<SocketAddr>, format: LogFormat) {
-    let md = running.local_addrs.first().map(|(_, address)| *address);
+pub fn show(config: &Config, served: &Served<'_>, format: LogFormat) {
+    let md = address_of(served.running, LISTENER);
     match format {
         LogFormat::Json => {
+            let Served { running, loggers, web } = served;
             let (dialect, cpus) = (dialect(config), &running.cpus);
+            let clients: Vec<SocketAddr> =
+                served.gates(config).iter().map(|(_, address)| *address).collect();
+            let events = loggers.addresses();
             info!(
                 dialect,
                 ?md,
+                ?clients,
+                ?events,
                 ?web,
                 shards = cpus.len(),
                 ?cpus,
@@ -26,7 +63,7 @@ pub fn show(config: &Config, running: &Running, web: Option<SocketAddr>, format:
             );
         }
         LogFormat::Text => {
-            let text = text(config, running, md, web);
+            let text = text(config, served, md);
             if let Err(error) = io::stdout().write_all(text.as_bytes()) {
                 debug!(%error, "nobody reads standard output");
             }
@@ -34,12 +71,8 @@ pub fn show(config: &Config, running: &Running, web: Option<SocketAddr>, format:
     }
 }
 
-fn text(
-    config: &Config,
-    running: &Running,
-    md: Option<SocketAddr>,
-    web: Option<SocketAddr>,
-) -> String {
+fn text(config: &Config, served: &Served<'_>, md: Option<SocketAddr>) -> String {
+    let Served { running, loggers, web } = served;
     let mut rows = vec![("configuration", config.file.display().to_string())];
     rows.push(("dialect", dialect(config).into()));
     let bound = md.map_or("not listening (no messagedirector.bind)".into(), |md| md.to_string());
@@ -49,16 +82,20 @@ fn text(
     );
     rows.extend(config.databases.iter().map(|database| ("database", stored(database))));
     rows.extend(config.dbss.iter().map(|dbss| ("dbss", activated(dbss))));
+    let gates = served.gates(config);
+    rows.extend(gates.iter().map(|(agent, address)| ("client agent", gate(agent, *address))));
+    let loggers = config.event_loggers.iter().zip(loggers.addresses());
+    rows.extend(loggers.map(|(logger, address)| ("event logger", files(logger, address))));
+    rows.extend(config.logins.iter().map(|login| ("login", manager(login))));
     rows.extend(config.message_director.connect.as_ref().map(|up| ("upstream", up.clone())));
-    rows.extend(config.general.eventlogger.map(|to| ("event logger", to.to_string())));
+    rows.extend(config.general.eventlogger.map(|to| ("events go to", to.to_string())));
     rows.push(("shards", shards(&running.cpus)));
     rows.push(("limits", limits(config, running.nofile)));
     if let Some(web) = web {
         rows.push(("web", format!("http://{web}/metrics  /healthz  /readyz")));
     }
-    for command in md.map(|md| try_next(config, md)).into_iter().flatten() {
-        rows.push(("try next", command));
-    }
+    let gate = gates.first().map(|(agent, address)| (*agent, *address));
+    rows.extend(try_next::commands(config, md, gate).map(|command| ("try next", command)));
     let mut text = format!("ferriswheel {} is running\n", env!("CARGO_PKG_VERSION"));
     for (name, value) in rows {
         writeln!(text, "  {name:<17} {value}").expect("a String takes everything");
@@ -114,28 +151,23 @@ fn activated(dbss: &Dbss) -> String {
     format!("objects {}, database channel {}", ranges.join(", "), dbss.stored.channel)
 }
 
-/// The load tests from this machine against this daemon.
-fn try_next(config: &Config, md: SocketAddr) -> Vec<String> {
-    let dialect = dialect(config);
-    let host = match md {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".into(),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".into(),
-        SocketAddr::V4(v4) => v4.ip().to_string(),
-        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
-    };
-    let port = md.port();
-    let test = "cargo run --release -p loadtest --";
-    let mut commands = vec![format!("{test} md {host}:{port} --dialect {dialect}")];
-    let [dc, ..] = &*config.general.classes.files else { return commands };
-    let server = config.state_servers.first().map(|server| ("objects", server.control));
-    let database = config.databases.first().map(|database| ("database", database.control));
-    for (what, control) in server.into_iter().chain(database) {
-        let dc = dc.display();
-        commands.push(format!(
-            "{test} {what} {host}:{port} --dialect {dialect} --control {control} --dc {dc}"
-        ));
-    }
-    let file = config.file.display();
-    commands.extend(database.map(|_| format!("cargo run --release -- db stat --config {file}")));
-    commands
+fn gate(agent: &ClientAgent, address: SocketAddr) -> String {
+    let (low, high) = (agent.channels.start(), agent.channels.end());
+    let tls = if agent.tls.is_some() { ", TLS" } else { "" };
+    let proxies = if agent.proxies.is_some() { ", behind a proxy" } else { "" };
+    let (version, hash) = (&agent.version, agent.dc_hash);
+    format!(
+        "{address}{tls}{proxies}, version {version:?}, hash {hash:#010x}, channels {low} to {high}"
+    )
+}
+
+fn files(logger: &EventLogger, address: SocketAddr) -> String {
+    let path = logger.config.folder.join(logger.config.output.to_string());
+    format!("{address} (UDP), writes {}", path.display())
+}
+
+fn manager(login: &Login) -> String {
+    let Login { uberdog, park, zone, register, .. } = login;
+    let new = if *register { "new names are registered" } else { "new names are refused" };
+    format!("UberDOG {uberdog}, visitors arrive in park {park}, zone {zone}; {new}")
 }

@@ -6,12 +6,17 @@ mod banner;
 mod cli;
 mod db;
 mod dc;
+mod event_loggers;
+mod figures;
 mod health;
+mod listeners;
 mod log;
+mod logins;
 mod metrics;
 mod run;
 mod store_metrics;
 mod stores;
+mod try_next;
 mod web;
 
 use clap::Parser;

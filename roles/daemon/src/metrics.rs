@@ -4,7 +4,7 @@
 //! daemon, `ferriswheel_shard_x` with a label for each shard. The numbers are read from the
 //! shards' own counters at the time of the request.
 
-use crate::store_metrics::Stores;
+use crate::figures::{counter, gauge};
 use engine::counters::{Counters, EngineCounts, ShardSnapshot, TURN_NS_BOUNDS};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
@@ -16,11 +16,11 @@ use std::fmt;
 
 type Label = (&'static str, String);
 
-/// The registry of one daemon.
-pub fn registry(counters: Counters, stores: Stores) -> Registry {
+/// The registry of one daemon: its shards, and `figures` of what else it has.
+pub fn registry(counters: Counters, figures: Vec<Box<dyn Collector>>) -> Registry {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Shards(counters)));
-    registry.register_collector(Box::new(stores));
+    figures.into_iter().for_each(|figures| registry.register_collector(figures));
     registry
 }
 
@@ -37,19 +37,11 @@ struct Series {
     values: Vec<u64>,
 }
 
-const fn counter(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Counter, label: None }
-}
-
-const fn gauge(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Gauge, label: None }
-}
-
 /// Reads one figure.
 type Count = fn(&EngineCounts) -> u64;
 
 /// What the engine counts, beside the turn times.
-const ENGINE: [(Metric, Count); 8] = [
+const ENGINE: [(Metric, Count); 15] = [
     (counter("turns", "Turns taken."), |counts| counts.turns),
     (counter("parks", "Times that a shard slept."), |counts| counts.parks),
     (gauge("inbox_depth", "Batches of other shards at the last turn."), |counts| {
@@ -69,6 +61,29 @@ const ENGINE: [(Metric, Count); 8] = [
     }),
     (counter("events_lost", "Events that could not be sent to the event logger."), {
         |counts| counts.events_lost
+    }),
+    (counter("handshakes", "TLS handshakes done."), |counts| counts.handshakes_done),
+    (counter("handshakes_resumed", "TLS handshakes that rested on an earlier one."), {
+        |counts| counts.handshakes_resumed
+    }),
+    (counter("handshakes_failed", "TLS handshakes that were begun and not done."), {
+        |counts| counts.handshakes_failed
+    }),
+    (gauge("handshakes_in_flight", "TLS handshakes under way now."), |counts| {
+        counts.handshakes_in_flight
+    }),
+    (
+        gauge(
+            "handshakes_queued",
+            "Flights of TLS handshakes at a worker, or waiting for one, now.",
+        ),
+        { |counts| counts.handshakes_queued },
+    ),
+    (counter("left_early", "Connections that went without a word before they were in."), {
+        |counts| counts.left_early
+    }),
+    (gauge("lingering", "Connections that are over and have time to hear why."), |counts| {
+        counts.lingering
     }),
 ];
 

@@ -1,14 +1,18 @@
 //! `run` and `check`.
 
+use crate::banner::{self, Served};
 use crate::cli::{Log, LogFormat};
+use crate::event_loggers::EventLoggers;
 use crate::health::Health;
+use crate::logins::Logins;
 use crate::store_metrics::Stores as StoreMetrics;
 use crate::stores::Stores;
 use crate::web::{self, Pages};
-use crate::{banner, log};
+use crate::{listeners, log, metrics};
 use anyhow::Context;
-use engine::{Running, ShardCpus, StartError};
+use engine::{Hangup, Running, ShardCpus, StartError};
 use park::{Config, Loaded, Problem, Shards, System};
+use prometheus_client::collector::Collector;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use runtime::ShardId;
@@ -32,8 +36,12 @@ pub enum Failure {
 
 /// Says all that is wrong with a configuration.
 pub fn check(path: &Path) -> ExitCode {
-    match park::load(path, &System) {
-        Ok(Loaded { warnings, .. }) => {
+    let checked = park::load(path, &System).and_then(|loaded| {
+        // Certificates are loaded to see that they can be, and dropped.
+        listeners::open(&loaded.config).map(|_| loaded.warnings)
+    });
+    match checked {
+        Ok(warnings) => {
             warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
             println!("{}: in order", path.display());
             ExitCode::SUCCESS
@@ -73,22 +81,40 @@ fn serve(config: Config, format: LogFormat) -> Result<(), Failure> {
         })
     });
     let listener = listener.transpose()?;
-    let running = start(&config)?;
-    let web_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    banner::show(&config, &running, web_address, format);
+    let loggers = EventLoggers::start(&config)?;
+    let running = start(&config, hangup(&loggers))?;
+    let md = banner::address_of(&running, message_director::LISTENER);
+    let logins = Logins::start(&config, md)?;
+    let web = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    banner::show(&config, &Served { running: &running, loggers: &loggers, web }, format);
     if let Some(listener) = listener {
-        let health = Health::new(running.counters.clone(), running.cpus.len());
-        let stores =
-            StoreMetrics { stats: running.store_stats(), directories: directories(&config) };
-        let pages = Pages::new(running.counters.clone(), stores, running.stop.clone(), health);
+        let pages = pages(&config, &running, &loggers, &logins);
         // The shards that run already are stopped on the way out.
         let served = web::serve(listener, pages).context("the web pages cannot be served");
         served.map_err(Failure::Other)?;
     }
     let ended = running.wait();
+    logins.stop();
+    loggers.stop();
     ended.map_err(|error| Failure::Other(error.into()))?;
     info!("stopped in order");
     Ok(())
+}
+
+fn pages(config: &Config, running: &Running, loggers: &EventLoggers, logins: &Logins) -> Pages {
+    let stores = StoreMetrics { stats: running.store_stats(), directories: directories(config) };
+    let figures: Vec<Box<dyn Collector>> =
+        vec![Box::new(stores), Box::new(loggers.figures()), Box::new(logins.figures())];
+    let health = Health::new(running.counters.clone(), running.cpus.len());
+    let registry = metrics::registry(running.counters.clone(), figures);
+    Pages::new(registry, running.stop.clone(), health, logins.figures())
+}
+
+/// What SIGHUP causes, beside the reload of certificates.
+fn hangup(loggers: &EventLoggers) -> Hangup {
+    let hangup = Hangup::default();
+    loggers.rotates().into_iter().for_each(|rotate| hangup.add(move || rotate.ask()));
+    hangup
 }
 
 fn directories(config: &Config) -> Vec<String> {
@@ -97,16 +123,16 @@ fn directories(config: &Config) -> Vec<String> {
 }
 
 /// Starts the engine on what the configuration says.
-fn start(config: &Config) -> Result<Running, Failure> {
+fn start(config: &Config, on_hangup: Hangup) -> Result<Running, Failure> {
     let director = &config.message_director;
-    let listener = director.bind.as_ref().map(|bind| (message_director::LISTENER, bind.address));
     let engine_config = engine::Config {
         cpus: match &config.shards {
             Shards::Auto => ShardCpus::Auto,
             Shards::Count(count) => ShardCpus::Count(*count),
             Shards::Cpus(cpus) => ShardCpus::List(cpus.clone()),
         },
-        listeners: listener.into_iter().collect(),
+        listeners: listeners::open(config).map_err(Failure::Config)?,
+        on_hangup,
         eventlogger: config.general.eventlogger,
         inflight_bytes_max: director.limits.inflight_bytes_max,
         ..engine::Config::default()
@@ -136,8 +162,9 @@ fn hash_seeds() -> Result<[u64; 4], Failure> {
 
 /// What the engine refused, as a matter of the configuration where it is one.
 fn explain(config: &Config, error: StartError) -> Failure {
+    let bind_of = |id| config.listeners().into_iter().find(|(listener, _)| *listener == id);
     let place = match &error {
-        StartError::Bind { .. } => config.message_director.bind.as_ref().map(|bind| &bind.place),
+        StartError::Bind { listener, .. } => bind_of(*listener).map(|(_, bind)| &bind.place),
         StartError::Cpus(_) => Some(&config.shards_place),
         StartError::Preflight(_) | StartError::Shard { .. } | StartError::System { .. } => None,
     };

@@ -1,42 +1,43 @@
 //! The part of `/metrics` that is about stores: what each holds and has done, by directory.
 
+use crate::figures::{self, Row, Thing, counter, gauge};
 use engine::StoreStats;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use runtime::counts::MetricKind::{self, Counter, Gauge};
+use prometheus_client::encoding::DescriptorEncoder;
 use std::fmt;
 use store::Stats;
 
-/// A metric: its name, what it means, its kind, and how to read it.
-type Row = (&'static str, &'static str, MetricKind, fn(&Stats) -> u64);
-
-const ROWS: [Row; 15] = [
-    ("objects", "Objects that are durable.", Gauge, |stats| stats.objects),
-    ("live_bytes", "Bytes of their newest versions.", Gauge, |stats| stats.live_bytes),
-    ("dead_bytes", "Bytes of what was replaced or deleted.", Gauge, |stats| stats.dead_bytes),
-    ("tombstone_bytes", "Bytes of the notes that an object is gone.", Gauge, |stats| {
+const ROWS: [Row<Stats>; 15] = [
+    (gauge("store_objects", "Objects that are durable."), |stats| stats.objects),
+    (gauge("store_live_bytes", "Bytes of their newest versions."), |stats| stats.live_bytes),
+    (gauge("store_dead_bytes", "Bytes of what was replaced or deleted."), |stats| stats.dead_bytes),
+    (gauge("store_tombstone_bytes", "Bytes of the notes that an object is gone."), |stats| {
         stats.tombstone_bytes
     }),
-    ("segments", "Segments with records.", Gauge, |stats| stats.segments),
-    ("disk_bytes", "Bytes of all files, reserved space included.", Gauge, |stats| stats.disk_bytes),
-    ("commits", "Groups of writes that were made durable together.", Counter, |stats| {
+    (gauge("store_segments", "Segments with records."), |stats| stats.segments),
+    (gauge("store_disk_bytes", "Bytes of all files, reserved space included."), |stats| {
+        stats.disk_bytes
+    }),
+    (counter("store_commits", "Groups of writes that were made durable together."), |stats| {
         stats.commits
     }),
-    ("appends", "Writes and deletions asked for.", Counter, |stats| stats.appends),
-    ("written_bytes", "Bytes written, those that were moved included.", Counter, |stats| {
+    (counter("store_appends", "Writes and deletions asked for."), |stats| stats.appends),
+    (counter("store_written_bytes", "Bytes written, those that were moved included."), |stats| {
         stats.written_bytes
     }),
-    ("swept_segments", "Segments that compaction freed.", Counter, |stats| stats.swept),
-    ("moved_bytes", "Bytes that compaction moved.", Counter, |stats| stats.moved_bytes),
-    ("refused_writes", "Writes refused because the disk was full.", Counter, |stats| stats.refused),
-    ("damaged_records", "Damaged records that the scrub has found.", Counter, |stats| {
+    (counter("store_swept_segments", "Segments that compaction freed."), |stats| stats.swept),
+    (counter("store_moved_bytes", "Bytes that compaction moved."), |stats| stats.moved_bytes),
+    (counter("store_refused_writes", "Writes refused because the disk was full."), |stats| {
+        stats.refused
+    }),
+    (counter("store_damaged_records", "Damaged records that the scrub has found."), |stats| {
         stats.damaged
     }),
-    ("full", "Whether writes are refused because the disk is full: 1 or 0.", Gauge, |stats| {
-        u64::from(stats.full)
-    }),
-    ("read_only", "Whether the disk has failed: 1 or 0.", Gauge, |stats| {
+    (
+        gauge("store_full", "Whether writes are refused because the disk is full: 1 or 0."),
+        |stats| u64::from(stats.full),
+    ),
+    (gauge("store_read_only", "Whether the disk has failed: 1 or 0."), |stats| {
         u64::from(stats.read_only)
     }),
 ];
@@ -58,25 +59,10 @@ impl fmt::Debug for Stores {
 impl Collector for Stores {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let stats = self.stats.snapshot();
-        if stats.is_empty() {
-            return Ok(());
-        }
-        for (name, help, kind, figure) in ROWS {
-            let name = format!("ferriswheel_store_{name}");
-            let of = match kind {
-                Counter => MetricType::Counter,
-                Gauge => MetricType::Gauge,
-            };
-            let mut metric = encoder.encode_descriptor(&name, help, None, of)?;
-            for (stats, directory) in stats.iter().zip(&self.directories) {
-                let labels = [("directory", directory.as_str())];
-                let mut one = metric.encode_family(&labels)?;
-                match kind {
-                    Counter => one.encode_counter::<NoLabelSet, u64, u64>(&figure(stats), None)?,
-                    Gauge => one.encode_gauge(&(figure(stats) as i64))?,
-                }
-            }
-        }
-        Ok(())
+        let stores = self.directories.iter().zip(&stats);
+        let things: Vec<Thing> =
+            stores.map(|(directory, stats)| Thing::read(directory, &ROWS, stats)).collect();
+        let metrics = ROWS.into_iter().map(|(metric, _)| metric);
+        figures::encode(&mut encoder, metrics, "directory", &things)
     }
 }

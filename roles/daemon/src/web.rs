@@ -1,15 +1,14 @@
 //! The web pages of `web:`, on a side thread that never touches a shard.
 
 use crate::health::Health;
+use crate::logins::Figures;
 use crate::metrics;
-use crate::store_metrics::Stores;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use engine::Stop;
-use engine::counters::Counters;
 use prometheus_client::registry::Registry;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -26,12 +25,13 @@ pub struct Pages {
     registry: Arc<Registry>,
     stop: Stop,
     health: Health,
+    logins: Figures,
 }
 
 impl Pages {
-    /// The pages of a running engine.
-    pub fn new(counters: Counters, stores: Stores, stop: Stop, health: Health) -> Pages {
-        Pages { registry: Arc::new(metrics::registry(counters, stores)), stop, health }
+    /// The pages of a daemon that runs.
+    pub fn new(registry: Registry, stop: Stop, health: Health, logins: Figures) -> Pages {
+        Pages { registry: Arc::new(registry), stop, health, logins }
     }
 }
 
@@ -73,10 +73,16 @@ async fn health_page(State(pages): State<Pages>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("hanging shards: {hanging:?}\n")).into_response()
 }
 
-/// Listeners are up before the pages are, so only a stop makes a daemon unready.
+/// Listeners and Event Loggers are up before the pages are, so only a stop makes a daemon unready, and
+/// a LoginManager that has not joined yet, or not again.
 async fn ready_page(State(pages): State<Pages>) -> Response {
+    let unready = |why| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     if pages.stop.is_asked() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+        return unready("stopping\n".to_owned());
+    }
+    let unlinked = pages.logins.unlinked();
+    if !unlinked.is_empty() {
+        return unready(format!("not linked: login {}\n", unlinked.join(", ")));
     }
     "ready\n".into_response()
 }

@@ -1,6 +1,6 @@
 //! The scripts in `blackbox/` against the daemon: the rules of the State Server, of the Database and
-//! of the DBSS, in both dialects, and bad nights of a store, seen from outside. Skipped with a word
-//! where there is no Python 3.8 or newer.
+//! of the DBSS, in both dialects, what an Event Logger writes down, and bad nights of a store, seen
+//! from outside. Skipped with a word where there is no Python 3.8 or newer.
 //!
 //! By hand, with any number of shards and names of tests:
 //! `python3 roles/daemon/tests/blackbox/run.py --binary target/debug/ferriswheel --shards 1,2,3`
@@ -97,4 +97,9 @@ fn copies_of_a_store_are_good_for_something() {
 #[test]
 fn what_is_not_in_memory_is_read_in_order() {
     pass("stored/cold.py", &["--dialect", "openotp"]);
+}
+
+#[test]
+fn what_happens_is_written_down() {
+    pass("events.py", &[]);
 }

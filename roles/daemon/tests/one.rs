@@ -2,7 +2,8 @@
 
 mod ferris;
 
-use ferris::{Daemon, Participant, datagram, ends};
+use ferris::{CLASSES, Daemon, Participant, datagram, ends};
+use std::net::UdpSocket;
 use std::path::Path;
 use std::time::Duration;
 use wire::control::ControlMessage;
@@ -22,8 +23,11 @@ fn the_sample_configurations_hold() {
     let etc = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../etc");
     let files = ["park.yml", "astron.yml", "tree/root.yml", "tree/leaf-a.yml", "tree/leaf-b.yml"];
     for file in files {
-        let file = etc.join(file);
-        assert_eq!(ends(&["check", file.to_str().unwrap()]), (Some(0), String::new()));
+        let path = etc.join(file);
+        let (code, said) = ends(&["check", path.to_str().unwrap()]);
+        // The classes of the park have keywords of their own, with which Astron crashes.
+        let is_quiet = said.is_empty() || file == "astron.yml" && said.contains("Astron's hash");
+        assert!(code == Some(0) && is_quiet, "{file}: {said}");
     }
 }
 
@@ -47,17 +51,34 @@ fn what_is_wrong_is_said_with_its_place_and_code_2() {
 fn a_taken_port_is_code_2() {
     let daemon = start(Dialect::OpenOtp, "1", "");
     let (md, folder) = (daemon.md, tempfile::tempdir().unwrap());
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let events = taken.local_addr().unwrap();
+    std::fs::write(folder.path().join("park.dc"), CLASSES).unwrap();
     let file = folder.path().join("second.yml");
     let file = file.to_str().unwrap();
     let second = format!("shards: 1\nmessagedirector:\n  bind: {md}\n");
-    let page =
-        format!("shards: 1\nweb: {{bind: \"{md}\"}}\n{}", "messagedirector: {bind: 127.0.0.1:0}\n");
-    for (text, place) in [(second, "3:9: messagedirector.bind"), (page, "2:13: web.bind")] {
+    let free = "messagedirector: {bind: 127.0.0.1:0}\n";
+    let page = format!("shards: 1\nweb: {{bind: \"{md}\"}}\n{free}");
+    let gate = format!(
+        "general: {{dc_files: [park.dc]}}\nshards: 1\n{free}roles:\n\
+         - {{type: clientagent, channels: {{min: 5000, max: 5999}}, bind: \"{md}\"}}\n"
+    );
+    let logger = format!("general: {{eventlogger: \"{events}\"}}\nshards: 1\n{free}roles:\n");
+    let receiver = format!("{logger}- {{type: eventlogger, bind: \"{events}\"}}\n");
+    let output =
+        format!("{logger}- {{type: eventlogger, bind: 127.0.0.1:0, output: park.dc/events}}\n");
+    for (text, said) in [
+        (second, format!("3:9: messagedirector.bind: cannot listen on {md}")),
+        (page, format!("2:13: web.bind: cannot listen on {md}")),
+        (gate, format!("5:63: roles[0].bind: cannot listen on {md}")),
+        (receiver, format!("5:29: roles[0].bind: cannot receive events on {events}")),
+        (output, "5:50: roles[0].output: cannot write events to".into()),
+    ] {
         std::fs::write(file, text).unwrap();
-        let (code, said) = ends(&["run", file]);
-        assert_eq!(code, Some(2), "{said}");
-        let expected = format!("{file}:{place}: cannot listen on {md}");
-        assert!(said.contains(&expected), "{said}");
+        let (code, log) = ends(&["run", file]);
+        assert_eq!(code, Some(2), "{log}");
+        let expected = format!("error: {file}:{said}");
+        assert!(log.contains(&expected), "{log}\n--- wanted: {expected}");
     }
 }
 

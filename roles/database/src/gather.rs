@@ -75,7 +75,7 @@ impl Database {
             let bytes = 4 * (do_ids.len() + usize::from(more));
             let what = "a part of SelectQuery";
             let request = Request { what, do_id: DoId(0), sender: query.asker };
-            Refusal::AnswerTooBig(bytes).note(&mut out.counts, &request);
+            Refusal::AnswerTooBig(bytes).note(out, &request);
             do_ids.truncate(FOUND_MAX);
         }
         // A part of it is not what was asked for.

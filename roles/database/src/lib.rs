@@ -17,6 +17,7 @@ mod classes;
 mod create;
 mod deletion;
 mod draft;
+mod events;
 mod gather;
 mod ids;
 mod index;
@@ -115,6 +116,8 @@ pub struct Database {
     hasher: ahash::RandomState,
     /// A slice of a sweep is due.
     sweeps: bool,
+    /// The disk was full when it was last written to.
+    lacks_room: bool,
     /// The time of the present input.
     now: Now,
 }
@@ -141,6 +144,7 @@ impl Database {
             scratch: Vec::new(),
             hasher,
             sweeps: false,
+            lacks_room: false,
             now: Now(0),
             config,
             part,

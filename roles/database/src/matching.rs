@@ -191,7 +191,7 @@ impl Database {
                 self.pending.hold(ticket, Held { says: said.into_iter().collect(), otherwise });
             }
             Err(Refusal::Full { .. }) => return Err(Later::NoRoom),
-            Err(refusal) => refusal.note(&mut out.counts, &request),
+            Err(refusal) => refusal.note(out, &request),
         }
         Ok(())
     }
@@ -222,5 +222,5 @@ impl Database {
 
 fn note_damage(do_id: DoId, at: Place, out: &mut Outbox) {
     let request = Request { what: "a query", do_id, sender: Channel(0) };
-    Refusal::Damaged(at).note(&mut out.counts, &request);
+    Refusal::Damaged(at).note(out, &request);
 }

@@ -72,7 +72,7 @@ impl Database {
         request: Request,
         out: &mut Outbox,
     ) {
-        refusal.note(&mut out.counts, &request);
+        refusal.note(out, &request);
         match wanted {
             Wanted::Select(query) => self.tell_found(query, (true, false), &BTreeSet::new(), out),
             Wanted::Update(_) | Wanted::Delete => (),

@@ -3,10 +3,11 @@
 
 use core::fmt;
 use dc::ValueError;
-use runtime::Counts;
+use runtime::{Counts, Outbox};
 use store::Place;
 use tracing::{debug, warn};
 use wire::database::MessageError;
+use wire::event::{Event, Value};
 use wire::ids::{Channel, DoId, FieldId};
 
 /// Why a request is refused.
@@ -83,35 +84,50 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    fn count(self, counts: &mut Counts) -> u64 {
-        let count = match self {
+    /// What kind of refusal it is, as the metrics and the events have it; and counts it.
+    fn count(self, counts: &mut Counts) -> (&'static str, u64) {
+        let (kind, count) = match self {
             Refusal::Malformed(_) | Refusal::Truncated | Refusal::Excess(_) => {
-                &mut counts.database_malformed
+                ("malformed", &mut counts.database_malformed)
             }
-            Refusal::VerifyCode(_) => &mut counts.database_verify_code,
-            Refusal::UnknownClass(_) | Refusal::ClassGone => &mut counts.database_unknown_class,
+            Refusal::VerifyCode(_) => ("verify_code", &mut counts.database_verify_code),
+            Refusal::UnknownClass(_) | Refusal::ClassGone => {
+                ("unknown_class", &mut counts.database_unknown_class)
+            }
             Refusal::UnknownField(_) | Refusal::NotStored(_) | Refusal::Molecular(_) => {
-                &mut counts.database_unknown_field
+                ("unknown_field", &mut counts.database_unknown_field)
             }
-            Refusal::BadValue(..) | Refusal::NoDefault(_) => &mut counts.database_bad_value,
-            Refusal::BadStored(..) => &mut counts.database_bad_stored,
-            Refusal::BadComparison(_) => &mut counts.database_bad_comparison,
-            Refusal::NoId => &mut counts.database_no_id,
-            Refusal::NoObject => &mut counts.database_no_object,
-            Refusal::Damaged(_) => &mut counts.database_damaged,
-            Refusal::TooBig(_) | Refusal::AnswerTooBig(_) => &mut counts.database_too_big,
-            Refusal::Full { .. } => &mut counts.database_full,
-            Refusal::DiskFull => &mut counts.database_disk_full,
-            Refusal::ReadOnly => &mut counts.database_read_only,
+            Refusal::BadValue(..) | Refusal::NoDefault(_) => {
+                ("bad_value", &mut counts.database_bad_value)
+            }
+            Refusal::BadStored(..) => ("bad_stored", &mut counts.database_bad_stored),
+            Refusal::BadComparison(_) => ("bad_comparison", &mut counts.database_bad_comparison),
+            Refusal::NoId => ("no_id", &mut counts.database_no_id),
+            Refusal::NoObject => ("no_object", &mut counts.database_no_object),
+            Refusal::Damaged(_) => ("damaged", &mut counts.database_damaged),
+            Refusal::TooBig(_) | Refusal::AnswerTooBig(_) => {
+                ("too_big", &mut counts.database_too_big)
+            }
+            Refusal::Full { .. } => ("full", &mut counts.database_full),
+            Refusal::DiskFull => ("disk_full", &mut counts.database_disk_full),
+            Refusal::ReadOnly => ("read_only", &mut counts.database_read_only),
         };
         *count += 1;
-        *count
+        (kind, *count)
     }
 
-    /// Counts it, and says so in the log: the first one of its kind, the second, the fourth and so
-    /// on as a warning, as a flood of them must not flood the log.
-    pub fn note(self, counts: &mut Counts, request: &Request) {
-        let count = self.count(counts);
+    /// Counts it, and says so: to the event logger, and in the log, there the first one of its kind,
+    /// the second, the fourth and so on as a warning, as a flood of them must not flood it.
+    pub fn note(self, out: &mut Outbox, request: &Request) {
+        let (kind, count) = self.count(&mut out.counts);
+        let values = [
+            ("message", Value::Text(request.what)),
+            ("object", Value::Id(request.do_id.0.into())),
+            ("channel", Value::Id(request.sender.0)),
+            ("reason", Value::Text(kind)),
+            ("detail", Value::Shown(&self)),
+        ];
+        out.event(&Event { sender: "Database", kind: "request-refused", values: &values });
         if count.is_power_of_two() {
             warn!("refused {request}: {self} (number {count} of this kind on this shard)");
         } else {

@@ -87,7 +87,7 @@ impl Database {
             MessageError::Arguments { name, .. } => name,
         };
         let request = Request { what, do_id: DoId(0), sender: mail.sender };
-        Refusal::from(error).note(&mut out.counts, &request);
+        Refusal::from(error).note(out, &request);
         let notice = wire::database::refusal(out.dialect(), mail.msgtype, mail.payload);
         if let Some(notice) = notice {
             let answered = self.say(&notice, mail.sender, out);

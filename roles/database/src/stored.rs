@@ -70,12 +70,16 @@ impl Database {
     pub(crate) fn stored(&mut self, reply: Reply, out: &mut Outbox) {
         match self.part.hear(reply) {
             Heard::Nothing => (),
-            Heard::Durable(ticket) => self.durable(ticket, out),
+            Heard::Durable(ticket) => {
+                self.lacks_room = false;
+                self.durable(ticket, out);
+            }
             Heard::Refused { ticket, do_id } => self.refused(ticket, do_id, out),
             Heard::Failed(reason) => self.failed(&reason, out),
             Heard::Fetched(place, fetched) => self.fetched(place, fetched, out),
             Heard::Damaged(do_id, place) => {
                 error!("object {do_id} cannot be read: {place}");
+                self.say_damaged(do_id, &place, out);
             }
         }
         self.sweep_later(out);
@@ -91,6 +95,7 @@ impl Database {
 
     /// A write was not carried out, as the disk is full.
     fn refused(&mut self, ticket: Ticket, do_id: DoId, out: &mut Outbox) {
+        self.say_full(out);
         self.rolled_back(do_id);
         for held in self.pending.refused(ticket) {
             self.undo(held, Refusal::DiskFull, out);
@@ -103,6 +108,7 @@ impl Database {
     /// The disk has failed. What had not been reported durable is as if it had not been asked.
     fn failed(&mut self, reason: &Arc<str>, out: &mut Outbox) {
         error!("the database on channel {} takes no more writes: {reason}", self.config.control);
+        self.say_read_only(reason, out);
         let unsettled = core::mem::take(&mut self.unsettled);
         unsettled.do_ids().for_each(|do_id| self.rolled_back(do_id));
         for held in self.pending.failed() {
@@ -127,11 +133,11 @@ impl Database {
         match held.otherwise {
             Otherwise::Again(mail) => self.request(&mail.mail(), Counted::Already, out),
             Otherwise::Fails { request, answer } => {
-                refusal.note(&mut out.counts, &request);
+                refusal.note(out, &request);
                 answer.iter().for_each(|said| said.say(self.me, out));
             }
             Otherwise::Unborn { request, answer } => {
-                refusal.note(&mut out.counts, &request);
+                refusal.note(out, &request);
                 answer.say(self.me, out);
                 // After a failure the next start tells what is there.
                 if refusal != Refusal::ReadOnly {
@@ -161,6 +167,7 @@ impl Database {
         let Some(do_id) = self.waiting.fetched(at) else { return };
         if let Err(why) = fetched {
             warn!("object {do_id} cannot be read: {at}: {why}");
+            self.say_damaged(do_id, &format_args!("{at}: {why}"), out);
         }
         while let Some(mail) = self.waiting.pop(do_id) {
             // It may have moved meanwhile, or gone out of memory again.

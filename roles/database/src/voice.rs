@@ -83,7 +83,7 @@ impl Database {
 
     /// Counts and logs a request that is not carried out, and answers that it is not.
     pub(crate) fn refuse(&mut self, refusal: Refusal, asked: &Asked<'_>, out: &mut Outbox) {
-        refusal.note(&mut out.counts, &asked.in_log());
+        refusal.note(out, &asked.in_log());
         let dialect = out.dialect();
         let failure = |ret_code| asked.message.failure(dialect, ret_code);
         let Some(notice) = failure(code(&refusal)) else { return };

@@ -9,18 +9,23 @@
 extern crate alloc;
 
 mod allow;
+mod events;
 mod post_removes;
 mod upstream;
 
-pub use allow::{Allow, Network};
+pub use allow::Allow;
+pub use runtime::Network;
 pub use upstream::UpstreamConfig;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use core::fmt::{self, Display};
 use core::net::SocketAddr;
 use post_removes::{PostRemoves, Told};
-use runtime::{CloseReason, ConnId, Frame, Input, LinkId, ListenerId, Now, Outbox, Role, RoleId};
+use runtime::{
+    Arrival, CloseReason, ConnId, Frame, Input, LinkId, ListenerId, Now, Outbox, Role, RoleId,
+};
 use tracing::{debug, info, warn};
 use upstream::Upstream;
 use wire::control::{ControlError, ControlMessage};
@@ -51,6 +56,8 @@ struct Link {
     post_removes: PostRemoves,
     /// Whether a dropped message of it was logged; further ones are counted only.
     warned: bool,
+    /// What it did that it is closed for.
+    fault: Box<str>,
 }
 
 /// The role instance of one shard.
@@ -73,9 +80,10 @@ impl Role for MessageDirector {
         match input {
             Input::Frame { conn, frame } => self.frame(conn, frame, out),
             Input::Started => self.started(out),
-            Input::Accepted { conn, arrival, .. } => self.accepted(conn, arrival.peer, out),
+            Input::Accepted { conn, arrival, .. } => self.accepted(conn, arrival, out),
             Input::Refused { peer, why, .. } => {
                 debug!(%peer, why = why.name(), "turned away");
+                events::say_refused(peer, why.name(), out);
             }
             Input::Connected { conn, peer, .. } => self.upstream_connected(now, conn, peer, out),
             Input::ConnectFailed { why, .. } => self.upstream_failed(now, why, out),
@@ -115,17 +123,21 @@ impl MessageDirector {
         }
     }
 
-    fn accepted(&mut self, conn: ConnId, peer: SocketAddr, out: &mut Outbox) {
+    fn accepted(&mut self, conn: ConnId, arrival: Arrival<'_>, out: &mut Outbox) {
+        let Arrival { peer, local, .. } = arrival;
         if !self.config.allow.admits(peer.ip()) {
             warn!(%peer, "refused: its address is not in messagedirector.allow");
+            events::say_refused(peer, CloseReason::NotAllowed.name(), out);
             return out.close(conn, CloseReason::NotAllowed);
         }
         let max = out.limits().participants_max;
         if self.links.len() >= max {
             warn!(%peer, max, "refused: participants_max is reached");
+            events::say_refused(peer, CloseReason::TooManyParticipants.name(), out);
             return out.close(conn, CloseReason::TooManyParticipants);
         }
         debug!(%peer, "joined");
+        events::say_joined(peer, local, out);
         self.links.insert(conn, Link::new(peer));
     }
 
@@ -139,11 +151,11 @@ impl MessageDirector {
             Ok(dg) if dg.recipients().len() > 0 => out.route(conn, frame, dg.recipients()),
             Ok(_) => {
                 out.counts.dropped_no_recipient += 1;
-                self.dropped(conn, "a datagram without recipients");
+                self.dropped(conn, "a datagram without recipients", out);
             }
             Err(error) => {
                 warn!(link = %self.who(conn), %error, "malformed");
-                out.close(conn, CloseReason::Malformed);
+                self.close(conn, CloseReason::Malformed, &error, out);
             }
         }
     }
@@ -154,11 +166,11 @@ impl MessageDirector {
             Err(ControlError::Unknown(msgtype)) => {
                 out.counts.dropped_unknown_control += 1;
                 debug!(link = %self.who(conn), %msgtype, "unknown control message");
-                return self.dropped(conn, "an unknown control message");
+                return self.dropped(conn, "an unknown control message", out);
             }
             Err(error) => {
                 warn!(link = %self.who(conn), %error, "malformed control message");
-                return out.close(conn, CloseReason::Malformed);
+                return self.close(conn, CloseReason::Malformed, &error, out);
             }
         };
         if !self.links.contains_key(&conn) {
@@ -181,7 +193,7 @@ impl MessageDirector {
                 if low > high =>
             {
                 out.counts.dropped_bad_range += 1;
-                return self.dropped(conn, "a range that ends before it begins");
+                return self.dropped(conn, "a range that ends before it begins", out);
             }
             ControlMessage::AddRange(low, high) => out.subscribe_range(who, low, high),
             ControlMessage::RemoveRange(low, high) => out.unsubscribe_range(who, low, high),
@@ -201,14 +213,15 @@ impl MessageDirector {
             ControlMessage::LogMessage(event) => {
                 if !self.config.event_logger {
                     out.counts.dropped_no_event_logger += 1;
-                    return self.dropped(conn, "an event, but general.eventlogger is not set");
+                    let what = "an event, but general.eventlogger is not set";
+                    return self.dropped(conn, what, out);
                 }
                 return out.log_event(event);
             }
         };
         if let Err(limit) = done {
             warn!(link = %self.who(conn), %limit, "subscribes too much");
-            out.close(conn, CloseReason::TooManySubscriptions);
+            self.close(conn, CloseReason::TooManySubscriptions, &limit, out);
         }
     }
 
@@ -225,12 +238,12 @@ impl MessageDirector {
             || datagram::control_message(message, control).is_some()
         {
             out.counts.dropped_bad_post_remove += 1;
-            return self.dropped(conn, "a post-remove that is no datagram");
+            return self.dropped(conn, "a post-remove that is no datagram", out);
         }
         let Some(link) = self.links.get_mut(&conn) else { return };
         if let Err(limit) = link.post_removes.add(sender, message, out.limits()) {
             warn!(link = %self.who(conn), %limit, "stores too many post-removes");
-            return out.close(conn, CloseReason::TooManyPostRemoves);
+            return self.close(conn, CloseReason::TooManyPostRemoves, &limit, out);
         }
         out.counts.post_removes += 1;
         self.tell_upstream(&Told::Add { conn, sender, message }, out);
@@ -268,7 +281,16 @@ impl MessageDirector {
                 debug!(link = %link, reason = reason.name(), "left");
             }
         }
+        events::say_left(&link, reason, out);
         self.send_post_removes(conn, &mut link, out);
+    }
+
+    /// Ends a link for what it did.
+    fn close(&mut self, conn: ConnId, reason: CloseReason, fault: &dyn Display, out: &mut Outbox) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.fault = fault.to_string().into();
+        }
+        out.close(conn, reason);
     }
 
     /// Routes what a link wanted said when it is gone, in the order stored.
@@ -304,18 +326,19 @@ impl MessageDirector {
 
     fn upstream_connected(&mut self, now: Now, conn: ConnId, peer: SocketAddr, out: &mut Outbox) {
         info!(%peer, "upstream link is up");
-        self.upstream.iter_mut().for_each(|upstream| upstream.connected(now, conn, out));
+        self.upstream.iter_mut().for_each(|upstream| upstream.connected(now, conn, peer, out));
     }
 
     fn upstream_failed(&mut self, now: Now, why: &str, out: &mut Outbox) {
         self.upstream.iter_mut().for_each(|upstream| upstream.failed(now, why, out));
     }
 
-    /// Logs the first dropped message of a link; the counters have them all.
-    fn dropped(&mut self, conn: ConnId, what: &str) {
+    /// Says the first dropped message of a link; the counters have them all.
+    fn dropped(&mut self, conn: ConnId, what: &str, out: &mut Outbox) {
         if let Some(link) = self.links.get_mut(&conn).filter(|link| !link.warned) {
             link.warned = true;
             warn!(link = %link, "dropped {what}; further ones are only counted");
+            events::say_dropped(link, what, out);
         }
     }
 
@@ -327,8 +350,8 @@ impl MessageDirector {
 /// Names a link in the log: its name if it gave one, its address always.
 struct Who<'a>(Option<&'a Link>);
 
-impl core::fmt::Display for Who<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(link) => link.fmt(f),
             None => f.write_str("upstream"),
@@ -344,12 +367,13 @@ impl Link {
             url: Box::default(),
             post_removes: PostRemoves::default(),
             warned: false,
+            fault: Box::default(),
         }
     }
 }
 
-impl core::fmt::Display for Link {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Link { peer, name, url, .. } = self;
         match (name.is_empty(), url.is_empty()) {
             (true, true) => write!(f, "{peer}"),

@@ -6,10 +6,12 @@
 //! daemon, so that they are heard even if the whole daemon dies.
 
 use crate::UPSTREAM_LINK;
+use crate::events;
 use crate::post_removes::{PostRemoves, Told};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use runtime::{CloseReason, ConnId, Now, Outbox, RoleId, ShardId};
 use tracing::{info, warn};
 use wire::control::ControlMessage;
@@ -90,7 +92,7 @@ impl Upstream {
     }
 
     /// The link stands.
-    pub fn connected(&mut self, now: Now, conn: ConnId, out: &mut Outbox) {
+    pub fn connected(&mut self, now: Now, conn: ConnId, peer: SocketAddr, out: &mut Outbox) {
         (self.conn, self.since) = (Some(conn), now);
         self.cleared.clear();
         out.counts.upstream_connects += 1;
@@ -103,6 +105,7 @@ impl Upstream {
             self.say(ControlMessage::SetConUrl(url.as_bytes()), out);
         }
         let stored: Vec<_> = self.post_removes.values().flat_map(PostRemoves::iter).collect();
+        events::say_upstream_up(&self.config.address, peer, stored.len(), out);
         if out.counts.upstream_connects > 1 && !stored.is_empty() {
             let again = stored.len();
             info!(
@@ -121,6 +124,7 @@ impl Upstream {
         let again_ms = self.try_later(now, out);
         let address = &self.config.address;
         warn!(address, why, again_ms, "upstream link could not be made; local routing goes on");
+        events::say_upstream_failed(address, &why, out);
     }
 
     /// The link is gone.
@@ -132,8 +136,14 @@ impl Upstream {
             self.failures = 0;
         }
         let again_ms = self.try_later(now, out);
-        let (address, reason) = (&self.config.address, reason.name());
-        warn!(address, reason, again_ms, "upstream link is lost; local routing goes on");
+        let address = &self.config.address;
+        warn!(
+            address,
+            reason = reason.name(),
+            again_ms,
+            "upstream link is lost; local routing goes on"
+        );
+        events::say_upstream_down(address, reason, out);
     }
 
     /// A post-remove of some connection of this daemon came or went.

@@ -2,7 +2,7 @@
 
 use crate::document::Node;
 use crate::value::scalar;
-use message_director::Network;
+use runtime::Network;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;

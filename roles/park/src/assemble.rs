@@ -1,10 +1,12 @@
 //! Which role instances a shard has.
 
 use crate::config::Config;
+use crate::listeners::client_listener;
 use crate::stores::StoreShare;
+use client_agent::{ClientAgent, Uberdog};
 use database::Database;
 use message_director::{LISTENER, MessageDirector, UPSTREAM_LINK, UpstreamConfig};
-use runtime::{Objects, Placing, Shard, ShardConfig, ShardId, Split, StoreId};
+use runtime::{ListenerId, Objects, Placing, Shard, ShardConfig, ShardId, Split, StoreId};
 use state_server::StateServer;
 
 /// The shard that holds the upstream link.
@@ -45,6 +47,9 @@ pub fn assemble(
         let placing = Placing { controls, split, objects, clients: None, store: None };
         shard.add_placed_role(placing, |id| Box::new(StateServer::new(id, role)));
     }
+    for (at, agent) in config.client_agents.iter().enumerate() {
+        add_client_agent(config, agent, client_listener(at), hash_seeds, &mut shard);
+    }
     assert_eq!(shares.len(), config.databases.len(), "each Database has a store");
     for (at, (database, share)) in config.databases.iter().zip(shares).enumerate() {
         add_database(config, database, share, StoreId(at as u16), hash_seeds, &mut shard);
@@ -75,6 +80,40 @@ fn add_database(
     let placing = Placing { controls, split, objects, clients: None, store: Some(store) };
     let StoreShare { part, next_do_id } = share;
     shard.add_placed_role(placing, |id| Box::new(Database::new(id, role, part, next_do_id)));
+}
+
+fn add_client_agent(
+    config: &Config,
+    agent: &crate::ClientAgent,
+    listener: ListenerId,
+    hash_seeds: [u64; 4],
+    shard: &mut Shard,
+) {
+    let schema = config.general.classes.schema.clone();
+    let schema = schema.expect("a Client Agent without classes is refused when it is read");
+    let uberdog = |uberdog: &crate::Uberdog| Uberdog {
+        id: uberdog.id,
+        dclass: uberdog.class_of(&schema).expect("an UberDOG without a class is refused"),
+        is_anonymous: uberdog.anonymous,
+    };
+    let role = client_agent::Config {
+        listener,
+        version: agent.version.clone(),
+        dc_hash: agent.dc_hash,
+        channels: agent.channels.clone(),
+        uberdogs: config.uberdogs.iter().map(uberdog).collect(),
+        schema,
+        relocate: agent.client.relocate,
+        add_interest: agent.client.add_interest,
+        send_hash: agent.client.send_hash,
+        send_version: agent.client.send_version,
+        heartbeat_ms: agent.client.heartbeat_ms,
+        interest_ms: agent.interest_ms,
+        limits: agent.limits,
+        hash_seeds,
+    };
+    shard.add_placed_role(ClientAgent::placing(&role), |id| Box::new(ClientAgent::new(id, role)));
+    shard.add_listener(listener, agent.connection);
 }
 
 fn message_director(config: &Config) -> message_director::Config {

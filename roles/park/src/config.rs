@@ -5,9 +5,10 @@ use crate::classes::Classes;
 use crate::document::{self, Node};
 use crate::message_director::{Bind, MessageDirector};
 use crate::problem::{Findings, Place, Problem};
-use crate::roles::{self, Database, Dbss, Roles, StateServer};
+use crate::roles::{self, ClientAgent, Database, Dbss, EventLogger, Login, Roles, StateServer};
 use crate::section::Section;
 use crate::value::{choice, do_id, number, scalar, text};
+use dc::{ClassId, Schema};
 use runtime::ShardId;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,12 @@ pub struct Config {
     pub databases: Vec<Database>,
     /// The roles of type `dbss`.
     pub dbss: Vec<Dbss>,
+    /// The roles of type `clientagent`.
+    pub client_agents: Vec<ClientAgent>,
+    /// The roles of type `eventlogger`.
+    pub event_loggers: Vec<EventLogger>,
+    /// The roles of type `login`.
+    pub logins: Vec<Login>,
 }
 
 /// What all roles share.
@@ -91,8 +98,12 @@ pub struct Web {
 pub struct Uberdog {
     /// Its id.
     pub id: DoId,
+    /// Where the id stands.
+    pub id_place: Place,
     /// The name of its class.
     pub class: String,
+    /// Where the name stands.
+    pub class_place: Place,
     /// Whether clients may talk to it before they have logged in.
     pub anonymous: bool,
 }
@@ -159,8 +170,11 @@ impl Config {
         });
         let shards = root.get("shards", shards).unwrap_or_default();
         let shards_place = root.place_of("shards");
-        let Roles { state_servers, databases, dbss } =
-            roles::read(root, general.dialect, &general.classes, folder, outside);
+        let roles = roles::read(root, &general, &message_director, &uberdogs, folder, outside);
+        let Roles { state_servers, databases, dbss, client_agents, event_loggers, logins } = roles;
+        if !client_agents.is_empty() {
+            uberdogs.iter().for_each(|uberdog| uberdog.check_class(root, &general.classes));
+        }
         Config {
             file: PathBuf::new(),
             general,
@@ -173,6 +187,9 @@ impl Config {
             state_servers,
             databases,
             dbss,
+            client_agents,
+            event_loggers,
+            logins,
         }
     }
 }
@@ -207,11 +224,29 @@ impl Uberdog {
         let class =
             section.required("class", |node| scalar(node, "a class name").map(str::to_owned));
         let anonymous = section.get("anonymous", crate::value::boolean).unwrap_or(false);
+        let (id_place, class_place) = (section.place_of("id"), section.place_of("class"));
         let id = DoId(id? as u32);
         if let Some(other) = others.iter().find(|other| other.id == id) {
             section.error_at("id", format!("{} is already {}", id.0, other.class));
         }
-        Some(Uberdog { id, class: class?, anonymous })
+        Some(Uberdog { id, id_place, class: class?, class_place, anonymous })
+    }
+}
+
+impl Uberdog {
+    /// Its class, where there are classes and it is one.
+    pub fn class_of(&self, schema: &Schema) -> Option<ClassId> {
+        schema.class_by_name(&self.class).filter(|class| !class.is_struct).map(|class| class.id)
+    }
+
+    /// Clients talk to it by its class.
+    fn check_class(&self, root: &Section<'_>, classes: &Classes) {
+        if let Some(schema) = &classes.schema
+            && self.class_of(schema).is_none()
+        {
+            let what = format!("there is no class {}", self.class);
+            root.error_there(self.class_place.clone(), what);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod classes;
 mod config;
 mod document;
 mod limits;
+mod listeners;
 mod message_director;
 mod problem;
 mod roles;
@@ -23,7 +24,10 @@ pub use assemble::assemble;
 pub use classes::Classes;
 pub use config::{Config, Daemon, General, Loaded, Shards, Uberdog, Web, load, read};
 pub use limits::Limits;
+pub use listeners::client_listener;
 pub use message_director::{Bind, MessageDirector};
 pub use problem::{Place, Problem};
-pub use roles::{Backend, Database, Dbss, StateServer};
+pub use roles::{
+    Backend, Client, ClientAgent, Database, Dbss, EventLogger, Login, NamedFile, StateServer, Tls,
+};
 pub use stores::{OpenStore, StoreError, StoreShare, open_folder, open_store};

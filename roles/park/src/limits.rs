@@ -26,7 +26,7 @@ impl Default for Limits {
 /// One key: its name, the least and the most that it may be, where its value goes.
 struct Row(&'static str, u64, u64, fn(&mut Limits, u64));
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 14] = [
     Row("participants_max", 1, 1 << 24, |to, n| to.shard.participants_max = n as usize),
     Row("backlog_bytes_max", 256 << 10, 16 << 30, |to, n| to.shard.backlog_bytes_max = n as usize),
     Row("stall_ms", 250, 3_600_000, |to, n| to.shard.stall_ms = n),
@@ -40,6 +40,8 @@ const ROWS: [Row; 12] = [
     Row("upstream_queue_bytes_max", 0, 16 << 30, |to, n| {
         to.shard.upstream_queue_bytes_max = n as usize;
     }),
+    Row("events_per_second", 0, 1 << 20, |to, n| to.shard.events_per_second = n as u32),
+    Row("event_burst", 1, 1 << 20, |to, n| to.shard.event_burst = n as u32),
     Row(INFLIGHT, 64 << 10, 1 << 30, |to, n| to.inflight_bytes_max = n as usize),
 ];
 

@@ -119,6 +119,11 @@ impl<'a> Section<'a> {
         self.findings.error(self.place.clone(), what);
     }
 
+    /// An error about what was read before, and stands at `place`.
+    pub fn error_there(&self, place: Place, what: impl Into<String>) {
+        self.findings.error(place, what);
+    }
+
     /// An error at line and column of another file, which `key` names.
     pub fn error_in(
         &self,

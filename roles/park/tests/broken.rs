@@ -192,33 +192,7 @@ fn uberdogs() {
     );
 }
 
-const UNBUILT: &str =
-    "is not built yet in this version; it runs: messagedirector, stateserver, database, dbss";
 const NO_CLASSES: &str = "its objects need classes: name the DC files in general.dc_files";
-
-#[test]
-fn a_role_that_this_version_cannot_run() {
-    for (role, line) in [
-        (
-            "{type: clientagent, bind: \"0.0.0.0:7198\", version: park-1.0, \
-             channels: {min: 1000000000, max: 1009999999}, client: {type: libastron, relocate: false, \
-             add_interest: visible, heartbeat_timeout: 0, write_buffer_size: 262144, \
-             write_timeout_ms: 5000, send_hash: true, send_version: true}, \
-             tuning: {interest_timeout: 500}, haproxy: false, \
-             tls: {certificate: cert.pem, key_file: key.pem, cert_authority: ca.pem}}",
-            "clientagent",
-        ),
-        (
-            "{type: eventlogger, bind: \"127.0.0.1:7197\", output: \"log/%Y.csv\", rotate_interval: 1d}",
-            "eventlogger",
-        ),
-    ] {
-        check(
-            &format!("roles:\n- {role}\n"),
-            &format!("park.yml:2:10: roles[0].type: `{line}` {UNBUILT}"),
-        );
-    }
-}
 
 #[test]
 fn keys_of_roles() {
@@ -226,7 +200,7 @@ fn keys_of_roles() {
         "roles:\n- {type: statserver, control: 4002}\n- {control: 4002}\n- {type: mailman}\n",
         "park.yml:2:10: roles[0].type: unknown role type `statserver`; did you mean `stateserver`?\n\
          park.yml:3:3: roles[1]: `type` is missing\n\
-         park.yml:4:10: roles[2].type: unknown role type `mailman`; known here: stateserver, database, dbss, clientagent, eventlogger",
+         park.yml:4:10: roles[2].type: unknown role type `mailman`; known here: stateserver, database, dbss, clientagent, eventlogger, login",
     );
     check(
         "roles:\n- type: stateserver\n  contrl: 4002\n",
@@ -335,10 +309,191 @@ fn overlapping_ranges() {
             "park.yml:2:10: roles[0].type: {NO_CLASSES}\n\
              park.yml:3:10: roles[1].type: {NO_CLASSES}\n\
              park.yml:3:73: roles[1].ranges[1].min: overlaps roles[1].ranges[0] (10000 to 14999) in line 3\n\
-             park.yml:4:10: roles[2].type: `clientagent` {UNBUILT}\n\
+             park.yml:4:10: roles[2].type: {NO_CLASSES}\n\
              park.yml:4:39: roles[2].channels.min: overlaps roles[0].generate (10000 to 19999) in line 2"
         ),
     );
+}
+
+#[test]
+fn channels_of_clients_are_nobody_elses() {
+    check(
+        "general: {dc_files: [park.dc]}\nuberdogs: [{id: 5000, class: DistributedBench}]\nroles:\n\
+         - {type: clientagent, channels: {min: 4000, max: 5999}}\n\
+         - {type: stateserver, control: 4002}\n\
+         - {type: dbss, database: 5999, ranges: [{min: 6000, max: 6999}]}\n\
+         - {type: clientagent, channels: {min: 3000, max: 4000}}\n",
+        "park.yml:4:39: roles[0].channels.min: overlaps uberdogs[0].id (5000) in line 2\n\
+         park.yml:5:32: roles[1].control: overlaps roles[0].channels (4000 to 5999) in line 4\n\
+         park.yml:6:26: roles[2].database: overlaps roles[0].channels (4000 to 5999) in line 4\n\
+         park.yml:7:39: roles[3].channels.min: overlaps roles[0].channels (4000 to 5999) in line 4",
+    );
+}
+
+#[test]
+fn the_control_channel_is_no_clients() {
+    check(
+        "general: {dialect: openotp, dc_files: [park.dc]}\nroles:\n\
+         - {type: clientagent, channels: {min: 4000, max: 5999}}\n",
+        "park.yml:3:39: roles[0].channels.min: channel 4001 is among them, the Message Director's own",
+    );
+}
+
+const CHANNELS: &str = "channels: {min: 10000, max: 19999}";
+
+/// What is said of a Client Agent with these keys besides its type and its channels.
+#[track_caller]
+fn check_client_agent(keys: &str, expected: &str) {
+    check(
+        &format!(
+            "general: {{dc_files: [park.dc]}}\nroles:\n- type: clientagent\n  {CHANNELS}\n{keys}"
+        ),
+        expected,
+    );
+}
+
+#[test]
+fn keys_of_a_client_agent() {
+    check(
+        "roles: [{type: clientagent}]\n",
+        &format!(
+            "park.yml:1:9: roles[0]: `channels` is missing\n\
+             park.yml:1:16: roles[0].type: {NO_CLASSES}"
+        ),
+    );
+    check_client_agent(
+        "  bnd: 127.0.0.1\n  manual_dc_hash: -1\n  proxy_from: [10.0.0.1/8]\n",
+        "park.yml:5:3: roles[0].bnd: unknown key; did you mean `bind`?\n\
+         park.yml:6:19: roles[0].manual_dc_hash: expected a whole number from 0 to 4294967295, found `-1`\n\
+         park.yml:7:16: roles[0].proxy_from[0]: `10.0.0.1/8` is not where its network begins; write 10.0.0.0/8",
+    );
+    check_client_agent(
+        "  client: {type: astron, relocate: perhaps, add_interest: all, heartbeat_timeout: -1}\n",
+        "park.yml:5:18: roles[0].client.type: expected libastron, found `astron`; did you mean `libastron`?\n\
+         park.yml:5:36: roles[0].client.relocate: expected true or false, found `perhaps`\n\
+         park.yml:5:59: roles[0].client.add_interest: expected enabled or visible or disabled, found `all`\n\
+         park.yml:5:83: roles[0].client.heartbeat_timeout: expected a whole number from 0 to 86400000, found `-1`",
+    );
+    check_client_agent(
+        "  limits: {clients_max: 0, client_max: 1, frame_bytes_max: 65538}\n  tuning: {intrest_timeout: 5}\n",
+        "park.yml:5:25: roles[0].limits.clients_max: expected a whole number from 1 to 16777216, found `0`\n\
+         park.yml:5:28: roles[0].limits.client_max: unknown key; did you mean `clients_max`?\n\
+         park.yml:5:60: roles[0].limits.frame_bytes_max: expected a whole number from 64 to 65537, found `65538`\n\
+         park.yml:6:12: roles[0].tuning.intrest_timeout: unknown key; did you mean `interest_timeout`?",
+    );
+    check_client_agent(
+        "  tls: {certificate: cert.pem, cert_authority: nobody.pem, max_verify_depth: 101}\n",
+        "park.yml:5:8: roles[0].tls: `key_file` is missing\n\
+         park.yml:5:48: roles[0].tls.cert_authority: there is no file nobody.pem\n\
+         park.yml:5:78: roles[0].tls.max_verify_depth: expected a whole number from 0 to 100, found `101`",
+    );
+}
+
+#[test]
+fn uberdogs_of_clients_have_a_class() {
+    let uberdogs = "uberdogs: [{id: 1234, class: LoginManager}]\n";
+    check(
+        &format!(
+            "general: {{dc_files: [park.dc]}}\n{uberdogs}roles: [{{type: clientagent, {CHANNELS}}}]\n"
+        ),
+        "park.yml:2:30: uberdogs[0].class: there is no class LoginManager",
+    );
+    check(&format!("general: {{dc_files: [park.dc]}}\n{uberdogs}"), "no error");
+}
+
+#[test]
+fn keys_of_an_event_logger() {
+    check(
+        "roles:\n- type: eventlogger\n  bind: 7197\n  output: \"log/%!.csv\"\n  rotate_interval: daily\n  rotate_bytes: 5MB\n  format: json\n",
+        "park.yml:3:9: roles[0].bind: expected an address such as 127.0.0.1:7199, [::1]:7199 or host:7199, found `7197`\n\
+         park.yml:4:11: roles[0].output: `log/%!.csv` cannot be a file: strftime formatting failed: found unrecognized specifier directive `!`; %% stands for a percent sign\n\
+         park.yml:5:20: roles[0].rotate_interval: expected a time such as 1d, 12h, 30m or a number of seconds, found `daily`\n\
+         park.yml:6:17: roles[0].rotate_bytes: expected a size such as 100MiB or a number of bytes, found `5MB`\n\
+         park.yml:7:3: roles[0].format: unknown key; known here: type, bind, output, rotate_interval, rotate_bytes",
+    );
+    check(
+        "roles:\n- {type: eventlogger}\n- {type: eventlogger, output: \"events-%Y%m%d-%H%M%S.log\"}\n",
+        "park.yml:3:31: roles[1].output: another Event Logger writes there already",
+    );
+    check(
+        "roles: [{type: eventlogger, output: \"log/\"}]\n",
+        "park.yml:1:37: roles[0].output: `log/` cannot be a file: it must name a file",
+    );
+}
+
+/// What is said of a LoginManager with these keys, in a file that is right in all else.
+#[track_caller]
+fn check_login(keys: &str, expected: &str) {
+    check(
+        &format!(
+            "general: {{dialect: openotp, dc_files: [login.dc]}}\n\
+             messagedirector: {{bind: 127.0.0.1}}\nroles:\n- type: login\n  {keys}\n"
+        ),
+        expected,
+    );
+}
+
+#[test]
+fn keys_of_a_login() {
+    let keys = "uberdog: 4665\n  database: 4003\n  stateserver: 4002";
+    check_login(keys, "no error");
+    check_login(
+        "uberdog: 0",
+        "park.yml:4:3: roles[0]: `database` is missing\n\
+         park.yml:4:3: roles[0]: `stateserver` is missing\n\
+         park.yml:5:12: roles[0].uberdog: object id 0 is reserved (0 is no channel)",
+    );
+    check_login(
+        &format!("{keys}\n  park: 0\n  zone: here\n  register: perhaps\n  limits: {{login_ms: 5}}"),
+        "park.yml:8:9: roles[0].park: object id 0 is reserved (0 is no channel)\n\
+         park.yml:9:9: roles[0].zone: expected a whole number from 0 to 4294967295, found `here`\n\
+         park.yml:10:13: roles[0].register: expected true or false, found `perhaps`\n\
+         park.yml:11:22: roles[0].limits.login_ms: expected a whole number from 100 to 600000, found `5`",
+    );
+    check_login(
+        &format!("{keys}\n  hashing: {{memory_kib: 15, lanes: 2, passes: 0}}"),
+        "park.yml:8:25: roles[0].hashing.memory_kib: 15 is less than 8 for each of 2 lanes\n\
+         park.yml:8:47: roles[0].hashing.passes: expected a whole number from 1 to 1024, found `0`",
+    );
+    check_login(
+        &format!("{keys}\n- {{type: dbss, database: 4003, ranges: [{{min: 5000, max: 5999}}]}}"),
+        "park.yml:8:47: roles[1].ranges[0].min: overlaps roles[0] (5000) in line 4",
+    );
+}
+
+#[test]
+fn a_login_needs_its_dialect_its_classes_and_a_way() {
+    let login = "{type: login, uberdog: 4665, database: 4003, stateserver: 4002}";
+    check(
+        &format!("general: {{dc_files: [park.dc]}}\nroles: [{login}]\n"),
+        "park.yml:2:16: roles[0].type: is for the openotp dialect: in astron the game brings its own UberDOG\n\
+         park.yml:2:16: roles[0].type: it joins messagedirector.bind, which is missing\n\
+         park.yml:2:16: roles[0].type: there is no class LoginManager, which a LoginManager needs",
+    );
+    check(
+        &format!(
+            "general: {{dialect: openotp, dc_files: [login.dc]}}\nroles: [{login}]\n\
+             messagedirector: {{bind: 10.0.0.1, allow: [10.1.0.0/16]}}\n"
+        ),
+        "park.yml:2:16: roles[0].type: it joins the Message Director from 10.0.0.1, which messagedirector.allow does not admit",
+    );
+}
+
+#[test]
+fn clients_must_be_able_to_reach_a_login() {
+    let file = |uberdogs: &str| {
+        format!(
+            "general: {{dialect: openotp, dc_files: [login.dc]}}\nmessagedirector: {{bind: 0.0.0.0, allow: []}}\n\
+             uberdogs: [{uberdogs}]\nroles:\n- {{type: clientagent, {CHANNELS}}}\n\
+             - {{type: login, uberdog: 4665, database: 4003, stateserver: 4002}}\n"
+        )
+    };
+    let said = "park.yml:6:26: roles[1].uberdog: clients cannot reach it: `uberdogs` needs \
+                {id: 4665, class: LoginManager, anonymous: true}";
+    check(&file("{id: 4665, class: LoginManager, anonymous: true}"), "no error");
+    check(&file("{id: 4665, class: LoginManager}"), said);
+    check(&file("{id: 4665, class: Account, anonymous: true}"), said);
+    check(&file(""), said);
 }
 
 #[test]

@@ -5,8 +5,9 @@ use crate::jobs::Touch;
 use crate::objects::Condemned;
 use crate::told::{Below, Told};
 use crate::voice::To;
-use runtime::Outbox;
+use runtime::{Outbox, ShardId};
 use wire::dialect::Dialect;
+use wire::event::{Event, Value};
 use wire::ids::Channel;
 use wire::state_server::{Location, ObjectMessage, ObjectNotice};
 
@@ -95,6 +96,7 @@ impl StateServer {
     /// SHARD_RESET: the objects of an AI go with it. In `astron` those of which it was said
     /// explicitly, with all below them.
     pub(crate) fn reset(&mut self, ai: Channel, sender: Channel, out: &mut Outbox) {
+        say_reset(ai, sender, out);
         self.resets.note(ai, self.objects.tick());
         self.finish_adoptions(ai, out);
         let inherited = match out.dialect() {
@@ -133,5 +135,13 @@ impl StateServer {
                 self.doom(Condemned::Place(place), death, out);
             }
         }
+    }
+}
+
+/// All instances hear of a reset; one of them says so.
+fn say_reset(ai: Channel, sender: Channel, out: &mut Outbox) {
+    if out.me() == ShardId(0) {
+        let values = [("ai_channel", Value::Id(ai.0)), ("channel", Value::Id(sender.0))];
+        out.event(&Event { sender: "StateServer", kind: "ai-reset", values: &values });
     }
 }

@@ -482,7 +482,7 @@ fn is_request(message: &ObjectMessage<'_>) -> bool {
 
 /// Counts and logs a request that is not carried out.
 fn refuse(refusal: Refusal, what: &'static str, do_id: DoId, sender: Channel, out: &mut Outbox) {
-    refusal.note(&mut out.counts, &Request { what, do_id, sender });
+    refusal.note(out, &Request { what, do_id, sender });
 }
 
 /// Where an instance tells what it has to tell.

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use runtime::{Now, Outbox};
 use tracing::{debug, error};
 use wire::database::{DatabaseMessage, DatabaseNotice, StoredObject};
+use wire::event::{Event, Value};
 use wire::ids::{Channel, DoId, FieldId};
 
 /// The wake-up at which questions are given up. (Queries of children are numbered from below.)
@@ -186,6 +187,9 @@ impl StateServer {
             let Question { do_id, what } = question;
             out.counts.database_unanswered += 1;
             let (count, database) = (out.counts.database_unanswered, self.dbss.database);
+            let values =
+                [("database", Value::Id(database.0)), ("object", Value::Id(do_id.0.into()))];
+            out.event(&Event { sender: "StateServer", kind: "database-silent", values: &values });
             if count.is_power_of_two() {
                 error!(%do_id, %database, count, "the database does not answer");
             } else {

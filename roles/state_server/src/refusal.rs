@@ -3,8 +3,9 @@
 
 use core::fmt;
 use dc::ValueError;
-use runtime::Counts;
+use runtime::{Counts, Outbox};
 use tracing::{debug, warn};
+use wire::event::{Event, Value};
 use wire::ids::{Channel, ClassId, DoId, FieldId};
 use wire::state_server::MessageError;
 
@@ -64,29 +65,42 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    fn count(self, counts: &mut Counts) -> u64 {
-        let count = match self {
+    /// What kind of refusal it is, as the metrics and the events have it; and counts it.
+    fn count(self, counts: &mut Counts) -> (&'static str, u64) {
+        let (kind, count) = match self {
             Refusal::Malformed(_) | Refusal::Truncated | Refusal::Excess(_) => {
-                &mut counts.refused_malformed
+                ("malformed", &mut counts.refused_malformed)
             }
-            Refusal::UnknownClass(_) | Refusal::OtherClass(_) => &mut counts.refused_unknown_class,
-            Refusal::UnknownField(_) | Refusal::NotKept(_) => &mut counts.refused_unknown_field,
-            Refusal::BadValue(..) => &mut counts.refused_bad_value,
-            Refusal::Duplicate => &mut counts.refused_duplicate,
-            Refusal::ReservedId(_) => &mut counts.refused_reserved_id,
-            Refusal::NoObject => &mut counts.refused_no_object,
-            Refusal::Ring(_) => &mut counts.refused_ring,
-            Refusal::TooBig(_) => &mut counts.refused_too_big,
-            Refusal::NoRoom | Refusal::Full { .. } => &mut counts.refused_full,
+            Refusal::UnknownClass(_) | Refusal::OtherClass(_) => {
+                ("unknown_class", &mut counts.refused_unknown_class)
+            }
+            Refusal::UnknownField(_) | Refusal::NotKept(_) => {
+                ("unknown_field", &mut counts.refused_unknown_field)
+            }
+            Refusal::BadValue(..) => ("bad_value", &mut counts.refused_bad_value),
+            Refusal::Duplicate => ("duplicate", &mut counts.refused_duplicate),
+            Refusal::ReservedId(_) => ("reserved_id", &mut counts.refused_reserved_id),
+            Refusal::NoObject => ("no_object", &mut counts.refused_no_object),
+            Refusal::Ring(_) => ("ring_of_parents", &mut counts.refused_ring),
+            Refusal::TooBig(_) => ("too_big", &mut counts.refused_too_big),
+            Refusal::NoRoom | Refusal::Full { .. } => ("full", &mut counts.refused_full),
         };
         *count += 1;
-        *count
+        (kind, *count)
     }
 
-    /// Counts it, and says so in the log: the first one of its kind, the second, the fourth and so
-    /// on as a warning, as a flood of them must not flood the log.
-    pub fn note(self, counts: &mut Counts, request: &Request) {
-        let count = self.count(counts);
+    /// Counts it, and says so: to the event logger, and in the log, there the first one of its kind,
+    /// the second, the fourth and so on as a warning, as a flood of them must not flood it.
+    pub fn note(self, out: &mut Outbox, request: &Request) {
+        let (kind, count) = self.count(&mut out.counts);
+        let values = [
+            ("message", Value::Text(request.what)),
+            ("object", Value::Id(request.do_id.0.into())),
+            ("channel", Value::Id(request.sender.0)),
+            ("reason", Value::Text(kind)),
+            ("detail", Value::Shown(&self)),
+        ];
+        out.event(&Event { sender: "StateServer", kind: "request-refused", values: &values });
         if count.is_power_of_two() {
             warn!("refused {request}: {self} (number {count} of this kind on this shard)");
         } else {

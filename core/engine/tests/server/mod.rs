@@ -6,7 +6,7 @@ mod client;
 
 pub use client::{Client, datagram};
 
-use engine::{Config, Running, ShardCpus, StartError};
+use engine::{Config, Listener, Running, ShardCpus, StartError};
 use message_director::{Allow, LISTENER, MessageDirector, UPSTREAM_LINK, UpstreamConfig};
 use runtime::{CloseReason, Counts, Limits, Shard, ShardConfig, ShardId};
 use std::net::{SocketAddr, TcpListener};
@@ -155,7 +155,7 @@ impl Drop for Server {
 }
 
 fn config(address: SocketAddr, shards: usize) -> Config {
-    let listeners = vec![(LISTENER, address)];
+    let listeners = vec![Listener::plain(LISTENER, address)];
     Config { cpus: ShardCpus::Count(shards), listeners, ..Config::default() }
 }
 

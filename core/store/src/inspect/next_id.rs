@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn no_object_takes_less() {
-        let smallest = Record::object(DoId(1), ClassKey(0), &[], &mut Default::default()).unwrap();
-        assert_eq!(smallest.bytes() as usize, OBJECT_BYTES_MIN);
+        let mut sheaf = crate::record::Sheaf::default();
+        let smallest = sheaf.object(DoId(1), ClassKey(0), &[]).unwrap();
+        assert_eq!(smallest.bytes as usize, OBJECT_BYTES_MIN);
     }
 }

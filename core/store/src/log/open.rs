@@ -1,7 +1,7 @@
 //! Opening a store: recovery, the parts' indexes, the new active segment.
 
 use super::active::Active;
-use super::chores::{self, Scrub};
+use super::chores::{self, Haste, Scrub};
 use super::compaction::Compaction;
 use super::tally::Tallies;
 use super::{Log, PartState, Staged};
@@ -59,7 +59,7 @@ impl Log {
         let salt = salts.hash_one(segment);
         let next_do_id = report.next_do_id;
         let head = Head { segment, salt, next_do_id, catalog: (*catalog).clone() };
-        let prepared = chores::prepare(&*disk, &head, options.segment_bytes)?;
+        let prepared = chores::prepare(&*disk, &head, options.segment_bytes, Haste::Now)?;
         let mut log = Log {
             disk,
             segment_bytes: options.segment_bytes,
@@ -80,6 +80,7 @@ impl Log {
             sealing: false,
             fetches: VecDeque::new(),
             again: VecDeque::new(),
+            let_go: Vec::new(),
             scrub,
             compaction: Compaction::Idle,
             sweep_below: SegmentId(0),

@@ -1,33 +1,34 @@
 //! The segments that a part reads: sealed ones through their maps, the others from the records that
 //! it wrote itself.
 
+use super::image::{Image, Spare};
 use crate::disk::SegmentBytes;
 use crate::ids::{Place, SegmentId};
 use crate::object::Object;
-use crate::record::{Record, Said, Seal, View};
+use crate::record::{HEADER_BYTES, Record, Said, Seal, View};
 use crate::segment::{Footer, Head, footer_start};
 use ahash::RandomState;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use hashbrown::HashMap;
-use hashbrown::hash_map::IntoIter;
-
-/// How many records of a sealed segment are let go of at once.
-const SHED_AT_ONCE: usize = 256;
 
 /// The segments of the store as a part sees them.
 pub(crate) struct Held {
     /// Which segment stands at the front.
     first: u32,
     segments: VecDeque<Option<Segment>>,
-    /// Records that the maps have now; let go of in slices.
-    shed: VecDeque<IntoIter<u32, Record>>,
+    /// Memory of images that is to be used again.
+    spare: Spare,
+    /// Whether segments are never sealed, so that each record is kept, and let go of, by itself.
+    keeps_singly: bool,
     hasher: RandomState,
 }
 
 enum Segment {
-    /// Not sealed: the part's own durable records in it, by offset.
-    Growing(HashMap<u32, Record, RandomState>),
+    /// Not sealed: the part's own durable records in it.
+    Growing(Image),
+    /// Never sealed: the part's own durable records in it, by offset.
+    Single(HashMap<u32, Record, RandomState>),
     Sealed(Sealed),
 }
 
@@ -83,61 +84,89 @@ impl Sealed {
 
 /// Where a record is to be read.
 pub(crate) enum Source<'a> {
-    Kept(&'a Record),
+    /// The body of a record that the part has kept.
+    Kept(&'a [u8]),
     Sealed(&'a Sealed),
 }
 
 impl Held {
     pub fn new(hasher: RandomState) -> Held {
-        Held { first: 0, segments: VecDeque::new(), shed: VecDeque::new(), hasher }
+        Held {
+            first: 0,
+            segments: VecDeque::new(),
+            spare: Spare::default(),
+            keeps_singly: false,
+            hasher,
+        }
+    }
+
+    /// For segments that are never sealed.
+    pub fn keep_singly(&mut self) {
+        self.keeps_singly = true;
     }
 
     #[inline]
     pub fn source(&self, place: Place) -> Option<Source<'_>> {
         match self.get(place.segment)? {
             Segment::Sealed(sealed) => Some(Source::Sealed(sealed)),
-            Segment::Growing(records) => records.get(&place.offset).map(Source::Kept),
+            Segment::Growing(image) => {
+                image.get(place).map(|record| Source::Kept(&record[HEADER_BYTES..]))
+            }
+            Segment::Single(records) => {
+                records.get(&place.offset).map(|record| Source::Kept(&record.raw()[HEADER_BYTES..]))
+            }
         }
     }
 
     pub fn sealed(&self, segment: SegmentId) -> Option<&Sealed> {
         match self.get(segment)? {
             Segment::Sealed(sealed) => Some(sealed),
-            Segment::Growing(_) => None,
+            Segment::Growing(_) | Segment::Single(_) => None,
         }
     }
 
     /// Keeps a durable record until its segment is sealed.
-    pub fn keep(&mut self, place: Place, record: Record) {
-        let hasher = self.hasher.clone();
-        let slot = self.slot(place.segment);
-        match slot.get_or_insert_with(|| Segment::Growing(HashMap::with_hasher(hasher))) {
-            Segment::Growing(records) => {
-                records.insert(place.offset, record);
+    pub fn keep(&mut self, place: Place, record: &Record) {
+        let mut spare = core::mem::take(&mut self.spare);
+        let (singly, hasher) = (self.keeps_singly, &self.hasher.clone());
+        let slot = self.slot(place.segment).get_or_insert_with(|| match singly {
+            true => Segment::Single(HashMap::with_hasher(hasher.clone())),
+            false => Segment::Growing(Image::default()),
+        });
+        match slot {
+            Segment::Growing(image) => image.push(place, record.raw(), &mut spare),
+            Segment::Single(records) => {
+                records.insert(place.offset, record.clone());
             }
             Segment::Sealed(_) => {}
         }
+        self.spare = spare;
     }
 
     /// The record at this place is of no more use.
     pub fn release(&mut self, place: Place) {
-        if let Some(Segment::Growing(records)) = self.slot(place.segment) {
+        if let Some(Segment::Single(records)) = self.slot(place.segment) {
             records.remove(&place.offset);
         }
     }
 
     pub fn seal(&mut self, segment: SegmentId, sealed: Sealed) {
         let before = self.slot(segment).replace(Segment::Sealed(sealed));
-        if let Some(Segment::Growing(records)) = before {
-            self.shed.push_back(records.into_iter());
+        if let Some(Segment::Growing(image)) = before {
+            self.spare.take(image);
         }
     }
 
-    pub fn remove(&mut self, segment: SegmentId) {
-        *self.slot(segment) = None;
+    /// The segment is gone; returns what was read of it.
+    pub fn remove(&mut self, segment: SegmentId) -> Option<Sealed> {
+        let removed = self.slot(segment).take();
         while let Some(None) = self.segments.front() {
             self.segments.pop_front();
             self.first += 1;
+        }
+        match removed? {
+            Segment::Sealed(sealed) => Some(sealed),
+            Segment::Growing(_) | Segment::Single(_) => None,
         }
     }
 
@@ -149,10 +178,7 @@ impl Held {
 
     /// Lets go of some of what is not needed any more.
     pub fn shed(&mut self) {
-        let Some(records) = self.shed.front_mut() else { return };
-        if records.by_ref().take(SHED_AT_ONCE).count() < SHED_AT_ONCE {
-            self.shed.pop_front();
-        }
+        self.spare.shed();
     }
 
     #[inline]

@@ -70,13 +70,13 @@ impl Index {
     }
 
     /// Where the object stands from now on; returns where it stood.
-    pub fn insert(&mut self, do_id: DoId, slot: Slot) -> Option<Place> {
-        self.slots.insert(do_id, slot).map(Slot::place)
+    pub fn insert(&mut self, do_id: DoId, slot: Slot) -> Option<Slot> {
+        self.slots.insert(do_id, slot)
     }
 
     /// The object is gone; returns where it stood.
-    pub fn remove(&mut self, do_id: DoId) -> Option<Place> {
-        self.slots.remove(do_id).map(Slot::place)
+    pub fn remove(&mut self, do_id: DoId) -> Option<Slot> {
+        self.slots.remove(do_id)
     }
 
     pub fn members(&self, class: ClassKey) -> &[DoId] {

@@ -4,11 +4,11 @@
 //! with a version that is not durable yet is looked at later: a move must not stand behind it. What
 //! has gone out of memory again since the segment was read ahead is fetched first, one at a time.
 
-use super::pending::Version;
 use super::{Part, Sealed};
 use crate::ids::{Place, SegmentId};
-use crate::record::{Kind, Record};
-use crate::request::{Append, Purpose, Request};
+use crate::object::Object;
+use crate::record::{Kind, View};
+use crate::request::{Purpose, Request};
 use crate::segment::Entry;
 use alloc::vec::Vec;
 
@@ -76,9 +76,11 @@ impl Sweep {
 }
 
 /// What becomes of an entry.
-enum Verdict {
+enum Verdict<'a> {
     Drop,
-    Move(Record),
+    Move(View<'a>, Object<'a>),
+    /// It must still be said that the object is gone.
+    Repeat,
     Later,
     Away,
     Unreadable,
@@ -100,29 +102,31 @@ impl Part {
             return;
         }
         let Some(mut sweep) = self.sweep.take() else { return };
-        let mut moved = self.sweep_later(&mut sweep);
-        if !sweep.walked && sweep.awaited.is_none() {
-            moved += self.sweep_slice(&mut sweep, moved);
+        let mut moved = 0;
+        match self.held.sealed(sweep.segment).cloned() {
+            Some(sealed) => {
+                moved += self.sweep_later(&mut sweep, &sealed);
+                if !sweep.walked && sweep.awaited.is_none() {
+                    moved += self.sweep_slice(&mut sweep, &sealed, moved);
+                }
+            }
+            None => sweep.give_up(),
         }
         if moved == 0 && sweep.walked && sweep.later.is_empty() {
             let segment = sweep.segment;
             let stuck = sweep.stuck;
-            self.requests.push(if stuck {
-                Request::Stuck(segment)
-            } else {
-                Request::Swept(segment)
-            });
+            self.want(if stuck { Request::Stuck(segment) } else { Request::Swept(segment) });
         } else {
             self.sweep = Some(sweep);
         }
     }
 
     /// Looks again at what had to wait; returns how many bytes move.
-    fn sweep_later(&mut self, sweep: &mut Sweep) -> u32 {
+    fn sweep_later(&mut self, sweep: &mut Sweep, sealed: &Sealed) -> u32 {
         let mut moved = 0;
         for (entry, place) in core::mem::take(&mut sweep.later) {
             if moved < MOVED_BYTES_MAX && sweep.awaited.is_none() {
-                moved += self.sweep_entry(sweep, entry, place);
+                moved += self.sweep_entry(sweep, sealed, entry, place);
             } else {
                 sweep.later.push((entry, place));
             }
@@ -131,14 +135,13 @@ impl Part {
     }
 
     /// Walks on; returns how many bytes move.
-    fn sweep_slice(&mut self, sweep: &mut Sweep, moved_before: u32) -> u32 {
-        let sealed = self.held.sealed(sweep.segment).cloned();
-        let at = sealed.as_ref().and_then(|sealed| sealed.footer_place(sweep.segment));
-        let (Some(sealed), Some(at)) = (sealed, at.filter(|at| !self.is_unreadable(*at))) else {
+    fn sweep_slice(&mut self, sweep: &mut Sweep, sealed: &Sealed, moved_before: u32) -> u32 {
+        let at = sealed.footer_place(sweep.segment);
+        let Some(at) = at.filter(|at| !self.is_unreadable(*at)) else {
             sweep.give_up();
             return 0;
         };
-        if !sweep.may_read(&sealed, at) {
+        if !sweep.may_read(sealed, at) {
             sweep.awaited = Some(at);
             self.fetch(at);
             return 0;
@@ -158,41 +161,50 @@ impl Part {
             sweep.next += 1;
             sweep.offset += entry.bytes;
             walked += entry.bytes;
-            moved += self.sweep_entry(sweep, entry, place);
+            moved += self.sweep_entry(sweep, sealed, entry, place);
         }
         sweep.walked = true;
         moved
     }
 
-    fn sweep_entry(&mut self, sweep: &mut Sweep, entry: Entry, place: Place) -> u32 {
-        match self.verdict(sweep, entry, place) {
-            Verdict::Drop => 0,
+    fn sweep_entry(
+        &mut self,
+        sweep: &mut Sweep,
+        sealed: &Sealed,
+        entry: Entry,
+        place: Place,
+    ) -> u32 {
+        let outline = match self.verdict(sweep, sealed, entry, place) {
+            Verdict::Drop => return 0,
             Verdict::Later => {
                 sweep.later.push((entry, place));
-                0
+                return 0;
             }
             Verdict::Away => {
                 sweep.later.push((entry, place));
                 sweep.awaited = Some(place);
                 self.fetch(place);
-                0
+                return 0;
             }
             Verdict::Unreadable => {
                 sweep.stuck = true;
-                0
+                return 0;
             }
-            Verdict::Move(record) => {
-                sweep.moving += 1;
-                let append =
-                    Append { record: record.clone(), purpose: Purpose::Move, epoch: self.refusals };
-                self.requests.push(Request::Append(append));
-                self.pending.push(Version { ticket: None, record });
-                entry.bytes
-            }
-        }
+            Verdict::Move(view, object) => self.pending.open().copy(&view, &object),
+            Verdict::Repeat => self.pending.open().tombstone(entry.do_id, entry.class),
+        };
+        sweep.moving += 1;
+        self.append(None, outline, Purpose::Move);
+        entry.bytes
     }
 
-    fn verdict(&self, sweep: &Sweep, entry: Entry, place: Place) -> Verdict {
+    fn verdict<'a>(
+        &self,
+        sweep: &Sweep,
+        sealed: &'a Sealed,
+        entry: Entry,
+        place: Place,
+    ) -> Verdict<'a> {
         match entry.kind {
             Kind::Mark => Verdict::Drop,
             Kind::Object => {
@@ -205,12 +217,11 @@ impl Part {
                 if self.is_unreadable(place) {
                     return Verdict::Unreadable;
                 }
-                let sealed = self.held.sealed(place.segment);
-                if sealed.is_some_and(|sealed| !sweep.may_read(sealed, place)) {
+                if !sweep.may_read(sealed, place) {
                     return Verdict::Away;
                 }
-                match sealed.and_then(|sealed| sealed.object(place)) {
-                    Some((view, object)) => Verdict::Move(Record::copied(&view, &object)),
+                match sealed.object(place) {
+                    Some((view, object)) => Verdict::Move(view, object),
                     None => Verdict::Unreadable,
                 }
             }
@@ -220,7 +231,7 @@ impl Part {
                     && self.held.oldest() != Some(place.segment);
                 match needed {
                     _ if self.pending.has(entry.do_id) => Verdict::Later,
-                    true => Verdict::Move(Record::tombstone(entry.do_id, entry.class)),
+                    true => Verdict::Repeat,
                     false => Verdict::Drop,
                 }
             }

@@ -220,7 +220,7 @@ fn agent_message(
     let is_astron = dialect == Dialect::Astron;
     let number = match is_about_channels {
         true => [6, 10, 10, 23, 26, 29, 30][rng.random_range(0..7)],
-        false => rng.random_range(0..36),
+        false => rng.random_range(0..38),
     };
     let (message, effect) = match number {
         0..=5 => (AgentMessage::SetState { state }, Effect::State(state)),
@@ -230,7 +230,7 @@ fn agent_message(
         14 if rng.random() => (AgentMessage::Drop, Effect::Nothing),
         13 if is_astron => (AgentMessage::GetNetworkAddress { context }, Effect::Nothing),
         14 if is_astron => (AgentMessage::GetTlvs { context }, Effect::Nothing),
-        11..=17 => (AgentMessage::DeclareObject { do_id, dclass }, Effect::Declared(do_id, dclass)),
+        13..=17 => (AgentMessage::DeclareObject { do_id, dclass }, Effect::Declared(do_id, dclass)),
         18 => (AgentMessage::UndeclareObject { do_id }, Effect::Undeclared(do_id)),
         19 => (AgentMessage::AddSessionObject { do_id }, Effect::Session(do_id)),
         20 => (AgentMessage::RemoveSessionObject { do_id }, Effect::NoSession(do_id)),
@@ -240,7 +240,7 @@ fn agent_message(
         ),
         23..=25 => (AgentMessage::OpenChannel { channel }, Effect::Opened(channel)),
         26..=27 => (AgentMessage::CloseChannel { channel }, Effect::Closed(channel)),
-        26..=27 => {
+        28 | 36..=37 => {
             (AgentMessage::AddPostRemove { message: &last_words }, Effect::PostRemove(serial))
         }
         29 if rng.random() => (AgentMessage::ClearPostRemoves, Effect::NoPostRemoves),

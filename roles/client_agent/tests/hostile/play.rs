@@ -165,13 +165,16 @@ impl Run {
     fn cluster_speaks(&mut self) {
         let Run { dialect, clients, serial, is_about_channels, rng, .. } = self;
         let said = cluster::say(*dialect, clients, *serial, *is_about_channels, rng);
+        // In `openotp` it may be an answer, and one to a question that is of no interest any more.
+        let is_answer = *dialect == Dialect::OpenOtp
+            && said.to.iter().any(|channel| self.config.channels.contains(channel));
         let mut enters = Vec::new();
         for client in &mut self.clients {
             client.is_deaf = !reaches(&said, client, self.dialect);
             if client.is_deaf {
                 continue;
             }
-            if enters_sight(client, &said.effect) {
+            if !is_answer && enters_sight(client, &said.effect) {
                 enters.push(client.party);
             }
             happen(client, &said.effect);
@@ -179,8 +182,9 @@ impl Run {
         self.world.send(self.cluster, &said.frame);
         self.settle(None, &[]);
         if let Effect::Enters(do_id, _) = said.effect {
-            let mut all = self.clients.iter().filter(|client| enters.contains(&client.party));
-            assert!(all.all(|client| client.seen.contains_key(&do_id)), "{do_id} is seen");
+            for client in self.clients.iter().filter(|client| enters.contains(&client.party)) {
+                assert!(client.seen.contains_key(&do_id), "{do_id} is seen by {client:?}");
+            }
         }
         self.clients.iter_mut().for_each(|client| client.is_deaf = false);
     }
@@ -386,6 +390,10 @@ impl Run {
             ObjectMessage::QueryZones { parent, .. } => self.clients.iter().any(|client| {
                 client.channel == sender && parent == object && client.parents.contains(&parent)
             }),
+            ObjectMessage::Locate { .. } => self
+                .clients
+                .iter()
+                .any(|client| client.channel == sender && client.seen.contains_key(&object)),
             ObjectMessage::DeleteRam { do_id } => self.clients.iter().any(|client| {
                 let is_its_end = self.stops || !self.world.stands(client.party);
                 do_id == object

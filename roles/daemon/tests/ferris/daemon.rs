@@ -1,18 +1,22 @@
 //! The program as a process: killed when its value goes, its log shown when a test fails.
 
 use super::{CEILING, wait_for};
+use rustix::process::{Pid, Signal};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use tempfile::TempDir;
 
 /// What stands in `park.dc` beside the configuration.
-const CLASSES: &str = "dclass DistributedLantern {
+pub const CLASSES: &str = "dclass DistributedLantern {
     setLight(uint8 light) required broadcast airecv;
+};
+dclass DistributedGate {
+    knock(string words) clsend;
 };";
 
 /// Runs the program to its end: its code, and what it said on standard error.
@@ -27,6 +31,8 @@ pub fn ends(arguments: &[&str]) -> (Option<i32>, String) {
 pub struct Daemon {
     /// Where its Message Director listens, as the banner says.
     pub md: SocketAddr,
+    /// Where clients connect, if they may.
+    pub clients: Option<SocketAddr>,
     web: Option<SocketAddr>,
     process: Process,
 }
@@ -35,7 +41,12 @@ impl Daemon {
     /// Starts a daemon on `config` and waits until it serves.
     #[track_caller]
     pub fn start(config: &str) -> Daemon {
-        let folder = tempfile::tempdir().unwrap();
+        Daemon::start_in(tempfile::tempdir().unwrap(), config)
+    }
+
+    /// Starts a daemon on `config` in a folder that has files for it.
+    #[track_caller]
+    pub fn start_in(folder: TempDir, config: &str) -> Daemon {
         let file = folder.path().join("park.yml");
         fs::write(&file, config).unwrap();
         fs::write(folder.path().join("park.dc"), CLASSES).unwrap();
@@ -45,14 +56,31 @@ impl Daemon {
         let web = told(&banner, "web").map(|pages| {
             pages.strip_prefix("http://").unwrap().split_once('/').unwrap().0.parse().unwrap()
         });
-        Daemon { md, web, process }
+        let clients = told(&banner, "client agent");
+        let clients = clients.map(|gate| gate.split(',').next().unwrap().parse().unwrap());
+        Daemon { md, clients, web, process }
+    }
+
+    /// Its folder, which goes with it.
+    pub fn folder(&self) -> &Path {
+        self.process.folder.path()
+    }
+
+    /// What it has said on standard error.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.process.child);
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// SIGTERM, and how it ends.
     #[track_caller]
     pub fn stop(mut self) -> ExitStatus {
-        let pid = rustix::process::Pid::from_child(&self.process.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         self.process.wait()
     }
 

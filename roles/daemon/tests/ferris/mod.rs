@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part")]
 
+mod client;
 mod daemon;
 mod participant;
 
-pub use daemon::{Daemon, ends};
+pub use client::{Client, socket};
+pub use daemon::{CLASSES, Daemon, ends};
 pub use participant::{Participant, datagram};
 
 use std::net::{SocketAddr, TcpListener};

@@ -255,6 +255,7 @@ impl Play<'_> {
         let refused = |name: &String| name.starts_with("refused");
         let all = more.iter().filter(|(name, _)| refused(name)).map(|(_, count)| count).sum();
         more.insert("refused all".to_owned(), all);
+        self.check_events(step, &mut more);
         let mut unsaid: Tally = more.clone();
         unsaid.retain(|name, count| refused(name) && *count > 0 && name != "refused all");
         for Check { line, what, count } in &step.checks {
@@ -281,6 +282,34 @@ impl Play<'_> {
 fn refused_start(step: &Step) -> Option<String> {
     let what = step.checks.iter().find_map(|check| check.what.strip_prefix("start "));
     what.map(|what| what.trim_matches('"').to_owned())
+}
+
+impl Play<'_> {
+    /// Each refusal is said to the event logger, with its reason. Other events are looked at where
+    /// they are mentioned, as `event KIND`.
+    fn check_events(&mut self, step: &Step, more: &mut Tally) {
+        let events = self.world().take_events();
+        let said = |word: &str| {
+            let has =
+                |packet: &&Vec<u8>| packet.windows(word.len()).any(|at| at == word.as_bytes());
+            events.iter().filter(has).count() as u64
+        };
+        for Check { what, .. } in &step.checks {
+            if let Some(kind) = what.strip_prefix("event ") {
+                more.insert(what.clone(), said(kind));
+            }
+        }
+        let refused =
+            more.iter().filter_map(|(name, count)| Some((name.strip_prefix("refused ")?, *count)));
+        for (reason, count) in refused {
+            let said = said(if reason == "all" { "request-refused" } else { reason });
+            if said < count || (reason == "all" && said > count) {
+                let line = step.line;
+                self.wrong
+                    .push(format!("{line}: refused {reason} {count}, and {said} events say so"));
+            }
+        }
+    }
 }
 
 impl Expected {

@@ -19,6 +19,7 @@
 //! damage ann                         the record of an object cannot be read any more
 //! crash [with FILE]                  all that is not durable is lost, and the server starts again
 //! = refused bad_value 1              what is counted; `1-2`: within bounds
+//! = event storage-full 1             so many of these were said to the event logger
 //! ```
 //! A line that is indented belongs to the one before. [`crate::codec`] says how messages are written.
 

@@ -67,6 +67,8 @@ pub struct World {
     now: Now,
     cores: Vec<Core>,
     chance: u64,
+    /// What was said to the event logger, in its packets.
+    events: Vec<Vec<u8>>,
     disk: Arc<TestDisk>,
     store: Store,
     /// Whether nothing becomes durable by itself.
@@ -120,8 +122,8 @@ impl World {
         let cores = parts.map(make).collect();
         let store = Store { log, asked: Vec::new(), answers: Vec::new() };
         let chance = setting.variant as u64;
-        let waits = false;
-        let mut world = World { setting, dialect, now, cores, chance, disk, store, waits };
+        let (waits, events) = (false, Vec::new());
+        let mut world = World { setting, dialect, now, cores, chance, disk, store, waits, events };
         let peer = "127.0.0.1:9".parse().expect("an address");
         for conn in 0..conns {
             let at = world.home(conn);
@@ -265,6 +267,7 @@ impl World {
         for effect in shard.effects() {
             match effect {
                 Effect::AskStore(_, request) => self.store.asked.push((PartId(at as u16), request)),
+                Effect::LogEvent(packet) => self.events.push(packet),
                 Effect::Close(..) | Effect::Finish(..) => {
                     panic!("a connection was closed: {effect:?}")
                 }
@@ -278,6 +281,11 @@ impl World {
     pub fn got(&mut self, conn: usize) -> Vec<u8> {
         let home = self.home(conn);
         self.cores[home].net.0.remove(&ConnId(conn as u32)).unwrap_or_default()
+    }
+
+    /// What was said to the event logger since this was last asked.
+    pub fn take_events(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.events)
     }
 
     /// What each shard has counted.
@@ -303,7 +311,7 @@ fn assemble(
         dialect,
         limits,
         upstream: None,
-        has_event_logger: false,
+        has_event_logger: true,
         hash_seeds,
     });
     let listener: ListenerId = message_director::LISTENER;

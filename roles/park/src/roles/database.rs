@@ -1,18 +1,18 @@
 //! `type: database`
 
-use super::{Cluster, Kind, Purpose};
+use super::{Cluster, Kind, NO_CLASSES, Purpose};
 use crate::classes::Classes;
 use crate::document::Node;
 use crate::problem::Place;
 use crate::section::Section;
-use crate::value::{boolean, channel, choice, number, scalar};
+use crate::value::{boolean, choice, number, scalar};
 use database::Limits;
 use dc::FieldKind;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use wire::ids::{Channel, DoId};
 
-pub const KIND: Kind = Kind { name: "database", is_built: true, check };
+pub const KIND: Kind = Kind { name: "database", check };
 
 /// Where Astron keeps its YAML files if nothing is said.
 const YAML_FOLDER: &str = "yaml_db";
@@ -61,15 +61,15 @@ const ROWS: [Row; 3] = [
 ];
 
 fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
-    let control = section.required("control", channel(cluster.dialect)).map(Channel);
+    let control = cluster.channel(section, "control");
     let generate = section.section("generate", |range| cluster.range(range, Purpose::Generate));
     if generate.is_none() {
         section.error("`generate` is missing");
     }
     let limits = section.section("limits", read_limits).unwrap_or_default();
     let broadcast = section.get("broadcast", boolean).unwrap_or(true);
-    if !cluster.classes.are_named {
-        section.error_at("type", "its objects need classes: name the DC files in general.dc_files");
+    if !cluster.general.classes.are_named {
+        section.error_at("type", NO_CLASSES);
     }
     let read = |backend: &mut Section<'_>| read_backend(backend, cluster);
     let backend = section.section("backend", read);
@@ -82,7 +82,7 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
     };
     let (backend, directory, directory_place, indexes) = backend;
     let generate = DoId(*generate.start() as u32)..=DoId(*generate.end() as u32);
-    let others = &cluster.databases;
+    let others = &cluster.read.databases;
     if others.iter().any(|other| other.control == control) {
         let what = format!("another Database has channel {control} already");
         return section.error_at("control", what);
@@ -91,7 +91,7 @@ fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
         let what = format!("another Database has {} already", directory.display());
         return section.error_at("backend", what);
     }
-    cluster.databases.push(Database {
+    cluster.read.databases.push(Database {
         control,
         generate,
         broadcast,
@@ -138,7 +138,7 @@ fn read_backend(section: &mut Section<'_>, cluster: &Cluster<'_>) -> Option<Read
             (Backend::Yaml, directory.or_else(|| Some(PathBuf::from(YAML_FOLDER))))
         }
     };
-    let index = |node: &Node| read_index(node, cluster.classes);
+    let index = |node: &Node| read_index(node, &cluster.general.classes);
     let indexes = section.list("indexes", index).unwrap_or_default();
     let place = section.place_of("directory");
     Some((backend, cluster.folder.join(directory?), place, indexes))

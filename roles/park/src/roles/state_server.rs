@@ -1,12 +1,12 @@
 //! `type: stateserver`
 
-use super::{Cluster, Kind};
+use super::{Cluster, Kind, NO_CLASSES};
 use crate::section::Section;
-use crate::value::{channel, number};
+use crate::value::number;
 use state_server::Limits;
 use wire::ids::Channel;
 
-pub const KIND: Kind = Kind { name: "stateserver", is_built: true, check };
+pub const KIND: Kind = Kind { name: "stateserver", check };
 
 /// A State Server, as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,17 +32,17 @@ const ROWS: [Row; 8] = [
 ];
 
 fn check(section: &mut Section<'_>, cluster: &mut Cluster<'_>) {
-    let control = section.required("control", channel(cluster.dialect)).map(Channel);
+    let control = cluster.channel(section, "control");
     let limits = section.section("limits", limits).unwrap_or_default();
-    if !cluster.classes.are_named {
-        section.error_at("type", "its objects need classes: name the DC files in general.dc_files");
+    if !cluster.general.classes.are_named {
+        section.error_at("type", NO_CLASSES);
     }
     let Some(control) = control else { return };
-    if cluster.state_servers.iter().any(|other| other.control == control) {
+    if cluster.read.state_servers.iter().any(|other| other.control == control) {
         let what = format!("another State Server has channel {control} already");
         return section.error_at("control", what);
     }
-    cluster.state_servers.push(StateServer { control, limits });
+    cluster.read.state_servers.push(StateServer { control, limits });
 }
 
 /// Reads the limits of a State Server, which a DBSS is too.

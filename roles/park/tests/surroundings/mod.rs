@@ -1,11 +1,11 @@
-//! A machine with two DC files and one host name.
+//! A machine with a few files and one host name.
 
 use park::Outside;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Knows `park.dc`, `broken.dc`, and `localhost` with addresses of both kinds.
+/// Knows some DC files, some PEM files, and `localhost` with addresses of both kinds.
 pub struct Stub;
 
 impl Outside for Stub {
@@ -24,6 +24,11 @@ impl Outside for Stub {
             Some("park.dc") => {
                 "dclass DistributedBench { setSeats(uint8 seats) required broadcast; };"
             }
+            Some("login.dc") => include_str!("../../../../etc/park.dc"),
+            Some("keywords.dc") => {
+                "keyword mastersend; dclass Bench { seat(uint8 n) mastersend; };"
+            }
+            Some("cert.pem" | "key.pem" | "ca.pem" | "chain.pem") => "PEM",
             Some("broken.dc") => "dclass DistributedBin {\n  setWeight(unit8 kilos) required;\n};",
             _ => return Err(io::ErrorKind::NotFound.into()),
         };

@@ -41,7 +41,7 @@ impl Outside for Machine {
 
 fn config(dialect: Dialect, at_once: usize) -> Config {
     let text = format!(
-        "general: {{dialect: {}, dc_files: [classes.dc]}}\n\
+        "general: {{dialect: {}, dc_files: [classes.dc], eventlogger: localhost}}\n\
          messagedirector: {{bind: localhost}}\n\
          roles:\n\
          - {{type: stateserver, control: {CONTROL}, limits: {{objects_at_once: {at_once}}}}}\n\

@@ -52,6 +52,8 @@ pub struct World {
     cores: Vec<Core>,
     stores: Vec<Store>,
     chance: u64,
+    /// What was said to the event logger, in its packets.
+    events: Vec<Vec<u8>>,
 }
 
 impl World {
@@ -68,7 +70,7 @@ impl World {
         };
         let cores = shares.into_iter().enumerate().map(make).collect();
         let chance = setting.variant as u64;
-        let mut world = World { setting, now, cores, stores, chance };
+        let mut world = World { setting, now, cores, stores, chance, events: Vec::new() };
         let peer = "127.0.0.1:9".parse().expect("an address");
         for conn in 0..conns {
             let at = world.home(conn);
@@ -127,7 +129,11 @@ impl Stage for World {
     }
 
     fn events(&mut self) -> Vec<Vec<u8>> {
-        Vec::new()
+        std::mem::take(&mut self.events)
+    }
+
+    fn tells_refusals(&self) -> bool {
+        true
     }
 
     fn are_apart(&self, ids: &[u32]) -> bool {
@@ -218,6 +224,7 @@ impl World {
                     let asked = &mut self.stores[usize::from(store.0)].asked;
                     asked.push((PartId(at as u16), request));
                 }
+                Effect::LogEvent(packet) => self.events.push(packet),
                 Effect::Close(..) | Effect::Finish(..) => panic!("a connection was closed"),
                 _ => (),
             }

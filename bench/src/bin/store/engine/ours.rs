@@ -10,11 +10,11 @@ use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::{JoinHandle, sleep, spawn};
-use std::time::Duration;
+use std::thread::{JoinHandle, sleep, spawn, yield_now};
+use std::time::{Duration, Instant};
 use store::{
-    Access, Catalog, Chore, Chored, ClassKey, Committer, FieldKey, Files, Found, Heard, Log,
-    Options, Part, PartId, Place, Reply, Request, Stats, Ticket, Together,
+    Access, Catalog, Chore, Chored, ClassKey, Committer, FieldKey, Files, Found, Heard, Log, Look,
+    Options, Pace, Part, PartId, Place, Reply, Request, Stats, Ticket, Together,
 };
 use wire::ids::DoId;
 
@@ -29,6 +29,8 @@ pub struct Ours {
     stats: Arc<Mutex<Stats>>,
     writer: JoinHandle<Result<()>>,
     keepers: Vec<JoinHandle<()>>,
+    look: Look,
+    began: Instant,
 }
 
 /// What the thread of the log hears.
@@ -56,13 +58,16 @@ impl Ours {
             patient,
             under_way: 0,
             stats: stats.clone(),
+            pace: Pace::default(),
+            began: Instant::now(),
         };
         let keepers = vec![
             keeper(urgent_chores, asked.clone(), Duration::ZERO),
             keeper(patient_chores, asked.clone(), LEISURE),
         ];
         let writer = spawn(|| writer.run());
-        Ok(Ours { part, keys, asked, replies, stats, writer, keepers })
+        let (look, began) = (Look::for_answer(), Instant::now());
+        Ok(Ours { part, keys, asked, replies, stats, writer, keepers, look, began })
     }
 
     /// Hands over what the part wants of the log.
@@ -102,6 +107,17 @@ impl Ours {
         }
     }
 
+    /// Waits for a reply as a shard does.
+    fn next_reply(&mut self) -> Result<Reply> {
+        while self.look.goes_on(ns_since(self.began)) {
+            if let Ok(reply) = self.replies.try_recv() {
+                return Ok(reply);
+            }
+            yield_now();
+        }
+        self.replies.recv().context("the log's thread has ended")
+    }
+
     fn hear_all(&mut self) -> Result<()> {
         while let Ok(reply) = self.replies.try_recv() {
             self.hear(reply)?;
@@ -114,9 +130,11 @@ impl Engine for Ours {
     fn commit(&mut self, objects: &[Object]) -> Result<()> {
         self.hear_all()?;
         let ticket = write(&mut self.part, &self.keys, objects)?;
+        self.look.begin(ns_since(self.began));
         self.hand_over()?;
         while self.part.durable() < ticket {
-            let reply = self.replies.recv().context("the log's thread has ended")?;
+            let reply = self.next_reply()?;
+            self.look.came(ns_since(self.began));
             self.hear(reply)?;
         }
         Ok(())
@@ -167,6 +185,8 @@ struct Writer {
     /// Chores that have not come back.
     under_way: usize,
     stats: Arc<Mutex<Stats>>,
+    pace: Pace,
+    began: Instant,
 }
 
 impl Writer {
@@ -175,7 +195,7 @@ impl Writer {
         let mut closing = false;
         self.hand_out()?;
         while !closing {
-            let mut next = Some(self.asked.recv().context("the store was not closed")?);
+            let mut next = Some(self.next_asked()?);
             while let Some(asked) = next {
                 match asked {
                     Asked::Requests(requests) => {
@@ -187,7 +207,12 @@ impl Writer {
                 next = self.asked.try_recv().ok();
             }
             if !batch.is_empty() {
+                let writes = batch.iter().filter(|(_, request)| request.is_write()).count();
+                let began_ns = ns_since(self.began);
                 self.log.commit(&mut batch, &mut answers);
+                if writes > 0 {
+                    self.pace.committed(writes, began_ns, ns_since(self.began));
+                }
             }
             for (_, reply) in answers.drain(..) {
                 // Whoever closes the store does not listen any more.
@@ -196,6 +221,18 @@ impl Writer {
             self.hand_out()?;
         }
         self.close()
+    }
+
+    /// What is asked for next. There is one client, so nobody else is waited for.
+    fn next_asked(&mut self) -> Result<Asked> {
+        let mut next = self.asked.try_recv().ok();
+        while next.is_none() && self.pace.looks(ns_since(self.began)) {
+            yield_now();
+            next = self.asked.try_recv().ok();
+        }
+        let next = next.map_or_else(|| self.asked.recv().context("the store was not closed"), Ok);
+        self.pace.came(ns_since(self.began));
+        next
     }
 
     fn hand_out(&mut self) -> Result<()> {
@@ -224,6 +261,10 @@ impl Writer {
         }
         Ok(self.log.close()?)
     }
+}
+
+fn ns_since(began: Instant) -> u64 {
+    began.elapsed().as_nanos() as u64
 }
 
 fn keeper(chores: Receiver<Chore>, done: Sender<Asked>, leisure: Duration) -> JoinHandle<()> {

@@ -1,9 +1,9 @@
-//! How much a client may send: so much per second in the long run, and a burst at once.
+//! How much somebody may send or say: so much per second in the long run, and a burst at once.
 //!
 //! A bucket is a single time: until when what was taken from it is paid for. What would be paid for
 //! too late is too much.
 
-use runtime::Now;
+use crate::ids::Now;
 
 /// Fractions of a nanosecond that a unit costs.
 const FRACTION_BITS: u32 = 10;
@@ -31,7 +31,7 @@ impl Rate {
     }
 }
 
-/// What one client has taken.
+/// What somebody has taken.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Bucket {
     paid_until: Now,

@@ -1,0 +1,305 @@
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
+use super::*;
+use std::fs;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A folder with files, and a clock.
+struct Desk {
+    folder: TempDir,
+    config: Config,
+    counts: Arc<Counts>,
+    now: Zoned,
+}
+
+impl Desk {
+    /// It is ten minutes before midnight.
+    fn new(output: &str) -> Desk {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config {
+            bind: ([127, 0, 0, 1], 0).into(),
+            folder: folder.path().into(),
+            output: output.parse().unwrap(),
+            rotate_interval: None,
+            rotate_bytes: None,
+        };
+        let now = "2026-11-26T23:50:00+00:00[UTC]".parse().unwrap();
+        Desk { folder, config, counts: Arc::default(), now }
+    }
+
+    fn open(&self) -> LogFile {
+        LogFile::open(&self.config, Arc::clone(&self.counts), &self.now).unwrap()
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// Each file with its lines, without the time of ours.
+    fn files(&self) -> Vec<(String, Vec<String>)> {
+        let mut files: Vec<_> = fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .filter(|entry| entry.file_type().unwrap().is_file())
+            .map(|entry| {
+                let text = fs::read_to_string(entry.path()).unwrap();
+                let lines = text.lines().map(|line| match line.split_once(",EventLogger,") {
+                    Some((_, own)) => own.to_owned(),
+                    None => line.to_owned(),
+                });
+                (entry.file_name().into_string().unwrap(), lines.collect())
+            })
+            .collect();
+        files.sort();
+        files
+    }
+
+    #[track_caller]
+    fn check(&self, expected: &[(&str, &[&str])]) {
+        let files = self.files();
+        let files: Vec<(&str, Vec<&str>)> = files
+            .iter()
+            .map(|(name, lines)| (&name[..], lines.iter().map(String::as_str).collect()))
+            .collect();
+        let expected: Vec<(&str, Vec<&str>)> =
+            expected.iter().map(|(name, lines)| (*name, lines.to_vec())).collect();
+        assert_eq!(files, expected);
+    }
+}
+
+const OPENED: &str = "log-opened,Log opened.";
+
+#[test]
+fn what_is_there_stays_and_lines_go_behind_it() {
+    let desk = Desk::new("events.csv");
+    desk.put("events.csv", "old\n");
+    let mut log = desk.open();
+    log.write(&desk.now, b"a\nb\n", 2);
+    desk.check(&[("events.csv", &["old", OPENED, "a", "b"])]);
+    drop(log);
+    desk.open().write(&desk.now, b"c\n", 1);
+    desk.check(&[("events.csv", &["old", OPENED, "a", "b", OPENED, "c"])]);
+    assert_eq!((desk.counts.written.get(), desk.counts.rotations.get()), (3, 0));
+    let bytes = fs::metadata(desk.folder.path().join("events.csv")).unwrap().len();
+    assert_eq!(desk.counts.bytes.get(), bytes - 4);
+}
+
+#[test]
+fn the_first_line_is_of_the_kind_that_the_name_says() {
+    let desk = Desk::new("events.log");
+    desk.open();
+    let [(_, lines)] = &desk.files()[..] else { panic!("one file") };
+    let expected = r#"{"_time":"2026-11-26 23:50:00+0000","type":"log-opened","sender":"EventLogger","msg":"Log opened."}"#;
+    assert_eq!(lines, &[expected]);
+}
+
+#[test]
+fn a_file_that_cannot_go_on_is_left_as_it_is() {
+    let mut desk = Desk::new("events.csv");
+    desk.config.rotate_bytes = Some(100);
+    let full = "x".repeat(99) + "\n";
+    desk.put("events.csv", &full);
+    desk.put("events-1.csv", "whole\n2026-11-26T23:49:59.999Z,\"torn");
+    let _other = desk.open();
+    desk.check(&[
+        ("events-1.csv", &["whole", "2026-11-26T23:49:59.999Z,\"torn"]),
+        ("events-2.csv", &[OPENED]),
+        ("events.csv", &[full.trim()]),
+    ]);
+    // What another writes to is not for us.
+    let _log = desk.open();
+    let names: Vec<String> = desk.files().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["events-1.csv", "events-2.csv", "events-3.csv", "events.csv"]);
+}
+
+#[test]
+fn a_file_ends_with_its_day() {
+    let mut desk = Desk::new("%Y-%m-%d.csv");
+    desk.config.rotate_interval = Some(Duration::from_secs(86_400));
+    let mut log = desk.open();
+    for line in ["a\n", "b\n", "c\n", "d\n"] {
+        log.write(&desk.now, line.as_bytes(), 1);
+        desk.now += SignedDuration::from_mins(6);
+    }
+    desk.check(&[("2026-11-26.csv", &[OPENED, "a", "b"]), ("2026-11-27.csv", &[OPENED, "c", "d"])]);
+    // A day without events has no file.
+    desk.now += SignedDuration::from_hours(48);
+    log.write(&desk.now, b"", 0);
+    assert_eq!(desk.files().len(), 2);
+    log.write(&desk.now, b"e\n", 1);
+    assert_eq!(desk.files().last().unwrap().0, "2026-11-29.csv");
+    assert_eq!(desk.counts.rotations.get(), 2);
+}
+
+#[test]
+fn a_name_that_is_taken_gets_a_number() {
+    let mut desk = Desk::new("events.csv");
+    desk.put("events-1.csv", "whole\n");
+    desk.config.rotate_interval = Some(Duration::from_secs(3600));
+    let mut log = desk.open();
+    for line in ["a\n", "b\n", "c\n"] {
+        log.write(&desk.now, line.as_bytes(), 1);
+        desk.now += SignedDuration::from_hours(1);
+    }
+    desk.check(&[
+        ("events-1.csv", &["whole"]),
+        ("events-2.csv", &[OPENED, "b"]),
+        ("events-3.csv", &[OPENED, "c"]),
+        ("events.csv", &[OPENED, "a"]),
+    ]);
+}
+
+#[test]
+fn a_file_grows_no_longer_than_it_may() {
+    let mut desk = Desk::new("events.csv");
+    desk.config.rotate_bytes = Some(200);
+    let mut log = desk.open();
+    let line = "x".repeat(29) + "\n";
+    (0..40).for_each(|_| log.write(&desk.now, line.as_bytes(), 1));
+    let files = desk.files();
+    assert_eq!(files.iter().map(|(_, lines)| lines.len() - 1).sum::<usize>(), 40);
+    assert!(files.len() >= 8, "{}", files.len());
+    for (name, lines) in files {
+        let bytes = fs::metadata(desk.folder.path().join(name)).unwrap().len();
+        assert!((100..=200).contains(&bytes) || lines.len() <= 5, "{bytes} bytes: {lines:?}");
+    }
+    // What is too long for any file stands in one of its own.
+    log.write(&desk.now, ("y".repeat(300) + "\n").as_bytes(), 1);
+    log.write(&desk.now, b"z\n", 1);
+    let all = desk.files();
+    let long: Vec<_> = all.iter().filter(|(_, lines)| lines[1].starts_with('y')).collect();
+    assert!(long.len() == 1 && long[0].1.len() == 2, "{long:?}");
+}
+
+#[test]
+fn a_new_file_can_be_asked_for() {
+    let desk = Desk::new("events.csv");
+    let mut log = desk.open();
+    log.write(&desk.now, b"a\n", 1);
+    // As logrotate does it: the old one is moved away, and then a new one is asked for.
+    fs::rename(desk.folder.path().join("events.csv"), desk.folder.path().join("events.csv.1"))
+        .unwrap();
+    log.write(&desk.now, b"b\n", 1);
+    log.rotate(&desk.now);
+    log.write(&desk.now, b"c\n", 1);
+    log.rotate(&desk.now);
+    desk.check(&[
+        ("events-1.csv", &[OPENED]),
+        ("events.csv", &[OPENED, "c"]),
+        ("events.csv.1", &[OPENED, "a", "b"]),
+    ]);
+    assert_eq!(desk.counts.rotations.get(), 2);
+}
+
+#[test]
+fn a_deleted_file_is_begun_again() {
+    let desk = Desk::new("log/events.csv");
+    let mut log = desk.open();
+    fs::remove_dir_all(desk.folder.path().join("log")).unwrap();
+    log.write(&desk.now, b"a\n", 1);
+    let text = fs::read_to_string(desk.folder.path().join("log/events.csv")).unwrap();
+    assert!(text.ends_with(&format!("{OPENED}\r\na\n")), "{text}");
+}
+
+#[test]
+fn without_a_new_file_the_old_one_goes_on() {
+    let mut desk = Desk::new("%Y/%m/%d/events.csv");
+    desk.config.rotate_interval = Some(Duration::from_secs(86_400));
+    let mut log = desk.open();
+    let old = log.path().to_owned();
+    let blocked = desk.folder.path().join("2026/11/27");
+    fs::write(&blocked, "no folder").unwrap();
+    desk.now += SignedDuration::from_hours(1);
+    log.write(&desk.now, b"a\n", 1);
+    log.write(&desk.now, b"b\n", 1);
+    assert!(fs::read_to_string(&old).unwrap().ends_with("a\nb\n"));
+    assert_eq!(desk.counts.rotations.get(), 0);
+    fs::remove_file(blocked).unwrap();
+    desk.now += SignedDuration::from_secs(1);
+    log.write(&desk.now, b"c\n", 1);
+    assert!(fs::read_to_string(&old).unwrap().ends_with("a\nb\n"));
+    assert!(fs::read_to_string(log.path()).unwrap().ends_with("c\n"));
+    assert_eq!((desk.counts.written.get(), desk.counts.lost.get()), (3, 0));
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_a_device_is_not() {
+    let mut desk = Desk::new("folder");
+    fs::create_dir(desk.folder.path().join("folder")).unwrap();
+    let refused = LogFile::open(&desk.config, Arc::default(), &desk.now);
+    assert!(refused.is_err_and(|why| why.path.ends_with("folder")));
+    desk.config.output = "/dev/null".parse().unwrap();
+    let mut log = desk.open();
+    log.rotate(&desk.now);
+    log.write(&desk.now, b"a\n", 1);
+    log.sync();
+    assert_eq!((desk.counts.written.get(), desk.counts.rotations.get()), (1, 0));
+}
+
+#[test]
+fn what_cannot_be_written_is_lost_and_counted() {
+    let desk = Desk::new("/dev/full");
+    let mut log = desk.open();
+    log.write(&desk.now, b"a\nb\n", 2);
+    log.write(&desk.now, b"c\n", 1);
+    let Counts { written, lost, bytes, .. } = &*desk.counts;
+    assert_eq!((written.get(), lost.get(), bytes.get()), (0, 3, 0));
+}
+
+#[test]
+fn losses_elsewhere_are_told_in_the_file() {
+    let desk = Desk::new("events.csv");
+    let mut log = desk.open();
+    log.tell_lost(7);
+    log.write(&desk.now, b"a\n", 1);
+    log.write(&desk.now, b"b\n", 1);
+    desk.check(&[("events.csv", &[OPENED, "events-lost,7", "a", "b"])]);
+    assert_eq!(desk.counts.lost.get(), 0);
+}
+
+/// A file system with room for 64 KiB, which goes when it is dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Option<SmallDisk> {
+        let mut mount = Command::new("mount");
+        let done = mount.args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(at).output();
+        done.is_ok_and(|done| done.status.success()).then(|| SmallDisk(at.into()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let done = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        assert!(done.is_ok_and(|status| status.success()), "{} is unmounted", self.0.display());
+    }
+}
+
+#[test]
+fn a_full_disk_tears_no_line_and_is_told_of_when_there_is_room() {
+    let desk = Desk::new("events.csv");
+    let Some(_disk) = SmallDisk::mount(desk.folder.path()) else {
+        eprintln!("not tried: only root can mount a small disk");
+        return;
+    };
+    let mut log = desk.open();
+    let ballast = desk.folder.path().join("ballast");
+    fs::write(&ballast, vec![0; 40 << 10]).unwrap();
+    let line = "x".repeat(999) + "\n";
+    let batch = line.repeat(10);
+    (0..5).for_each(|_| log.write(&desk.now, batch.as_bytes(), 10));
+    let Counts { written, lost, .. } = &*desk.counts;
+    assert_eq!(written.get() + lost.get(), 50);
+    assert!(written.get() > 10 && lost.get() > 20, "{} are written", written.get());
+    fs::remove_file(&ballast).unwrap();
+    log.write(&desk.now, b"a\n", 1);
+    let [(_, lines)] = &desk.files()[..] else { panic!("one file") };
+    let told = lines.iter().filter_map(|line| line.strip_prefix("events-lost,"));
+    let told: Vec<u64> = told.map(|count| count.parse().unwrap()).collect();
+    assert_eq!(told.iter().sum::<u64>(), lost.get());
+    let whole = lines.iter().filter(|shown| *shown == line.trim()).count();
+    assert_eq!(whole as u64, written.get() - 1);
+    assert_eq!(lines.len(), 1 + whole + told.len() + 1, "nothing else stands there: {lines:?}");
+    assert_eq!((&lines[0][..], &lines[lines.len() - 1][..]), (OPENED, "a"));
+}
