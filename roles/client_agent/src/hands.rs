@@ -74,6 +74,9 @@ impl Hands<'_> {
                 let question = ObjectMessage::QueryZones { context, parent, zones };
                 self.ask(parent, &question, until);
             }
+            Action::Locate { do_id, until } => {
+                self.ask(do_id, &ObjectMessage::Locate { context: 0 }, until);
+            }
             Action::Done { caller, interest } => {
                 let done = AgentAnswer::DoneInterestResp { client: self.names.sender, interest };
                 answer(self.me, caller, self.names.sender, &done, self.out);
@@ -101,16 +104,16 @@ impl Hands<'_> {
         channel.iter().for_each(|&channel| self.ears.close(channel, self.conn, self.out));
     }
 
-    fn ask(&mut self, parent: DoId, question: &ObjectMessage<'_>, until: Now) {
+    fn ask(&mut self, whom: DoId, question: &ObjectMessage<'_>, until: Now) {
         if *self.asked_until <= self.now {
             self.interest_clock.begin(self.now, self.conn);
         }
         *self.asked_until = until;
         let dialect = self.out.dialect();
-        let msgtype = question.msgtype(dialect).expect("both dialects have zone queries");
+        let msgtype = question.msgtype(dialect).expect("both dialects have these questions");
         let write = |out: &mut Vec<u8>| question.write(dialect, out);
         self.out
-            .send(self.me, &[Channel::object(parent)], self.names.channel, msgtype, write)
+            .send(self.me, &[Channel::object(whom)], self.names.channel, msgtype, write)
             .expect("a view asks for as many zones as fit in a datagram");
     }
 

@@ -97,18 +97,19 @@ impl ClientAgent {
         match *notice {
             ObjectNotice::EnterZone(raw) => {
                 // In `openotp` that is the answer to a question too, to whom it was asked for.
-                let channels = &self.rules.config.channels;
+                let (channels, now) = (&self.rules.config.channels, self.now);
                 let is_answer = dg.recipients().any(|channel| channels.contains(&channel));
                 self.entry(dg, Audience::Observer, &raw, out, |view, terms, entry, sink| {
                     match (is_answer, terms.dialect) {
-                        (true, Dialect::OpenOtp) => view.answered(terms, 0, entry, sink),
+                        (true, Dialect::OpenOtp) => view.answered(terms, now, 0, entry, sink),
                         (false, _) | (_, Dialect::Astron) => view.entered(terms, entry, sink),
                     }
                 });
             }
             ObjectNotice::EnterInterest { context, entry: raw } => {
+                let now = self.now;
                 self.entry(dg, Audience::Observer, &raw, out, |view, terms, entry, sink| {
-                    view.answered(terms, context, entry, sink);
+                    view.answered(terms, now, context, entry, sink);
                 });
             }
             ObjectNotice::EnterOwner(raw) => {
@@ -120,12 +121,18 @@ impl ClientAgent {
             ObjectNotice::ChangeZone { do_id, new, .. } => {
                 self.each_view(dg, out, |view, terms, sink| view.moved(terms, do_id, new, sink));
             }
+            ObjectNotice::LocateResp { do_id, location, .. } => {
+                self.each_view(dg, out, |view, terms, sink| {
+                    view.located(terms, do_id, location, sink);
+                });
+            }
             ObjectNotice::DeleteRam { do_id } => {
                 self.each_view(dg, out, |view, terms, sink| view.deleted(terms, do_id, sink));
             }
             ObjectNotice::CountZonesResp { context, count } => {
+                let now = self.now;
                 self.each_view(dg, out, |view, terms, sink| {
-                    view.counted(terms, context, count, sink);
+                    view.counted(terms, now, context, count, sink);
                 });
             }
             ObjectNotice::QueryZoneDone { parent, zones } => {
@@ -140,7 +147,6 @@ impl ClientAgent {
             | ObjectNotice::DeleteFieldsRam { .. }
             | ObjectNotice::DeleteDisk { .. }
             | ObjectNotice::EnterAi(_)
-            | ObjectNotice::LocateResp { .. }
             | ObjectNotice::QueryAllResp { .. }
             | ObjectNotice::QueryFieldResp { .. }
             | ObjectNotice::QueryFieldsResp { .. }

@@ -27,6 +27,14 @@ pub enum Action<'a> {
         /// How long its answers are waited for.
         until: Now,
     },
+    /// Ask an object where it is, in the same name; at `until` the view wants
+    /// [`super::View::expired`].
+    Locate {
+        /// Which one.
+        do_id: DoId,
+        /// How long its answer is waited for.
+        until: Now,
+    },
     /// Say this to the client.
     Tell(ToClient<'a>),
     /// Say to somebody of the cluster that an interest which it changed is complete. `astron` only.

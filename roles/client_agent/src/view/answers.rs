@@ -21,6 +21,7 @@ impl View {
     pub fn answered(
         &mut self,
         terms: &Terms,
+        now: Now,
         context: u32,
         entry: &Entry<'_>,
         sink: &mut Sink<'_>,
@@ -34,20 +35,28 @@ impl View {
                 question.is_none_or(|question| question.until.is_some())
             }
         };
-        if is_meant {
+        if is_meant && self.zones.contains(terms, entry.location) {
             self.show(terms, entry, sink);
+            self.trust(terms.key(entry.do_id));
         }
         if let Some(question) = self.asked(terms, context) {
             question.answer();
-            self.end_if_answered(terms, context, sink);
+            self.end_if_answered(terms, now, context, sink);
         }
     }
 
     /// GET_ZONES_COUNT_RESP: so many objects answer (`astron`).
-    pub fn counted(&mut self, terms: &Terms, context: u32, count: u32, sink: &mut Sink<'_>) {
+    pub fn counted(
+        &mut self,
+        terms: &Terms,
+        now: Now,
+        context: u32,
+        count: u32,
+        sink: &mut Sink<'_>,
+    ) {
         if let Some(question) = self.asked(terms, context) {
             question.expect(count);
-            self.end_if_answered(terms, context, sink);
+            self.end_if_answered(terms, now, context, sink);
         }
     }
 
@@ -61,18 +70,20 @@ impl View {
         sink: &mut Sink<'_>,
     ) {
         if let Some(id) = self.questions.as_ref().and_then(|all| all.echoed(parent, zones)) {
-            self.end(terms, id, sink);
+            self.end(terms, now, id, sink);
             self.ask(terms, now, parent, sink);
         }
     }
 
     /// What was not answered until now is not waited for any more.
     pub fn expired(&mut self, terms: &Terms, now: Now, sink: &mut Sink<'_>) {
+        self.give_up(terms, now, sink);
         while let Some((id, parent)) = self.questions.as_ref().and_then(|all| all.late(now)) {
             sink(Action::TimedOut { parent });
-            self.end(terms, id, sink);
+            self.end(terms, now, id, sink);
             self.ask(terms, now, parent, sink);
         }
+        self.questions.take_if(|questions| questions.is_empty());
     }
 
     /// Zones that were not of interest before are listened to, and the parent is asked for them.
@@ -103,7 +114,7 @@ impl View {
         {
             let id = question.id;
             if question.zones.is_empty() {
-                self.end(terms, id, sink);
+                self.end(terms, now, id, sink);
                 continue;
             }
             let until = now.plus_ms(terms.interest_ms);
@@ -126,9 +137,9 @@ impl View {
     }
 
     /// An interest is closed: its changes are done.
-    pub(super) fn give_up(&mut self, terms: &Terms, interest: u16, sink: &mut Sink<'_>) {
+    pub(super) fn wait_no_more(&mut self, terms: &Terms, interest: u16, sink: &mut Sink<'_>) {
         if let Some(questions) = &mut self.questions {
-            questions.give_up(interest, |done| done.tell(terms, sink));
+            questions.drop_changes(interest, |done| done.tell(terms, sink));
         }
     }
 
@@ -145,21 +156,21 @@ impl View {
         questions.and_then(|questions| questions.get(context))
     }
 
-    fn end_if_answered(&mut self, terms: &Terms, id: u32, sink: &mut Sink<'_>) {
+    fn end_if_answered(&mut self, terms: &Terms, now: Now, id: u32, sink: &mut Sink<'_>) {
         let question = self.questions.as_mut().and_then(|questions| questions.get(id));
         if question.is_some_and(|question| question.is_answered()) {
-            self.end(terms, id, sink);
+            self.end(terms, now, id, sink);
         }
     }
 
     /// A question is over.
-    fn end(&mut self, terms: &Terms, id: u32, sink: &mut Sink<'_>) {
+    fn end(&mut self, terms: &Terms, now: Now, id: u32, sink: &mut Sink<'_>) {
         let Some(questions) = &mut self.questions else { return };
         let Some(question) = questions.remove(id) else { return };
         for &zone in &question.zones {
             self.zones.answered(terms, below(question.parent, zone), id);
         }
-        self.resolve(terms, sink);
+        self.locate(terms, now, sink);
         if let Some(questions) = &mut self.questions {
             questions.settle(&question, |done| done.tell(terms, sink));
         }

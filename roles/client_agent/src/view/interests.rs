@@ -75,7 +75,7 @@ impl View {
         let done = self.begin_change(terms, (interest, by), sink, |context| {
             ToClient::RemoveInterest { context, interest }
         });
-        self.give_up(terms, interest, sink);
+        self.wait_no_more(terms, interest, sink);
         let old = self.interests.remove(at);
         if self.interests.is_empty() {
             self.interests = Vec::new();

@@ -19,6 +19,7 @@ pub(super) struct Object {
 const OWNED: u8 = 1;
 const COUNTED: u8 = 2;
 const DOUBTED: u8 = 4;
+const ASKED: u8 = 8;
 
 const _: () = assert!(size_of::<Object>() == 16, "clients see many objects");
 
@@ -49,8 +50,24 @@ impl Object {
         self.is(DOUBTED)
     }
 
-    pub fn set_doubted(&mut self, is_doubted: bool) {
-        self.set(DOUBTED, is_doubted);
+    /// Whether it has been asked where it is.
+    pub fn is_asked(&self) -> bool {
+        self.is(ASKED)
+    }
+
+    pub fn doubt(&mut self) {
+        self.set(DOUBTED, true);
+        self.set(ASKED, false);
+    }
+
+    pub fn ask(&mut self) {
+        self.set(DOUBTED, false);
+        self.set(ASKED, true);
+    }
+
+    pub fn trust(&mut self) {
+        self.set(DOUBTED, false);
+        self.set(ASKED, false);
     }
 
     fn is(&self, bit: u8) -> bool {

@@ -4,11 +4,16 @@
 //! questions about its zones, those that an earlier change put as well; then it is done. Zones that
 //! are closed meanwhile do not end a question: its answers still come, and are not looked at.
 //!
+//! What comes to a zone while it is asked for may have gone on before anybody listened there, or have
+//! come while the client looked there the last time: it is in doubt until it answers. What has not
+//! answered when the question is over is asked itself where it is.
+//!
 //! `openotp` has no contexts: one question is with a parent at a time, and zones that are opened
 //! meanwhile wait and go together in the next one. `astron` asks at once.
 
 use super::By;
 use super::zones::{ZoneBytes, below};
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 use runtime::Now;
@@ -55,15 +60,16 @@ pub(super) struct Done {
 pub(super) struct Questions {
     questions: Vec<Question>,
     changes: Vec<Change>,
-    /// Objects that moved into zones which are asked for: whether they are still there the answers
-    /// will tell.
+    /// Objects in doubt that have not been asked yet.
     pub doubted: Vec<DoId>,
+    /// Those that have been asked, and until when they are to answer, in that order.
+    pub located: VecDeque<(Now, DoId)>,
 }
 
 impl Questions {
     /// Whether nothing is asked, and so nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.questions.is_empty()
+        self.questions.is_empty() && self.located.is_empty()
     }
 
     /// How many questions or changes there are, whichever are more.
@@ -130,6 +136,18 @@ impl Questions {
         self.questions.iter().find(is_late).map(|question| (question.id, question.parent))
     }
 
+    /// The next object that was to say until now where it is and has not, unless it has been asked
+    /// again since.
+    pub fn silent(&mut self, now: Now, is_awaited: impl Fn(DoId) -> bool) -> Option<DoId> {
+        loop {
+            let &(_, do_id) = self.located.front().filter(|(until, _)| *until <= now)?;
+            self.located.pop_front();
+            if is_awaited(do_id) && self.located.iter().all(|(_, later)| *later != do_id) {
+                return Some(do_id);
+            }
+        }
+    }
+
     pub fn remove(&mut self, id: u32) -> Option<Question> {
         let at = self.questions.iter().position(|question| question.id == id)?;
         Some(self.questions.remove(at))
@@ -164,7 +182,7 @@ impl Questions {
     }
 
     /// An interest is closed: says its changes, in order.
-    pub fn give_up(&mut self, interest: u16, mut tell: impl FnMut(Done)) {
+    pub fn drop_changes(&mut self, interest: u16, mut tell: impl FnMut(Done)) {
         self.changes.retain(|change| {
             let is_of_it = change.done.interest == interest;
             if is_of_it {

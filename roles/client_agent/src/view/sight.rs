@@ -9,6 +9,7 @@ use super::action::{Action, Sink};
 use super::objects::Object;
 use super::terms::{Key, Terms};
 use alloc::vec::Vec;
+use runtime::Now;
 use wire::client::ToClient;
 use wire::dialect::Dialect;
 use wire::ids::DoId;
@@ -57,7 +58,8 @@ impl View {
     /// ENTER_OWNER: the client owns an object.
     pub fn owner_entered(&mut self, terms: &Terms, entry: &Entry<'_>, sink: &mut Sink<'_>) {
         let key = terms.key(entry.do_id);
-        // Its owner hears of every move, others do not.
+        // Where it is it says to its owner, be it in doubt.
+        self.located(terms, entry.do_id, entry.location, sink);
         self.moved(terms, entry.do_id, entry.location, sink);
         let known = self.objects.get(key);
         if known.is_some_and(Object::is_owned) {
@@ -99,11 +101,9 @@ impl View {
         if known.is_none() && !self.add(terms, key, entry, sink) {
             return;
         }
-        self.change(key, |object| {
-            object.is_seen = true;
-            object.set_doubted(false);
-        });
+        self.change(key, |object| object.is_seen = true);
         self.place(terms, key, entry.location);
+        self.doubt(terms, key);
         match known.filter(|object| object.is_seen) {
             None => sink(Action::Tell(ToClient::Enter(*entry))),
             // Its move was not heard.
@@ -115,36 +115,72 @@ impl View {
         }
     }
 
-    /// An object came to a zone that is still being asked for. Only its old zone said so: it may have
-    /// gone on before anybody listened in the new one. If it has not, it says so itself, or answers.
-    fn doubt(&mut self, terms: &Terms, key: Key) {
-        let Some(object) = self.objects.get_mut(key) else { return };
-        let is_doubted = self.zones.open_question(terms, object.location).is_some();
-        if is_doubted
-            && !object.is_doubted()
-            && let Some(questions) = &mut self.questions
-        {
-            questions.doubted.push(key.do_id);
+    /// LOCATE_RESP: an object that was in doubt says where it is.
+    pub fn located(&mut self, terms: &Terms, do_id: DoId, at: Location, sink: &mut Sink<'_>) {
+        let key = terms.key(do_id);
+        match self.objects.get(key).filter(|object| object.is_asked()) {
+            Some(object) if object.location == at => self.trust(key),
+            Some(_) => self.moved(terms, do_id, at, sink),
+            None => (),
         }
-        object.set_doubted(is_doubted);
     }
 
-    /// A question is over: what moved into its zones and did not answer is not there, and leaves, by
-    /// do_id. Its owner would have heard of it.
-    pub(super) fn resolve(&mut self, terms: &Terms, sink: &mut Sink<'_>) {
+    /// An object is where it is shown to be.
+    pub(super) fn trust(&mut self, key: Key) {
+        self.change(key, Object::trust);
+    }
+
+    /// An object came to a zone. If that is still being asked for, it may be there no more: unless
+    /// it answers, it is asked.
+    fn doubt(&mut self, terms: &Terms, key: Key) {
+        let Some(object) = self.objects.get_mut(key) else { return };
+        let is_doubted = object.is_doubted();
+        match (self.zones.open_question(terms, object.location), &mut self.questions) {
+            (Some(_), Some(questions)) => {
+                object.doubt();
+                questions.doubted.extend((!is_doubted).then_some(key.do_id));
+            }
+            (None, _) | (_, None) => object.trust(),
+        }
+    }
+
+    /// A question is over: what came to its zones meanwhile and has not answered is asked, by do_id.
+    /// What the client owns is not: it hears of every move.
+    pub(super) fn locate(&mut self, terms: &Terms, now: Now, sink: &mut Sink<'_>) {
         let Some(questions) = &mut self.questions else { return };
-        let mut gone = Vec::new();
+        let (mut asked, until) = (Vec::new(), now.plus_ms(terms.interest_ms));
         questions.doubted.retain(|&do_id| {
             let object = self.objects.get_mut(terms.key(do_id));
             let Some(object) = object.filter(|object| object.is_doubted()) else { return false };
-            let is_open = self.zones.open_question(terms, object.location).is_some();
-            object.set_doubted(is_open);
-            gone.extend((!is_open && !object.is_owned()).then_some(do_id));
-            is_open
+            if self.zones.open_question(terms, object.location).is_some() {
+                return true;
+            }
+            if object.is_owned() {
+                object.trust();
+            } else {
+                object.ask();
+                asked.push(do_id);
+            }
+            false
         });
-        gone.sort_unstable();
-        gone.dedup();
-        gone.into_iter().for_each(|do_id| self.leave(terms, terms.key(do_id), sink));
+        asked.sort_unstable();
+        for do_id in asked {
+            questions.located.push_back((until, do_id));
+            sink(Action::Locate { do_id, until });
+        }
+    }
+
+    /// Objects that were asked and have not said until now where they are, are nowhere.
+    pub(super) fn give_up(&mut self, terms: &Terms, now: Now, sink: &mut Sink<'_>) {
+        let Some(mut questions) = self.questions.take() else { return };
+        let is_silent = |view: &View, do_id| {
+            let object = view.objects.get(terms.key(do_id));
+            object.is_some_and(|object| object.is_asked() && !object.is_owned())
+        };
+        while let Some(do_id) = questions.silent(now, |do_id| is_silent(self, do_id)) {
+            self.leave(terms, terms.key(do_id), sink);
+        }
+        self.questions = Some(questions);
     }
 
     /// Zones were closed: what was seen there leaves, by do_id. What is owned stays.

@@ -136,7 +136,7 @@ fn more_zones_than_fit_in_a_datagram_are_asked_for_in_several() {
                 Dialect::OpenOtp => {
                     view.zones_done(&terms, Now(0), PARENT, Zones(&some), &mut sink);
                 }
-                Dialect::Astron => view.counted(&terms, context, 0, &mut sink),
+                Dialect::Astron => view.counted(&terms, Now(0), context, 0, &mut sink),
             }
         }
         assert_eq!(done, 1);

@@ -85,6 +85,18 @@ impl World {
         world
     }
 
+    /// So many turns are taken by those that have something to do, if there are any.
+    pub fn turns(&mut self, count: usize) {
+        for _ in 0..count {
+            let busy: Vec<usize> = (0..self.cores.len()).filter(|&at| self.is_busy(at)).collect();
+            if busy.is_empty() {
+                return;
+            }
+            let next = self.setting.pick(busy.len(), &mut self.chance);
+            self.turn(busy[next]);
+        }
+    }
+
     fn is_busy(&self, at: usize) -> bool {
         let Core { shard, inbox, reads, .. } = &self.cores[at];
         let due = shard.next_wake().is_some_and(|wake| wake <= self.now);
@@ -148,15 +160,8 @@ impl Stage for World {
 
     fn settle(&mut self) {
         (0..self.cores.len()).for_each(|at| self.turn(at));
-        for _ in 0..TURNS_MAX {
-            let busy: Vec<usize> = (0..self.cores.len()).filter(|&at| self.is_busy(at)).collect();
-            if busy.is_empty() {
-                return;
-            }
-            let next = self.setting.pick(busy.len(), &mut self.chance);
-            self.turn(busy[next]);
-        }
-        panic!("it goes on for ever");
+        self.turns(TURNS_MAX);
+        assert!((0..self.cores.len()).all(|at| !self.is_busy(at)), "it goes on for ever");
     }
 
     fn wait(&mut self, ms: u64) {

@@ -166,7 +166,8 @@ impl Client {
             Message::Moved { .. }
             | Message::Deleted { .. }
             | Message::Owned { .. }
-            | Message::Disowned { .. } => (),
+            | Message::Disowned { .. }
+            | Message::Located { .. } => (),
         }
         self.end_questions(|_, question| {
             question.answers_expected.is_some_and(|expected| question.answers >= expected)
@@ -200,6 +201,7 @@ impl Client {
             Message::Moved { do_id, .. } => drop(self.hidden.remove(&do_id)),
             Message::Entered { .. }
             | Message::Owned { .. }
+            | Message::Located { .. }
             | Message::Counted { .. }
             | Message::Done { .. } => (),
         }
@@ -221,6 +223,9 @@ impl Client {
                 let zones: Vec<Location> =
                     zones.iter().map(|zone| Location { parent, zone }).collect();
                 self.ask(parent, context, zones, until);
+            }
+            Action::Locate { do_id, until } => {
+                assert!(self.seen.contains_key(&do_id) && until > self.time, "{do_id} is seen");
             }
             Action::Tell(message) => self.told(message),
             Action::Done { caller, interest } => {

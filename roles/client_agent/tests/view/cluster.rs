@@ -46,6 +46,10 @@ pub enum Message {
     Disowned {
         do_id: DoId,
     },
+    Located {
+        do_id: DoId,
+        location: Location,
+    },
     Counted {
         question: u32,
         count: u32,
@@ -67,7 +71,7 @@ impl Message {
         };
         match *self {
             Message::Entered { do_id, location, answers: Some(context) } => {
-                view.answered(terms, context, &entry(do_id, location), sink);
+                view.answered(terms, now, context, &entry(do_id, location), sink);
             }
             Message::Entered { do_id, location, answers: None } => {
                 view.entered(terms, &entry(do_id, location), sink);
@@ -78,7 +82,8 @@ impl Message {
                 view.owner_entered(terms, &entry(do_id, location), sink);
             }
             Message::Disowned { do_id } => view.owner_changed(terms, do_id, sink),
-            Message::Counted { question, count } => view.counted(terms, question, count, sink),
+            Message::Located { do_id, location } => view.located(terms, do_id, location, sink),
+            Message::Counted { question, count } => view.counted(terms, now, question, count, sink),
             Message::Done { parent, ref zones } => {
                 view.zones_done(terms, now, parent, Zones(zones), sink);
             }
@@ -88,8 +93,9 @@ impl Message {
 
 /// What the view did and the cluster has not taken note of yet.
 enum Act {
-    Listen(Location, u64),
+    Listen(Location),
     Leave(Location),
+    Locate(DoId),
     Ask { question: u32, parent: DoId, zones: Vec<[u8; 4]> },
 }
 
@@ -102,9 +108,7 @@ struct Object {
 pub struct Cluster {
     dialect: Dialect,
     objects: BTreeMap<DoId, Object>,
-    /// With how often the view had left them.
-    listened: BTreeMap<Location, u64>,
-    left: BTreeMap<Location, u64>,
+    listened: BTreeSet<Location>,
     acts: VecDeque<Act>,
     ignores_next: bool,
     /// By sender, each in order; a message comes after those with these numbers.
@@ -120,8 +124,7 @@ impl Cluster {
         Cluster {
             dialect,
             objects: BTreeMap::new(),
-            listened: BTreeMap::new(),
-            left: BTreeMap::new(),
+            listened: BTreeSet::new(),
             acts: VecDeque::new(),
             ignores_next: false,
             under_way: BTreeMap::new(),
@@ -139,12 +142,9 @@ impl Cluster {
     /// The view did something.
     pub fn note(&mut self, action: Action<'_>) {
         let act = match action {
-            Action::Listen(location) => Act::Listen(location, self.times_left(location)),
-            Action::Leave(location) => {
-                *self.left.entry(location).or_default() += 1;
-                self.lose_entries(location);
-                Act::Leave(location)
-            }
+            Action::Listen(location) => Act::Listen(location),
+            Action::Leave(location) => Act::Leave(location),
+            Action::Locate { do_id, until: _ } => Act::Locate(do_id),
             Action::Ask { parent, context, zones, until: _ } => {
                 self.lose_answers(parent);
                 Act::Ask { question: context, parent, zones: zones.0.to_vec() }
@@ -170,7 +170,7 @@ impl Cluster {
                 lost.extend(locations(asked, zones));
                 false
             }
-            Act::Ask { .. } | Act::Listen(..) | Act::Leave(_) => true,
+            Act::Ask { .. } | Act::Listen(_) | Act::Leave(_) | Act::Locate(_) => true,
         });
         self.lose(|message| match message {
             Message::Entered { location, answers: Some(_), .. } if location.parent == asked => {
@@ -181,19 +181,6 @@ impl Cluster {
             _ => false,
         });
         self.ignored.append(&mut lost);
-    }
-
-    fn times_left(&self, location: Location) -> u64 {
-        self.left.get(&location).copied().unwrap_or_default()
-    }
-
-    /// What entered a location that the view leaves does not arrive any more, not even if the view
-    /// comes back at once: else an object that moved on in just that moment would stay for good.
-    /// A cluster of several machines does not promise that.
-    fn lose_entries(&mut self, left: Location) {
-        self.lose(|message| {
-            matches!(message, Message::Entered { location, answers: None, .. } if *location == left)
-        });
     }
 
     fn lose(&mut self, mut is_lost: impl FnMut(&Message) -> bool) {
@@ -211,8 +198,13 @@ impl Cluster {
     /// The cluster takes note of the next thing that the view did.
     pub fn act(&mut self) {
         match self.acts.pop_front() {
-            Some(Act::Listen(location, left)) => drop(self.listened.insert(location, left)),
-            Some(Act::Leave(location)) => drop(self.listened.remove(&location)),
+            Some(Act::Listen(location)) => self.listened.extend([location]),
+            Some(Act::Leave(location)) => self.listened.retain(|other| *other != location),
+            Some(Act::Locate(do_id)) => {
+                if let Some((location, _)) = self.object(do_id) {
+                    self.send(do_id, Vec::new(), Message::Located { do_id, location });
+                }
+            }
             Some(Act::Ask { question, parent, zones }) => self.answer(question, parent, zones),
             None => (),
         }
@@ -260,13 +252,12 @@ impl Cluster {
             Some(object) if object.location == new => return,
             Some(object) => {
                 let old = std::mem::replace(&mut object.location, new);
-                if object.is_owned || self.listened.contains_key(&old) {
+                if object.is_owned || self.listened.contains(&old) {
                     self.send(do_id, Vec::new(), Message::Moved { do_id, new });
                 }
             }
         }
-        // See `lose_entries`.
-        if self.listened.get(&new) == Some(&self.times_left(new)) {
+        if self.listened.contains(&new) {
             let entered = Message::Entered { do_id, location: new, answers: None };
             self.send(do_id, Vec::new(), entered);
         }
@@ -274,7 +265,7 @@ impl Cluster {
 
     pub fn delete(&mut self, do_id: DoId) {
         let Some(object) = self.objects.remove(&do_id) else { return };
-        if object.is_owned || self.listened.contains_key(&object.location) {
+        if object.is_owned || self.listened.contains(&object.location) {
             self.send(do_id, Vec::new(), Message::Deleted { do_id });
         }
     }
@@ -324,7 +315,8 @@ impl Cluster {
             Message::Moved { .. }
             | Message::Deleted { .. }
             | Message::Owned { .. }
-            | Message::Disowned { .. } => true,
+            | Message::Disowned { .. }
+            | Message::Located { .. } => true,
             Message::Counted { .. } | Message::Done { .. } => false,
         };
         let mut queues = self.under_way.values_mut();

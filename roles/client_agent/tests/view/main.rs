@@ -166,6 +166,7 @@ impl Run {
                     && let Some(message) = self.cluster.news()
                 {
                     self.give(&message);
+                    self.cluster.act_all();
                 }
                 if self.client.is_ended {
                     return;
