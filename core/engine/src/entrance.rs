@@ -40,6 +40,9 @@ pub struct Entering {
     /// It said, or the socket did, that nothing more comes, while its handshake was at a worker.
     pub left: Option<CloseReason>,
     awaits: Awaits,
+    /// A proxy has come for itself: a health check, which need not be told to anybody if it goes
+    /// without a word.
+    is_proxy: bool,
     records: RecordEnds,
 }
 
@@ -86,6 +89,7 @@ impl Entering {
             unsent: Unsent::default(),
             left: None,
             awaits,
+            is_proxy: false,
             records: RecordEnds::default(),
         }
     }
@@ -102,7 +106,10 @@ impl Entering {
     pub fn next(&mut self, transport: &Transport) -> Step {
         match &self.awaits {
             Awaits::Header => self.read_header(),
-            Awaits::Hello if transport.tls.is_none() => Step::Enter,
+            Awaits::Hello if transport.tls.is_none() => match self.is_proxy && self.is_silent() {
+                true => Step::Wait,
+                false => Step::Enter,
+            },
             Awaits::Hello => match self.incoming.first() {
                 Some(&HANDSHAKE_RECORD) | None => self.shake_if_whole(),
                 Some(_) => Step::Refuse(Refusal::HandshakeFailed),
@@ -157,9 +164,12 @@ impl Entering {
             Ok(Some(whole)) => whole,
             Err(_) => return Step::Refuse(Refusal::BadProxyHeader),
         };
-        if let Header::Proxied { source, destination, tlvs } = header {
-            (self.peer, self.local) = (canonical(source), canonical(destination));
-            self.tlvs = tlvs.to_vec();
+        match header {
+            Header::Own => self.is_proxy = true,
+            Header::Proxied { source, destination, tlvs } => {
+                (self.peer, self.local) = (canonical(source), canonical(destination));
+                self.tlvs = tlvs.to_vec();
+            }
         }
         self.incoming.drain(..length);
         self.records.pass(&self.incoming);

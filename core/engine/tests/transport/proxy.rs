@@ -5,7 +5,7 @@ use crate::porter::{Client, House, Noted, alone, dial, frame, rest, shake, wait_
 use engine::{ProxyPolicy, TlsAcceptor, Transport};
 use runtime::{Admission, CloseReason, Network, Refusal};
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 const LINE: &[u8] = b"PROXY TCP4 203.0.113.9 198.51.100.7 1025 7198\r\n";
@@ -72,6 +72,13 @@ fn a_proxy_may_speak_for_itself() {
     let health_check =
         [binary(0, 0, b""), binary(0, 0x21, &[7; 36]), b"PROXY UNKNOWN\r\n".to_vec()];
     for (round, header) in health_check.into_iter().enumerate() {
+        // Nobody hears of one that goes without a word.
+        let mut check = dial(house.address);
+        check.write_all(&header).unwrap();
+        check.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(rest(check), b"");
+        house.await_figure("health checks", |counts| counts.left_early, round as u64 + 1);
+        assert_eq!(house.times(|noted| matches!(noted, Noted::Came { .. })), round);
         let mut client = Client::plain(house.address);
         client.stream.write_all(&header).unwrap();
         client.echo(b"hello");
@@ -114,7 +121,7 @@ fn what_is_no_header_is_turned_away() {
     for (number, bytes) in cases.into_iter().enumerate() {
         let mut socket = dial(house.address);
         socket.write_all(&bytes).unwrap();
-        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        socket.shutdown(Shutdown::Write).unwrap();
         assert_eq!(rest(&socket), b"");
         house.await_refused(Refusal::BadProxyHeader, number + 1);
     }
