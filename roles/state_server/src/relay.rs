@@ -25,11 +25,11 @@ const RECIPIENTS_MAX: usize = 200;
 
 impl StateServer {
     /// All shards have done their part of a query: the children elsewhere that are in its zones are
-    /// asked. A parent that is gone would not hear their answers.
+    /// asked. A parent that is gone would not hear their answers, and channel 0 nobody.
     pub(crate) fn ask_children_elsewhere(&mut self, id: u64, out: &mut Outbox) {
         let Some(query) = self.queries.open.get(&id) else { return };
         let (parent, asker, zones) = (query.parent, query.asker, Zones(&query.zones));
-        if self.objects.find(parent).is_none() {
+        if asker == Channel(0) || self.objects.find(parent).is_none() {
             return;
         }
         let asked = self.foreign.below(parent, Some(zones));

@@ -56,13 +56,13 @@ impl TurnLoop {
         let door = &mut self.parts.doors[at];
         let pass = match door.admit(peer) {
             Ok(pass) => pass,
-            Err(why) => return self.parts.shard.refused(now, door.id, peer, why),
+            Err(why) => return self.shard.refused(now, door.id, peer, why),
         };
         let conn = self.slots.insert(fd);
         let slot = self.slots.get(conn);
         slot.pass = pass;
         if door.is_open() {
-            self.parts.shard.accepted(now, conn, door.id, Arrival::plain(peer, local));
+            self.shard.accepted(now, conn, door.id, Arrival::plain(peer, local));
         } else {
             let entering = Entering::new(at, &door.transport, peer, local);
             slot.stage = Stage::Entering(Box::new(entering));
@@ -195,16 +195,16 @@ impl TurnLoop {
             self.counts.handshakes_in_flight -= 1;
         }
         let arrival = Arrival { peer, local, tlvs: &tlvs, is_secure };
-        self.parts.shard.accepted(now, conn, self.parts.doors[door].id, arrival);
+        self.shard.accepted(now, conn, self.parts.doors[door].id, arrival);
         if !plain.is_empty() {
-            self.parts.shard.received(now, conn, Block::new(plain, Ticket::NONE));
+            self.shard.received(now, conn, Block::new(plain, Ticket::NONE));
         }
         if incoming.is_empty() {
             return;
         }
         match is_secure {
             true => self.decrypt(now, conn, &mut incoming),
-            false => self.parts.shard.received(now, conn, Block::new(incoming, Ticket::NONE)),
+            false => self.shard.received(now, conn, Block::new(incoming, Ticket::NONE)),
         }
     }
 
@@ -243,7 +243,7 @@ impl TurnLoop {
         self.give_up_handshake(conn);
         let Stage::Entering(entering) = &self.slots.peek(conn).stage else { return };
         let listener = self.parts.doors[entering.door].id;
-        self.parts.shard.refused(now, listener, entering.peer, why);
+        self.shard.refused(now, listener, entering.peer, why);
     }
 
     fn give_up_handshake(&mut self, conn: ConnId) {

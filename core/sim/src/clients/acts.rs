@@ -67,7 +67,8 @@ impl Run {
         self.who.insert(outside, Who::Client(at));
         let now = self.world.now();
         self.world.trace.say(now, || format!("client {at} is {part:?}, on shard {shard}"));
-        let eyes = Eyes::new(self.plan.dialect, at as u32 + 1);
+        let is_mistaken = self.plan.reuses_channels();
+        let eyes = Eyes::new(self.plan.dialect, at as u32 + 1, is_mistaken);
         self.clients.push(Client::new(outside, part, eyes));
         if self.chance.one_in(2) {
             self.say_hello(at);
@@ -187,7 +188,7 @@ impl Run {
         self.say(at, &FromClient::RemoveInterest { context, interest: id });
     }
 
-    fn next_context(&mut self, at: usize) -> u32 {
+    pub(super) fn next_context(&mut self, at: usize) -> u32 {
         self.clients[at].context += 1;
         self.clients[at].context
     }

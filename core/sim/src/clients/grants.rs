@@ -117,7 +117,9 @@ impl Run {
         let client = &self.clients[at];
         let channel = client.channel.unwrap_or(0);
         // What is said to a name is heard only once the name is known everywhere.
-        let by_name = client.has_name && self.chance.one_in(4);
+        // A post-remove for somebody who has gone is said at once, if it comes by the channel.
+        let is_last = matches!(message, AgentMessage::AddPostRemove { .. });
+        let by_name = client.has_name && !is_last && self.chance.one_in(4);
         let to = if by_name { client.sender } else { channel };
         let mut payload = Vec::new();
         message.write(dialect, &mut payload);

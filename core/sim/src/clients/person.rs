@@ -66,6 +66,8 @@ pub struct Client {
     pub may_be_dropped: bool,
     /// The codes of which one must come, after what it did.
     pub lies: BTreeSet<u16>,
+    /// Whether that may be too late: tokens come back while it speaks.
+    pub may_be_late: bool,
     /// How it left.
     pub leaving: Leaving,
     /// Whether its connection has ended.
@@ -102,6 +104,7 @@ impl Client {
             must_end: false,
             may_be_dropped: false,
             lies: BTreeSet::new(),
+            may_be_late: false,
             leaving: Leaving::Not,
             has_ended: false,
             number: 0,

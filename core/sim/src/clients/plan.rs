@@ -37,6 +37,8 @@ pub struct Plan {
     pub cuts: bool,
     /// Channels for clients.
     pub channels: u64,
+    /// Messages that a client may say at once.
+    pub message_burst: u32,
     /// What they talk through.
     pub carrier: CarrierKind,
     /// The pace.
@@ -87,6 +89,7 @@ impl Plan {
             is_apart,
             cuts,
             channels: if chance.one_in(6) { chance.between(3, 12) } else { MANY_CHANNELS },
+            message_burst: 600,
             carrier: plan::carrier(sabotage),
             tempo: plan::tempo(chance, trouble),
             limits: plan::limits(Trouble::Calm),
@@ -106,6 +109,11 @@ impl Plan {
     /// Whether a channel is that of one client only, and nothing is lost: then what there is in the
     /// end is known exactly.
     pub fn is_exact(&self) -> bool {
-        self.channels == MANY_CHANNELS && !self.cuts
+        !self.reuses_channels() && !self.cuts
+    }
+
+    /// Whether somebody may get the channel of somebody who has gone.
+    pub fn reuses_channels(&self) -> bool {
+        self.channels != MANY_CHANNELS
     }
 }

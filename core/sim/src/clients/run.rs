@@ -393,7 +393,7 @@ fn agent(plan: &Plan) -> park::ClientAgent {
             hello_ms: 3_000,
             established_ms: 9_000,
             messages_per_second: 200,
-            message_burst: 600,
+            message_burst: plan.message_burst,
             bytes_per_second: 20_000,
             byte_burst: 60_000,
             held_bytes_max: 8 << 10,

@@ -100,7 +100,8 @@ impl Run {
         let is_body = self.clients.iter().any(|client| client.body == Some(id));
         match self.chance.below(12) {
             0..=2 => {
-                let location = self.any_location(id);
+                // What is below another object goes with it in `astron`.
+                let location = if is_body { self.some_location() } else { self.any_location(id) };
                 self.request(actor, id, &ObjectMessage::SetZone { location });
             }
             3 | 4 if !is_body => self.lend(actor, id),

@@ -103,6 +103,11 @@ impl View {
         self.interests.binary_search_by_key(&interest, |other| other.id)
     }
 
+    /// Below which object an interest is, if there is one of this number.
+    pub fn parent_of(&self, interest: u16) -> Option<DoId> {
+        self.position(interest).ok().map(|at| self.interests[at].parent)
+    }
+
     /// Zones of an interest; none if there is no such.
     pub(super) fn zones_of(&self, interest: u16) -> impl Iterator<Item = Location> + '_ {
         let interest = self.position(interest).ok().map(|at| &self.interests[at]);

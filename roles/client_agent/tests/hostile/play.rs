@@ -390,6 +390,10 @@ impl Run {
             ObjectMessage::QueryZones { parent, .. } => self.clients.iter().any(|client| {
                 client.channel == sender && parent == object && client.parents.contains(&parent)
             }),
+            ObjectMessage::Locate { .. } => self
+                .clients
+                .iter()
+                .any(|client| client.channel == sender && client.seen.contains_key(&object)),
             ObjectMessage::DeleteRam { do_id } => self.clients.iter().any(|client| {
                 let is_its_end = self.stops || !self.world.stands(client.party);
                 do_id == object
