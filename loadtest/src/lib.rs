@@ -54,6 +54,6 @@ pub use plan::{Length, Load, Pattern, Plan};
 pub use plot::{plot, plot_park};
 pub use protocol::{Ferris, Found, Malformed, Protocol};
 pub use run::{Progress, run};
-pub use server::listener_at;
+pub use server::{ServerProcess, listener_at};
 pub use sockets::Tls;
 pub use wire::dialect::Dialect;

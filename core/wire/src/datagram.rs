@@ -63,6 +63,12 @@ impl<'a> Datagram<'a> {
         self.recipients.iter().map(|bytes| Channel(u64::from_le_bytes(*bytes)))
     }
 
+    /// The recipients as they are written, each a little-endian number.
+    #[inline]
+    pub fn recipients_written(&self) -> &'a [[u8; 8]] {
+        self.recipients
+    }
+
     /// The channel that the sender says it has.
     pub fn sender(&self) -> Channel {
         self.sender

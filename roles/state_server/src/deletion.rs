@@ -67,6 +67,7 @@ impl StateServer {
             self.foreign.forget_parent(do_id);
         }
         self.forget_unproved(do_id);
+        self.wait_for_no_child_of(do_id, out);
     }
 
     fn announce_death(&self, at: u32, out: &mut Outbox) {
@@ -75,6 +76,9 @@ impl StateServer {
         let sender = Channel::object(do_id);
         let to = To::location(location).and(object.owner);
         self.notify(&to, sender, &ObjectNotice::DeleteRam { do_id }, out);
+        // A parent elsewhere would wait for what it has to say.
+        let gone = ObjectNotice::ChangeZone { do_id, new: Location::NOWHERE, old: location };
+        self.notify(&To::object(location.parent), sender, &gone, out);
         let leaving = ObjectNotice::LeavingAiInterest { do_id, new: Channel(0), old: ai };
         self.notify(&To::one(ai), sender, &leaving, out);
     }

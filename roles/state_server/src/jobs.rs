@@ -8,8 +8,8 @@
 use crate::StateServer;
 use crate::deletion::Death;
 use crate::objects::{Condemned, Objects};
-use crate::queries::DEADLINE_FROM;
 use crate::questions::PATIENCE;
+use crate::relay::DEADLINE_FROM;
 use crate::walk::{Act, Walk};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;

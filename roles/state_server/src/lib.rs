@@ -37,6 +37,7 @@ mod owner;
 mod queries;
 mod questions;
 mod refusal;
+mod relay;
 mod resets;
 mod slots;
 mod stored;
@@ -140,6 +141,15 @@ struct Mail<'a> {
     payload: &'a [u8],
     /// An instance of this State Server sent it.
     own: bool,
+    /// All who get it; nobody if it has waited for its object.
+    to: &'a [[u8; 8]],
+}
+
+impl Mail<'_> {
+    /// Whether somebody gets it too.
+    fn is_for(&self, channel: Channel) -> bool {
+        self.to.contains(&channel.0.to_le_bytes())
+    }
 }
 
 impl StateServer {
@@ -229,7 +239,7 @@ impl StateServer {
     fn datagram(&mut self, frame: &[u8], own: bool, out: &mut Outbox) {
         let dg = Datagram::parse(framing::body(frame)).expect("who routed it has checked it");
         let (sender, msgtype, payload) = (dg.sender(), dg.msgtype(), dg.payload());
-        let mail = Mail { sender, msgtype, payload, own };
+        let mail = Mail { sender, msgtype, payload, own, to: dg.recipients_written() };
         let mut recipients = dg.recipients();
         if recipients.len() == 1 {
             recipients.next().into_iter().for_each(|channel| self.deliver(channel, &mail, out));
@@ -402,7 +412,7 @@ impl StateServer {
             ObjectMessage::LocateResp { do_id: child, location, .. } => {
                 self.child_located(do_id, child, location, out);
             }
-            ObjectMessage::EnterZone(entry) => self.child_entered(do_id, entry.do_id, mail, out),
+            ObjectMessage::EnterZone(entry) => self.child_entered(do_id, &entry, mail, out),
             // Astron's parents say that on their children channel only.
             ObjectMessage::NotifyManagingAi { .. } if out.dialect() == Dialect::Astron => {}
             ObjectMessage::NotifyManagingAi { parent, ai, .. }

@@ -49,14 +49,14 @@ pub struct Waiting {
 
 impl Waiting {
     fn of(mail: &Mail<'_>) -> Waiting {
-        let Mail { sender, msgtype, payload, own } = *mail;
+        let Mail { sender, msgtype, payload, own, to: _ } = *mail;
         Waiting { sender, msgtype, payload: payload.into(), own }
     }
 
     /// The message.
     pub fn mail(&self) -> Mail<'_> {
         let Waiting { sender, msgtype, own, .. } = *self;
-        Mail { sender, msgtype, payload: &self.payload, own }
+        Mail { sender, msgtype, payload: &self.payload, own, to: &[] }
     }
 
     fn len(&self) -> usize {

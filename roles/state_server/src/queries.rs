@@ -4,9 +4,12 @@
 //! Astron wants to hear first how many objects will enter: then each shard counts and pins what it
 //! has counted, and goes on when all have. The seed wants to hear last that all have entered; what
 //! a shard lets enter goes out before its word that it is done (I2), so the order holds.
+//!
+//! Children elsewhere are looked at when all shards have done their part. Each shard knows by then
+//! whoever asked as one who hears the zones, and what was said on it before, also by other roles,
+//! has come here (I2): a child that entered too early to be heard by the asker is known here.
 
 use crate::StateServer;
-use crate::fields::FIELDS_BYTES_MAX;
 use crate::refusal::Refusal;
 use crate::told::{Below, Told, Wanted};
 use crate::voice::To;
@@ -14,17 +17,11 @@ use crate::walk::{Act, Walk};
 use crate::{Mail, refuse};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use runtime::{Outbox, ShardId};
+use runtime::{Now, Outbox, ShardId};
 use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId, Zone};
 use wire::state_server::{ObjectMessage, ObjectNotice, Zones};
 
-/// Wake-ups from this token on: a query is overdue.
-pub const DEADLINE_FROM: u64 = 2;
-/// A child elsewhere that has not answered for so long is gone.
-const PATIENCE_MS: u64 = 1000;
-/// Recipients of one datagram.
-const RECIPIENTS_MAX: usize = 200;
 /// Zones that fit in an answer, and that a query may be about.
 const ZONES_MAX: usize = 16_000;
 
@@ -46,26 +43,41 @@ pub enum Reply {
 }
 
 /// A query under way.
-struct Query {
-    parent: DoId,
-    asker: Channel,
+pub struct Query {
+    /// Who was asked.
+    pub parent: DoId,
+    /// By whom.
+    pub asker: Channel,
     context: u32,
     reply: Reply,
     /// The zones asked for, as they came.
-    zones: Vec<[u8; 4]>,
+    pub zones: Vec<[u8; 4]>,
     /// Shards that have not done their part.
     parts: usize,
     count: u32,
     occupied: BTreeSet<Zone>,
-    /// Children elsewhere that have not answered.
-    foreign: BTreeSet<DoId>,
+    /// When children elsewhere were asked.
+    pub asked: Now,
+    /// Those of them that are yet to answer ([`crate::relay`]).
+    pub waits_for: BTreeSet<DoId>,
+}
+
+impl Query {
+    /// Its zones; `None`: it is about all children.
+    fn about(&self) -> Option<Zones<'_>> {
+        match self.reply {
+            Reply::Children | Reply::CountChildren | Reply::ActiveZones => None,
+            Reply::Zones | Reply::CountZone | Reply::CountZones => Some(Zones(&self.zones)),
+        }
+    }
 }
 
 /// The queries of the parents of this shard.
 #[derive(Default)]
 pub struct Queries {
     last: u64,
-    open: BTreeMap<u64, Query>,
+    /// By number.
+    pub open: BTreeMap<u64, Query>,
 }
 
 impl StateServer {
@@ -104,14 +116,12 @@ impl StateServer {
             zones: zones.map_or(Vec::new(), |zones| zones.0.to_vec()),
             parts: out.shards(),
             count: 0,
-            occupied: self.foreign.zones(parent).collect(),
-            foreign: self.foreign.below(parent, zones),
+            occupied: BTreeSet::new(),
+            asked: self.now,
+            waits_for: BTreeSet::new(),
         };
         self.queries.last += 1;
         let id = self.queries.last;
-        if !wait && !query.foreign.is_empty() {
-            self.ask_foreign_children(id, &query, out);
-        }
         self.queries.open.insert(id, query);
         self.tell_all(&Told::Begin { query: id, wanted, below }, out);
     }
@@ -168,7 +178,8 @@ impl StateServer {
         }
         let Some(query) = self.queries.open.remove(&id) else { return };
         let (context, parent) = (query.context, query.parent);
-        let count = query.count.saturating_add(query.foreign.len() as u32);
+        let foreign = self.foreign.below(parent, query.about()).len() as u32;
+        let count = query.count.saturating_add(foreign);
         let answer = match query.reply {
             Reply::Zones | Reply::CountZones => ObjectNotice::CountZonesResp { context, count },
             Reply::CountZone => ObjectNotice::CountZoneResp { context, count },
@@ -187,7 +198,7 @@ impl StateServer {
                 return;
             }
         };
-        if !query.foreign.is_empty() {
+        if foreign > 0 {
             let children = To::one(out.dialect().children_channel(parent));
             self.request(&children, query.asker, &relay, out);
         }
@@ -209,7 +220,8 @@ impl StateServer {
         if query.parts > 0 {
             return;
         }
-        let Some(query) = self.queries.open.remove(&id) else { return };
+        let Some(mut query) = self.queries.open.remove(&id) else { return };
+        query.occupied.extend(self.foreign.zones(query.parent));
         let zones = query.occupied.iter().take(ZONES_MAX).map(|zone| zone.0.to_le_bytes());
         let zones: Vec<[u8; 4]> = zones.collect();
         let (context, zones) = (query.context, Zones(&zones));
@@ -219,14 +231,17 @@ impl StateServer {
 
     /// All of a shard have entered.
     pub(crate) fn part_done(&mut self, id: u64, out: &mut Outbox) {
-        if let Some(query) = self.queries.open.get_mut(&id) {
-            query.parts -= 1;
+        let Some(query) = self.queries.open.get_mut(&id) else { return };
+        query.parts -= 1;
+        if query.parts == 0 {
+            self.ask_children_elsewhere(id, out);
             self.end_if_done(id, out);
         }
     }
 
-    fn end_if_done(&mut self, id: u64, out: &mut Outbox) {
-        let done = |query: &Query| query.parts == 0 && query.foreign.is_empty();
+    /// The seed: says that all have entered, if they have.
+    pub(crate) fn end_if_done(&mut self, id: u64, out: &mut Outbox) {
+        let done = |query: &Query| query.parts == 0 && query.waits_for.is_empty();
         if !self.queries.open.get(&id).is_some_and(done) {
             return;
         }
@@ -235,54 +250,5 @@ impl StateServer {
             let answer = ObjectNotice::QueryZoneDone { parent, zones };
             self.send(&To::one(query.asker), Channel::object(parent), &answer, out);
         }
-    }
-
-    /// The seed: each child elsewhere is asked, and answers its parent.
-    fn ask_foreign_children(&self, id: u64, query: &Query, out: &mut Outbox) {
-        let (parent, zones) = (query.parent, Zones(&query.zones));
-        let question = ObjectMessage::QueryZones { context: query.context, parent, zones };
-        let room = FIELDS_BYTES_MAX - query.zones.len() * size_of::<[u8; 4]>();
-        let at_once = (room / size_of::<Channel>()).clamp(1, RECIPIENTS_MAX);
-        let mut children = query.foreign.iter();
-        loop {
-            let some = children.by_ref().take(at_once);
-            let to = some.fold(To::default(), |to, &child| to.and(Channel::object(child)));
-            if to.is_empty() {
-                break;
-            }
-            self.request(&to, Channel::object(parent), &question, out);
-        }
-        out.wake_at(self.me, self.now.plus_ms(PATIENCE_MS), DEADLINE_FROM + id);
-    }
-
-    /// A child elsewhere has entered for those who asked: they get it as it came.
-    pub(crate) fn child_entered(
-        &mut self,
-        parent: DoId,
-        child: DoId,
-        mail: &Mail<'_>,
-        out: &mut Outbox,
-    ) {
-        let mut waited = Vec::new();
-        for (&id, query) in &mut self.queries.open {
-            if query.parent == parent && query.foreign.remove(&child) {
-                waited.push((id, query.asker));
-            }
-        }
-        for (id, asker) in waited {
-            let write = |bytes: &mut Vec<u8>| bytes.extend_from_slice(mail.payload);
-            let sender = Channel::object(child);
-            let sent = out.send(self.me, &[asker], sender, mail.msgtype, write);
-            sent.expect("it came in a datagram with as many recipients");
-            self.end_if_done(id, out);
-        }
-    }
-
-    /// Children elsewhere that have not answered are gone.
-    pub(crate) fn query_overdue(&mut self, id: u64, out: &mut Outbox) {
-        let Some(query) = self.queries.open.get_mut(&id) else { return };
-        let (parent, gone) = (query.parent, core::mem::take(&mut query.foreign));
-        gone.into_iter().for_each(|child| self.foreign.forget(parent, child));
-        self.end_if_done(id, out);
     }
 }

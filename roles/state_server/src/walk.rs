@@ -264,7 +264,9 @@ impl StateServer {
     }
 
     /// An object enters for somebody who asked its parent, which lives elsewhere. In `astron` that
-    /// parent has counted those whose location it has acknowledged.
+    /// parent has counted those whose location it has acknowledged; in the seed it hears of each that
+    /// has entered, and says that all have after that (I2). What the object says next goes the way of
+    /// its answer, so that it does not come before it (I1).
     pub(crate) fn enter_for_relay(
         &mut self,
         at: u32,
@@ -272,11 +274,17 @@ impl StateServer {
         context: u32,
         out: &mut Outbox,
     ) {
-        let showing = match self.objects.get(at).acknowledged {
-            true => entering(context, out.dialect()),
-            false => Showing::EnterZone,
+        let (showing, to) = match out.dialect() {
+            Dialect::OpenOtp => {
+                let parent = Channel::object(self.objects.location(at).parent);
+                (Showing::EnterZone, To::one(asker).and(parent))
+            }
+            Dialect::Astron if self.objects.get(at).acknowledged => {
+                (Showing::EnterInterest(context), To::one(asker))
+            }
+            Dialect::Astron => (Showing::EnterZone, To::one(asker)),
         };
-        self.show(at, showing, &To::one(asker), out);
+        self.show(at, showing, &to, out);
     }
 }
 

@@ -37,7 +37,7 @@ impl Cluster {
         let mut all = Outcome::default();
         let mut open = VecDeque::from([(None, 0, dg.clone())]);
         while let Some((by, root, dg)) = open.pop_front() {
-            self.exchange_answers();
+            self.exchange_places();
             for (at, server) in self.servers.iter_mut().enumerate() {
                 if by == Some(at) {
                     continue;
@@ -56,11 +56,11 @@ impl Cluster {
         all
     }
 
-    /// Each knows what the children of the other would answer.
-    fn exchange_answers(&mut self) {
+    /// Each knows where the objects of the other are.
+    fn exchange_places(&mut self) {
         let [one, other] = &mut self.servers[..] else { return };
-        let (of_one, of_other) = (one.answers_of_children(), other.answers_of_children());
-        one.know_answers(of_other);
-        other.know_answers(of_one);
+        let (of_one, of_other) = (one.places(), other.places());
+        one.know_places(of_other);
+        other.know_places(of_one);
     }
 }

@@ -63,12 +63,12 @@ impl Hearing {
         self.expected.len() - 1
     }
 
-    /// An object elsewhere answers, on the connection `by`; returns its number.
-    pub fn answered(&mut self, by: usize, dg: &Dg, child: u32, cause: usize) -> usize {
+    /// An object elsewhere answers, on the connection `by`, what it is asked because of a request.
+    pub fn answered(&mut self, by: usize, dg: &Dg, request: usize, cause: usize) {
         let nth = self.sent(by, dg, Some(cause));
         // Questions of several requests may reach it in any order.
-        self.expected[nth].order = Order::Caused(child, cause as u32);
-        nth
+        self.expected[nth].order = Order::Caused(dg.sender as u32, cause as u32);
+        self.expected[nth].rank = Some((request, 0));
     }
 
     /// An object says something because of the request `cause`; returns its number.

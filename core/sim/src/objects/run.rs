@@ -5,7 +5,7 @@ use crate::ledger::Violation;
 use crate::objects::cluster::Cluster;
 use crate::objects::datagram::Dg;
 use crate::objects::hearing::{Hearing, Order};
-use crate::objects::model::{ForeignAnswer, Model, Said};
+use crate::objects::model::{Model, Said};
 use crate::objects::plan::{Mode, Plan};
 use crate::objects::requests::{Draw, Scope};
 use crate::objects::schema;
@@ -13,8 +13,8 @@ use crate::objects::stage::Stage;
 use crate::plan::Sabotage;
 use crate::trace::Trace;
 use wire::dialect::Dialect;
-use wire::ids::{ClassId, DoId, Zone};
-use wire::state_server::{Entry, Location, ObjectMessage};
+use wire::ids::DoId;
+use wire::state_server::{Location, ObjectMessage};
 
 /// A run.
 pub struct Run {
@@ -137,23 +137,10 @@ impl Run {
         }
         let children = self.plan.pools.foreign_children.clone();
         for &child in children.iter().skip(self.chance.index(2)) {
-            let location = Location { parent: DoId(1), zone: Zone(2) };
-            let (do_id, dclass) = (DoId(child), ClassId(3));
-            let entry = Entry { do_id, location, dclass, has_other: false, fields: b"as it is" };
-            let message = ObjectMessage::EnterZone(entry);
-            let answer = Dg::object(self.plan.dialect, &[], child.into(), &message);
-            let (msgtype, payload) = (answer.msgtype.0, answer.payload.clone());
-            let answer_there = ForeignAnswer { to: None, msgtype, payload };
             for server in &mut self.cluster.servers {
-                server.foreign_answers.insert(child, answer_there.clone());
+                server.answering.insert(child, None);
             }
-            let asked = ObjectMessage::QueryZones {
-                context: 0,
-                parent: DoId(0),
-                zones: wire::state_server::Zones(&[]),
-            };
-            let asked = asked.msgtype(self.plan.dialect).expect("the dialect has it");
-            self.stage.answers.insert((child.into(), asked), (self.elsewhere, answer));
+            self.stage.answering.insert(child.into(), self.elsewhere);
         }
     }
 
@@ -241,20 +228,17 @@ impl Run {
         let request = self.hearing.sent(asker, dg, None);
         for said in outcome.said {
             let order = order(&said);
-            let (dg, by) = (said.dg.clone(), said.by);
+            let dg = said.dg.clone();
             let nth = self.hearing.said(said, request, order);
-            self.expect_answers(&dg, by, nth);
+            self.expect_answers(&dg, request, nth);
         }
         outcome.refused
     }
 
-    /// Objects elsewhere answer `asked`, which `by` says.
-    fn expect_answers(&mut self, asked: &Dg, by: u32, cause: usize) {
-        for &to in &asked.to {
-            if let Some((who, answer)) = self.stage.answers.get(&(to, asked.msgtype)) {
-                let answer = Dg { to: vec![by.into()], ..answer.clone() };
-                self.hearing.answered(*who, &answer, to as u32, cause);
-            }
+    /// Objects elsewhere answer `asked`, which is said because of `request`.
+    fn expect_answers(&mut self, asked: &Dg, request: usize, cause: usize) {
+        for (who, answer) in self.stage.answers_to(asked) {
+            self.hearing.answered(who, &answer, request, cause);
         }
     }
 

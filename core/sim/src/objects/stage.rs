@@ -14,7 +14,8 @@ use crate::world::{Happening, OutsideId, World};
 use runtime::Counts;
 use std::collections::{BTreeMap, VecDeque};
 use wire::control::ControlMessage;
-use wire::ids::{Channel, MsgType};
+use wire::ids::{Channel, ClassId, DoId};
+use wire::state_server::{Entry, Location, ObjectMessage};
 
 const STEPS_MAX: u64 = 3_000_000;
 
@@ -59,8 +60,8 @@ pub struct Stage {
     by_outside: BTreeMap<OutsideId, usize>,
     /// What is to be sent later: after how long, by whom.
     later: VecDeque<(usize, Dg)>,
-    /// What somebody answers who hears a message of this number on this channel.
-    pub answers: BTreeMap<(u64, MsgType), (usize, Dg)>,
+    /// Objects elsewhere that answer zone queries, and the connection that plays them.
+    pub answering: BTreeMap<u64, usize>,
 }
 
 const SEND: u64 = 1;
@@ -80,6 +81,8 @@ impl Stage {
                 dialect: plan.dialect,
                 limits: plan.limits,
                 state_servers: vec![server],
+                client_agents: Vec::new(),
+                uberdogs: Vec::new(),
                 databases: Vec::new(),
                 disks: Vec::new(),
                 classes: park::Classes { schema: Some(schema::load()), ..Default::default() },
@@ -95,7 +98,7 @@ impl Stage {
             chance,
             by_outside: BTreeMap::new(),
             later: VecDeque::new(),
-            answers: BTreeMap::new(),
+            answering: BTreeMap::new(),
         }
     }
 
@@ -238,17 +241,32 @@ impl Stage {
         self.heard += 1;
         let (now, name, dialect) = (self.world.now(), &self.ears[at].name, self.plan.dialect);
         self.world.trace.say(now, || format!("{name} hears {}", dg.describe(dialect)));
-        for to in dg.to.clone() {
-            if let Some((who, answer)) = self.answers.get(&(to, dg.msgtype)).cloned()
-                && who == at
-            {
-                self.send(who, &Dg { to: vec![dg.sender], ..answer });
-            }
-        }
+        let answers = self.answers_to(&dg).into_iter().filter(|&(who, _)| who == at);
+        answers.for_each(|(who, answer)| self.send(who, &answer));
         for dg in self.sabotaged(at, dg) {
             self.ears[at].heard.push(dg.sorted());
         }
         Ok(())
+    }
+
+    /// What objects elsewhere answer who asks for zones, and their parent; and who plays them.
+    pub fn answers_to(&self, asked: &Dg) -> Vec<(usize, Dg)> {
+        let dialect = self.plan.dialect;
+        let Ok(ObjectMessage::QueryZones { parent, zones, .. }) =
+            ObjectMessage::decode(dialect, asked.msgtype, &asked.payload)
+        else {
+            return Vec::new();
+        };
+        let Some(zone) = zones.iter().next() else { return Vec::new() };
+        let to = [asked.sender, parent.0.into()];
+        let answer = |(child, who): (u64, usize)| {
+            let (do_id, location) = (DoId(child as u32), Location { parent, zone });
+            let (dclass, fields) = (ClassId(3), &b"as it is"[..]);
+            let entry = Entry { do_id, location, dclass, has_other: false, fields };
+            (who, Dg::object(dialect, &to, child, &ObjectMessage::EnterZone(entry)))
+        };
+        let children = asked.to.iter().filter_map(|&to| Some((to, *self.answering.get(&to)?)));
+        children.map(answer).collect()
     }
 
     /// What the checkers get to see of a datagram that was heard.

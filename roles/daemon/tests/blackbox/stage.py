@@ -304,14 +304,13 @@ class Stage:
     def deleted(self, thing, orig=None):
         """What an object says that is deleted, as far as `me` can hear it; not what children say."""
         orig = self.me.channel if orig is None else orig
+        to = [self.loc(thing), thing.owner] + ([thing.ai] if self.astron else [])
+        said = [self.dg(to, self.by(thing, orig), "DeleteRam", do_id=thing.do_id)]
+        if thing.parent and not (self.astron and thing.parent == orig):
+            said.append(self.change_zone(thing, thing.at, (0, 0), thing.parent, self.by(thing, orig)))
         if not self.astron:
-            return self.audible([
-                self.dg([self.loc(thing), thing.owner], thing.do_id, "DeleteRam", do_id=thing.do_id),
-                self.dg(thing.ai, thing.do_id, "LeavingAiInterest", do_id=thing.do_id),
-            ])
-        said = [self.dg([self.loc(thing), thing.ai, thing.owner], orig, "DeleteRam", do_id=thing.do_id)]
-        if thing.parent and thing.parent != orig:
-            said.append(self.change_zone(thing, thing.at, (0, 0), thing.parent, orig))
+            said.append(self.dg(thing.ai, thing.do_id, "LeavingAiInterest", do_id=thing.do_id))
+            return self.audible(said)
         said.append(self.dg(self.children(thing), orig, "DeleteChildren", parent=thing.do_id))
         return self.audible(said)
 

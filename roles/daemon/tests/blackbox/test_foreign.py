@@ -31,10 +31,9 @@ class Played:
             self.says_where(old, to)
 
     def answers(self, parent):
-        """ENTERZONE to the parent that asks."""
-        _, fields = self.thing.read(self.t.d, "zone")
-        self.t.send(parent.do_id, "EnterZoneWithRequired", self.do_id, dclass=self.thing.dclass.number,
-                    do_id=self.do_id, parent=self.thing.parent, zone=self.thing.zone, fields=fields)
+        """ENTERZONE to who asks and to the parent. We do not hear it: we say it."""
+        entry = self.t.enter_zone(self.thing)
+        self.t.send([self.t.me.channel, parent.do_id], entry.name, self.do_id, **entry.args)
 
 
 def played(t, parent, zone):
@@ -59,7 +58,7 @@ def asks(t, parent, zones):
 def asked(t, parent, children, zones):
     """What the parent says to children elsewhere, in one datagram."""
     to = [child.do_id for child in children]
-    return t.dg(to, parent.do_id, "QueryZones", parent=parent.do_id, zones=zones)
+    return t.dg(to, t.me.channel, "QueryZones", parent=parent.do_id, zones=zones)
 
 
 def expect_asked(t, parent, children, zones):
@@ -67,7 +66,7 @@ def expect_asked(t, parent, children, zones):
     missing = {child.do_id for child in children}
     while missing:
         heard = t.me.hear()
-        question = heard and (heard.name, heard.sender) == ("QueryZones", parent.do_id)
+        question = heard and (heard.name, heard.sender) == ("QueryZones", t.me.channel)
         if not question or heard.args["zones"] != zones or not missing.issuperset(heard.to):
             raise Mismatch(f"{missing} should be asked; came {heard}")
         missing.difference_update(heard.to)
@@ -78,14 +77,14 @@ def done(t, parent, zones):
 
 
 @only("openotp")
-def test_a_child_elsewhere_is_asked_and_its_answer_passed_on(t):
+def test_a_child_elsewhere_is_asked_in_the_askers_name(t):
     parent = t.new("Station")
     child = played(t, parent, 5)
     asks(t, parent, [5])
     t.expect(asked(t, parent, [child], [5]))
     t.expect_nothing()
     child.answers(parent)
-    t.expect(t.enter_zone(child.thing, t.me.channel), done(t, parent, [5]))
+    t.expect(done(t, parent, [5]))
 
 
 @only("openotp")
@@ -96,7 +95,7 @@ def test_children_elsewhere_are_asked_in_one_datagram(t):
     t.expect(asked(t, parent, children, [4, 5]))
     for child in children:
         child.answers(parent)
-    t.expect(*[t.enter_zone(child.thing, t.me.channel) for child in children], done(t, parent, [4, 5]))
+    t.expect(done(t, parent, [4, 5]))
 
 
 @only("openotp")
@@ -107,7 +106,7 @@ def test_children_here_and_elsewhere_answer_before_the_echo(t):
     asks(t, parent, [5])
     t.expect_set([asked(t, parent, [child], [5])] + [t.enter_zone(thing, t.me.channel) for thing in own])
     child.answers(parent)
-    t.expect(t.enter_zone(child.thing, t.me.channel), done(t, parent, [5]))
+    t.expect(done(t, parent, [5]))
 
 
 @only("openotp")
@@ -119,7 +118,6 @@ def test_all_children_answer_before_the_echo(t):
     for child in children:
         t.expect_nothing()
         child.answers(parent)
-        t.expect(t.enter_zone(child.thing, t.me.channel))
     t.expect(done(t, parent, [4, 5]))
 
 
@@ -132,7 +130,7 @@ def test_only_children_in_the_zones_are_asked(t):
         asks(t, parent, [zone, zone])
         t.expect(asked(t, parent, [child], [zone, zone]))
         child.answers(parent)
-        t.expect(t.enter_zone(child.thing, t.me.channel), done(t, parent, [zone, zone]))
+        t.expect(done(t, parent, [zone, zone]))
     t.expect_query(parent, [7], [])
 
 
@@ -144,7 +142,7 @@ def test_a_child_that_does_not_answer_holds_it_up_for_a_second_at_most(t):
     asks(t, parent, [5])
     expect_asked(t, parent, [silent, good], [5])
     good.answers(parent)
-    t.expect(t.enter_zone(good.thing, t.me.channel), done(t, parent, [5]))
+    t.expect(done(t, parent, [5]))
     took = time.monotonic() - began
     assert 0.8 < took < 2, f"{took:.2f} s"
 
@@ -158,13 +156,13 @@ def test_who_is_asked_is_where_it_last_said_to_be(t):
     asks(t, parent, [6])
     t.expect(asked(t, parent, [child], [6]))
     child.answers(parent)
-    t.expect(t.enter_zone(child.thing, t.me.channel), done(t, parent, [6]))
+    t.expect(done(t, parent, [6]))
     child.moves(other.do_id, 6)
     t.expect_query(parent, [5, 6], [])
     asks(t, other, [6])
     t.expect(asked(t, other, [child], [6]))
     child.answers(other)
-    t.expect(t.enter_zone(child.thing, t.me.channel), done(t, other, [6]))
+    t.expect(done(t, other, [6]))
     child.moves(0, 0)
     t.expect_query(other, [6], [])
 
@@ -177,19 +175,18 @@ def test_one_question_after_the_other(t):
         asks(t, parent, [5])
         t.expect(asked(t, parent, [child], [5]))
         child.answers(parent)
-        t.expect(t.enter_zone(child.thing, t.me.channel), done(t, parent, [5]))
+        t.expect(done(t, parent, [5]))
 
 
 @only("openotp")
-def test_an_answer_with_other_is_passed_on_as_it_came(t):
+def test_an_answer_with_other_counts_too(t):
     parent = t.new("Station")
     child = Played(t, parent.do_id, 5, "Carriage", setBell=u8(3), setNote=text("n"))
     child.says_where()
     asks(t, parent, [5])
     t.expect(asked(t, parent, [child], [5]))
-    entry = t.enter_zone(child.thing, parent.do_id)
-    t.send(parent.do_id, entry.name, child.do_id, **entry.args)
-    t.expect(t.enter_zone(child.thing, t.me.channel), done(t, parent, [5]))
+    child.answers(parent)
+    t.expect(done(t, parent, [5]))
 
 
 @only("openotp")
@@ -198,6 +195,20 @@ def test_an_entry_that_nobody_asked_for_is_ignored(t):
     child = played(t, parent, 5)
     child.answers(parent)
     t.expect_nothing()
+
+
+@only("openotp")
+def test_a_child_that_leaves_or_is_deleted_meanwhile_is_not_waited_for(t):
+    parent = t.new("Station")
+    began = time.monotonic()
+    for gone in [(parent.do_id, 6), (t.do(), 5), (0, 0)]:
+        child = played(t, parent, 5)
+        asks(t, parent, [5])
+        t.expect(asked(t, parent, [child], [5]))
+        child.moves(*gone)
+        t.expect(done(t, parent, [5]))
+    took = time.monotonic() - began
+    assert took < 0.8, f"{took:.2f} s"
 
 
 def finds(t, parent, child):
@@ -209,7 +220,7 @@ def finds(t, parent, child):
         return
     t.expect(asked(t, parent, [child], [zone]))
     child.answers(parent)
-    t.expect(t.enter_zone(child.thing, t.me.channel), done(t, parent, [zone]))
+    t.expect(done(t, parent, [zone]))
 
 
 def test_a_parent_that_appears_asks_its_children_and_remembers_who_answers(t):
@@ -305,6 +316,12 @@ def question(t, parent, zones, to=None, parent_in_it=None):
     return context
 
 
+def entered(t, parent, thing):
+    """What a child says to its parent's question: in `openotp` to the parent too."""
+    to = t.me.channel if t.astron else [t.me.channel, parent]
+    return t.enter_zone(thing, to)
+
+
 def acks(t, thing, at=None):
     parent, zone = at or thing.at
     t.send(thing.do_id, "LocationAck", parent, parent=parent, zone=zone)
@@ -316,7 +333,7 @@ def test_children_in_the_zones_answer_who_asks_on_their_channel(t):
     t.new_ones(3, "Carriage", parent, 6)
     t.new_ones(3, "Carriage", t.do(), 5)
     question(t, parent, [4, 5])
-    t.expect_set([t.enter_zone(thing, t.me.channel) for thing in here])
+    t.expect_set([entered(t, parent, thing) for thing in here])
     question(t, parent, [4])
     question(t, parent, [])
     question(t, parent, [5], parent_in_it=t.do())
@@ -327,14 +344,14 @@ def test_a_zone_listed_twice_is_answered_once(t):
     parent = t.do()
     here = t.new_ones(4, "Carriage", parent, 5)
     question(t, parent, [5, 5, 4, 5])
-    t.expect_set([t.enter_zone(thing, t.me.channel) for thing in here])
+    t.expect_set([entered(t, parent, thing) for thing in here])
 
 
 def test_a_child_asked_on_its_own_channel_answers_too(t):
     parent = t.do()
     thing, other = t.new_ones(2, "Carriage", parent, 5)
     question(t, parent, [5], to=thing.do_id)
-    t.expect(t.enter_zone(thing, t.me.channel))
+    t.expect(entered(t, parent, thing))
     question(t, parent, [6], to=thing.do_id)
     question(t, parent, [5], to=other.do_id, parent_in_it=t.do())
     t.expect_nothing()
@@ -348,7 +365,7 @@ def test_children_whose_place_the_parent_has_acknowledged_answer_with_the_contex
     acks(t, waiting, (parent, 6))
     acks(t, waiting, (t.do(), 5))
     context = question(t, parent, [5])
-    t.expect_set([t.enter_interest(thing, context), t.enter_zone(waiting, t.me.channel)])
+    t.expect_set([t.enter_interest(thing, context), entered(t, parent, waiting)])
 
 
 @only("astron")
@@ -358,7 +375,7 @@ def test_an_acknowledgment_is_for_one_place(t):
     acks(t, thing)
     t.move(thing, parent, 6)
     question(t, parent, [6])
-    t.expect(t.enter_zone(thing, t.me.channel))
+    t.expect(entered(t, parent, thing))
     acks(t, thing)
     context = question(t, parent, [6], to=thing.do_id)
     t.expect(t.enter_interest(thing, context))
@@ -410,7 +427,7 @@ def test_who_has_moved_away_does_not_answer_any_more(t):
     question(t, parent, [5])
     t.expect_nothing()
     question(t, other, [5])
-    t.expect(t.enter_zone(thing, t.me.channel))
+    t.expect(entered(t, other, thing))
 
 
 def test_who_was_deleted_does_not_answer_any_more(t):
@@ -418,7 +435,7 @@ def test_who_was_deleted_does_not_answer_any_more(t):
     thing, other = t.new_ones(2, "Rolling", parent, 5)
     t.delete(thing)
     question(t, parent, [5])
-    t.expect(t.enter_zone(other, t.me.channel))
+    t.expect(entered(t, parent, other))
     t.delete(other)
     question(t, parent, [5])
     t.expect_nothing()
@@ -428,4 +445,4 @@ def test_a_thousand_children_of_a_parent_elsewhere_answer(t):
     parent = t.do()
     things = t.new_ones(1_000, "Rolling", parent, 5)
     question(t, parent, [5])
-    t.expect_set([t.enter_zone(thing, t.me.channel) for thing in things])
+    t.expect_set([entered(t, parent, thing) for thing in things])

@@ -4,7 +4,7 @@ use super::fields::Wrong;
 use super::{Done, Model, Object};
 use crate::objects::datagram::Dg;
 use dc::Class;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wire::ids::DoId;
 use wire::state_server::{Entry, Location, ObjectMessage, ObjectNotice};
 
@@ -34,6 +34,7 @@ impl Model {
             owner: 0,
             acked: false,
             foreign: BTreeMap::new(),
+            silent: BTreeSet::new(),
         };
         if self.is_too_big(&object) {
             return Done::Refused;

@@ -31,6 +31,12 @@ impl Model {
         match self.dialect {
             Dialect::OpenOtp => {
                 self.notice(id, &[location, owner], id.into(), &deleted);
+                let gone = ObjectNotice::ChangeZone {
+                    do_id,
+                    new: Location::NOWHERE,
+                    old: object.location(),
+                };
+                self.notice(id, &[object.parent.into()], id.into(), &gone);
                 let none = Channel(0);
                 let leaving = ObjectNotice::LeavingAiInterest { do_id, new: none, old: none };
                 self.notice(id, &[ai], id.into(), &leaving);

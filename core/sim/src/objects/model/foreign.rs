@@ -1,19 +1,18 @@
 //! Parents and children that live on other State Servers.
 
 use super::delete::is_listed;
-use super::snapshot::{Sight, entry};
-use super::{Done, ForeignAnswer, Model, Object};
+use super::{Done, Model, Object};
 use crate::objects::datagram::Dg;
 use std::collections::BTreeMap;
 use wire::dialect::Dialect;
 use wire::ids::DoId;
-use wire::state_server::{Location, ObjectMessage, ObjectNotice, Zones};
+use wire::state_server::{Location, ObjectMessage, Zones};
 
 impl Model {
     /// CHANGE_ZONE or LOCATE_RESP of a child that lives elsewhere.
     pub(super) fn child_is_at(&mut self, id: u32, child: u32, location: Location) -> Done {
+        self.object_mut(id).forget(child);
         if location.parent != DoId(id) {
-            self.object_mut(id).foreign.remove(&child);
             return Done::Yes;
         }
         self.object_mut(id).foreign.insert(child, location.zone.0);
@@ -31,31 +30,33 @@ impl Model {
         Done::Yes
     }
 
-    /// `openotp`: the children elsewhere are asked, and what they answer is passed on.
+    /// `openotp`: the children elsewhere are asked in the name of who asked, and answer.
     pub(super) fn ask_foreign(&mut self, id: u32, asker: u64, zones: Zones<'_>) {
+        // Nobody would hear what is said to channel 0.
+        if asker == 0 {
+            return;
+        }
         let asked = self.foreign_in(id, zones);
         let ask = ObjectMessage::QueryZones { context: 0, parent: DoId(id), zones };
         let to: Vec<u64> = asked.iter().map(|&child| child.into()).collect();
-        self.message(id, &to, id.into(), &ask);
-        let before = self.outcome.said.len();
-        for child in asked {
-            let answer = self.foreign_answers.get(&child).cloned();
-            let is_for = |answer: &ForeignAnswer| {
-                let listed = |zone: u32| zones.iter().any(|listed| listed.0 == zone);
-                answer.to.is_none_or(|(parent, zone)| parent == id && listed(zone))
-            };
-            match answer.filter(is_for) {
-                Some(answer) => {
-                    let msgtype = wire::ids::MsgType(answer.msgtype);
-                    self.say(child, &[asker], child.into(), msgtype, answer.payload);
-                }
-                // Who does not answer is not asked again.
-                None => {
-                    self.object_mut(id).foreign.remove(&child);
-                }
-            }
+        self.message(id, &to, asker, &ask);
+        let mut silent = asked;
+        silent.retain(|child| {
+            let place = self.answering.get(child);
+            let is_asked =
+                |&(parent, zone): &(u32, u32)| parent == id && is_listed(Some(zones), zone);
+            !place.is_some_and(|place| place.as_ref().is_none_or(is_asked))
+        });
+        let was_silent = |child: &u32| self.object(id).silent.contains(child);
+        let (twice, once): (Vec<u32>, Vec<u32>) = silent.into_iter().partition(was_silent);
+        let object = self.object_mut(id);
+        twice.iter().for_each(|child| object.forget(*child));
+        object.silent.extend(&once);
+        // Who does not answer is asked where it is.
+        if !once.is_empty() {
+            let locate = ObjectMessage::Locate { context: 1001 };
+            self.message(id, &[self.children_channel(id)], id.into(), &locate);
         }
-        self.rank(before, 0);
     }
 
     /// `astron`: the children elsewhere answer the asker themselves.
@@ -86,7 +87,11 @@ impl Model {
         if !is_listed(zones, object.zone) {
             return Done::Yes;
         }
-        if self.dialect == Dialect::Astron && object.acked {
+        let (parent, before) = (object.parent, self.outcome.said.len());
+        if self.dialect == Dialect::OpenOtp {
+            self.enter_zone(id, &[dg.sender, parent.into()]);
+            self.rank(before, 0);
+        } else if object.acked {
             self.enter_interest(id, &[dg.sender], context);
         } else {
             self.enter_zone(id, &[dg.sender]);
@@ -94,23 +99,16 @@ impl Model {
         Done::Yes
     }
 
-    /// What each object would answer to a parent that lives elsewhere.
-    pub fn answers_of_children(&self) -> BTreeMap<u32, ForeignAnswer> {
-        let answer = |(&id, object): (&u32, &Object)| {
-            let packed = self.packed(object, Sight::Zone, false);
-            let notice = ObjectNotice::EnterZone(entry(id, object, &packed));
-            let msgtype = notice.msgtype(self.dialect).expect("both dialects have it").0;
-            let mut payload = Vec::new();
-            notice.write(self.dialect, &mut payload);
-            (id, ForeignAnswer { to: Some((object.parent, object.zone)), msgtype, payload })
-        };
-        self.objects.iter().map(answer).collect()
+    /// Where each object is, so that it is known whether it answers a parent that lives elsewhere.
+    pub fn places(&self) -> BTreeMap<u32, (u32, u32)> {
+        let place = |(&id, object): (&u32, &Object)| (id, (object.parent, object.zone));
+        self.objects.iter().map(place).collect()
     }
 
-    /// Children elsewhere would answer this now.
-    pub fn know_answers(&mut self, answers: BTreeMap<u32, ForeignAnswer>) {
-        self.foreign_answers.retain(|_, answer| answer.to.is_none());
-        self.foreign_answers.extend(answers);
+    /// These objects elsewhere answer.
+    pub fn know_places(&mut self, places: BTreeMap<u32, (u32, u32)>) {
+        self.answering.retain(|_, place| place.is_none());
+        self.answering.extend(places.into_iter().map(|(id, place)| (id, Some(place))));
     }
 
     /// What comes on the channel of the children of `parent`.

@@ -18,7 +18,7 @@ mod update;
 use crate::objects::datagram::Dg;
 use crate::objects::schema::Words;
 use dc::Schema;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId, FieldId, MsgType, Zone};
@@ -45,6 +45,8 @@ pub struct Object {
     pub acked: bool,
     /// The children that live elsewhere, and their zones.
     pub foreign: BTreeMap<u32, u32>,
+    /// Those that have not answered a zone query, and have said nothing since.
+    pub silent: BTreeSet<u32>,
 }
 
 impl Object {
@@ -56,6 +58,11 @@ impl Object {
     /// The channel of where it is; 0 nowhere.
     pub fn location_channel(&self) -> u64 {
         self.location().channel().map_or(0, |channel| channel.0)
+    }
+
+    fn forget(&mut self, child: u32) {
+        self.foreign.remove(&child);
+        self.silent.remove(&child);
     }
 }
 
@@ -108,22 +115,11 @@ pub struct Model {
     pub created: u64,
     /// Objects ever deleted.
     pub deleted: u64,
-    /// What children elsewhere answer to a zone query, if they do.
-    pub foreign_answers: BTreeMap<u32, ForeignAnswer>,
+    /// The children elsewhere that answer zone queries: if of their place, which that is.
+    pub answering: BTreeMap<u32, Option<(u32, u32)>>,
     words: Words,
     outcome: Outcome,
     root: u32,
-}
-
-/// What a child elsewhere says to a zone query.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ForeignAnswer {
-    /// Only to a query of this parent and zone, if there is one.
-    pub to: Option<(u32, u32)>,
-    /// The number of the message.
-    pub msgtype: u16,
-    /// Its payload.
-    pub payload: Vec<u8>,
 }
 
 impl Model {
@@ -137,7 +133,7 @@ impl Model {
             objects: BTreeMap::new(),
             created: 0,
             deleted: 0,
-            foreign_answers: BTreeMap::new(),
+            answering: BTreeMap::new(),
             words,
             outcome: Outcome::default(),
             root: 0,
