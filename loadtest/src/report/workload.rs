@@ -11,7 +11,8 @@ pub(crate) const HEAD: &str = "\
 
 pub(crate) fn line(row: &WorkloadRow) -> String {
     let WorkloadRow { what, unit, count, seconds, .. } = row;
-    if row.bytes_each > 0.0 {
+    let is_of_memory = row.server_cpu_ns == 0 && row.seconds == 0.0;
+    if is_of_memory {
         return format!("| {what} | {:.0} B | | | |\n", row.bytes_each);
     }
     let at = |quantile: f64| {
