@@ -47,12 +47,13 @@ pub use objects::{
 pub use outcome::{Outcome, Quantile, ServerUse};
 pub use park::{
     Counts, Habits, Login, Moment, Mover, Npcs, ParkOutcome, ParkPhase, ParkPlan, ParkServerUse,
-    Part, Scenario, Workload, WorkloadRow, run_park, run_workload,
+    Part, Scenario, Sizes, Workload, WorkloadRow, run_park, run_workload, serve_park_part,
+    visitors_per_process,
 };
 pub use plan::{Length, Load, Pattern, Plan};
 pub use plot::{plot, plot_park};
 pub use protocol::{Ferris, Found, Malformed, Protocol};
 pub use run::{Progress, run};
-pub use server::listener_at;
+pub use server::{ServerProcess, listener_at};
 pub use sockets::Tls;
 pub use wire::dialect::Dialect;

@@ -105,6 +105,9 @@ fn drive_park(park: &Park) -> Result<Complaints> {
         return measure_park(park, &workloads);
     }
     let plan = park.plan()?;
+    if let Some(part) = park.part {
+        return loadtest::serve_park_part(&plan, part).map(|()| Complaints::new());
+    }
     let mut line = StatusLine::new(park.progress);
     let outcome = loadtest::run_park(&plan, &mut |moment| {
         line.show(&report::park::progress_line(&moment));

@@ -14,8 +14,9 @@ const SETTLE_LOOKS_MAX: u32 = 50;
 
 /// A process on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ServerProcess {
-    pub(crate) pid: u32,
+pub struct ServerProcess {
+    /// Its number.
+    pub pid: u32,
 }
 
 impl ServerProcess {
@@ -24,7 +25,7 @@ impl ServerProcess {
     }
 
     /// CPU time of all its threads so far, in ns. Threads that have ended are not in it.
-    pub(crate) fn cpu_ns(self) -> Result<u64> {
+    pub fn cpu_ns(self) -> Result<u64> {
         let tasks = fs::read_dir(self.path("task")).with_context(|| format!("pid {}", self.pid))?;
         let mut sum = 0;
         for task in tasks {
@@ -44,7 +45,7 @@ impl ServerProcess {
     }
 
     /// Its resident memory once that no longer changes, or after five seconds.
-    pub(crate) fn settled_rss(self) -> Result<u64> {
+    pub fn settled_rss(self) -> Result<u64> {
         let mut last = self.rss()?;
         for _ in 0..SETTLE_LOOKS_MAX {
             sleep(SETTLE_STEP);

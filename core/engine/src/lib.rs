@@ -181,40 +181,19 @@ pub fn start(
     for (me, ((port, stores), doors)) in ports.into_iter().zip(links).zip(doors).enumerate() {
         let events = config.eventlogger.map(event_socket).transpose();
         let events = events.map_err(system("cannot make a socket for the event logger"))?;
-        let handshakes = handshakes.next();
-        let (stop, counters) = (running.stop.clone(), running.counters.clone());
-        let (make, ready, config) = (Arc::clone(&make), ready.clone(), config.clone());
-        let wakers = Arc::clone(&wakers);
-        let run = move || async move {
-            let sizes = RingSizes {
-                entries: 1024,
-                buffers: config.buffers.0,
-                buffer_bytes: config.buffers.1,
-            };
-            // The others do not wait for what this one has to say.
-            let ring = Ring::new(sizes).inspect_err(|_| stop.shard_has_spoken())?;
-            let shard = make(ShardId(me as u16), count);
-            let parts = Parts {
-                shard,
-                me,
-                port,
-                doors,
-                handshakes,
-                wakers,
-                stop,
-                counters,
-                events,
-                stores,
-            };
-            let turn_loop = TurnLoop::new(parts, ring);
-            ready.send(me).map_err(|_| io::ErrorKind::BrokenPipe)?;
-            let ended = run(turn_loop, Duration::from_micros(config.spin_us));
-            if let Err(error) = &ended {
-                error!(shard = me, %error, "a shard has failed; the process is aborted");
-                process::abort();
-            }
-            ended
+        let parts = Parts {
+            me,
+            port,
+            doors,
+            handshakes: handshakes.next(),
+            wakers: Arc::clone(&wakers),
+            stop: running.stop.clone(),
+            counters: running.counters.clone(),
+            events,
+            stores,
         };
+        let (make, ready, config) = (Arc::clone(&make), ready.clone(), config.clone());
+        let run = move || async move { run_shard(&config, parts, |me| make(me, count), ready) };
         let executor = LocalExecutorBuilder::new(Placement::Fixed(running.cpus[me]))
             .io_memory(GLOMMIO_IO_BYTES)
             .ring_depth(GLOMMIO_RING_DEPTH)
@@ -234,6 +213,29 @@ pub fn start(
     signals::handle(running.stop.clone(), reloads(config))
         .map_err(system("cannot handle signals"))?;
     Ok(running)
+}
+
+/// One shard, from its beginning to its end, on its own thread.
+fn run_shard(
+    config: &Config,
+    parts: Parts,
+    make: impl FnOnce(ShardId) -> Shard,
+    ready: mpsc::Sender<usize>,
+) -> io::Result<()> {
+    let (buffers, buffer_bytes) = config.buffers;
+    let sizes = RingSizes { entries: 1024, buffers, buffer_bytes };
+    // The others do not wait for what this one has to say.
+    let ring = Ring::new(sizes).inspect_err(|_| parts.stop.shard_has_spoken())?;
+    let me = parts.me;
+    let turn_loop = TurnLoop::new(make(ShardId(me as u16)), parts, ring);
+    ready.send(me).map_err(|_| io::ErrorKind::BrokenPipe)?;
+    drop(ready);
+    let ended = run(turn_loop, Duration::from_micros(config.spin_us));
+    if let Err(error) = &ended {
+        error!(shard = me, %error, "a shard has failed; the process is aborted");
+        process::abort();
+    }
+    ended
 }
 
 /// What SIGHUP causes: certificates are read again, then the hooks run.

@@ -144,56 +144,64 @@ impl Records {
     ) -> (usize, Result<Stand, Error>) {
         let mut used = 0;
         loop {
-            let status = self.connection.process_tls_records(&mut bytes[used..]);
-            let UnbufferedStatus { mut discard, state, .. } = status;
-            let stand = match state {
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    let mut result = Ok(None);
-                    while let Some(record) = traffic.next_record() {
-                        match record {
-                            Ok(record) => {
-                                discard += record.discard;
-                                plain.extend_from_slice(record.payload);
-                            }
-                            Err(error) => result = Err(error),
-                        }
-                    }
-                    result
+            let (done, stand) = self.step(&mut bytes[used..], plain, out);
+            used += done;
+            let is_shaking = self.connection.is_handshaking();
+            let stand = match stand {
+                Ok(None) => continue,
+                Ok(Some(Stand::Open)) if is_shaking => Ok(Stand::Shaking),
+                Ok(Some(Stand::Closed)) if is_shaking => {
+                    Err(Error::General("closed during its handshake".into()))
                 }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    let encoded = out.fill(RECORD_BYTES_MAX, |room| data.encode(room));
-                    encoded.map(|()| None).map_err(|error| Error::General(error.to_string()))
-                }
-                Ok(ConnectionState::TransmitTlsData(data)) => {
-                    data.done();
-                    Ok(None)
-                }
-                Ok(ConnectionState::WriteTraffic(_)) => Ok(Some(Stand::Open)),
-                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => {
-                    Ok(Some(Stand::Closed))
-                }
-                Ok(ConnectionState::BlockedHandshake) => Ok(Some(Stand::Shaking)),
-                Ok(_) => Err(Error::General("early data, which was not offered".into())),
+                Ok(Some(stand)) => Ok(stand),
                 Err(error) => Err(error),
             };
-            used += discard;
-            match stand {
-                Ok(None) => (),
-                Ok(Some(Stand::Open)) if self.connection.is_handshaking() => {
-                    return (used, Ok(Stand::Shaking));
-                }
-                Ok(Some(Stand::Closed)) if self.connection.is_handshaking() => {
-                    self.is_broken = true;
-                    return (used, Err(Error::General("closed during its handshake".into())));
-                }
-                Ok(Some(stand)) => return (used, Ok(stand)),
-                Err(error) => {
-                    self.is_broken = true;
-                    self.seal_alert(out);
-                    return (used, Err(error));
-                }
+            if stand.is_err() {
+                self.is_broken = true;
+                self.seal_alert(out);
             }
+            return (used, stand);
         }
+    }
+
+    /// One step of [`Records::process`]; `None` if another one is to follow.
+    fn step(
+        &mut self,
+        bytes: &mut [u8],
+        plain: &mut Vec<u8>,
+        out: &mut Sealed,
+    ) -> (usize, Result<Option<Stand>, Error>) {
+        let UnbufferedStatus { discard, state, .. } = self.connection.process_tls_records(bytes);
+        let mut done = discard;
+        let stand = match state {
+            Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                let mut result = Ok(None);
+                while let Some(record) = traffic.next_record() {
+                    match record {
+                        Ok(record) => {
+                            done += record.discard;
+                            plain.extend_from_slice(record.payload);
+                        }
+                        Err(error) => result = Err(error),
+                    }
+                }
+                result
+            }
+            Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                let encoded = out.fill(RECORD_BYTES_MAX, |room| data.encode(room));
+                encoded.map(|()| None).map_err(|error| Error::General(error.to_string()))
+            }
+            Ok(ConnectionState::TransmitTlsData(data)) => {
+                data.done();
+                Ok(None)
+            }
+            Ok(ConnectionState::WriteTraffic(_)) => Ok(Some(Stand::Open)),
+            Ok(ConnectionState::BlockedHandshake) => Ok(Some(Stand::Shaking)),
+            Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Ok(Some(Stand::Closed)),
+            Ok(_) => Err(Error::General("early data, which was not offered".into())),
+            Err(error) => Err(error),
+        };
+        (done, stand)
     }
 
     /// Puts the alert behind `out` by which a failed connection says why.

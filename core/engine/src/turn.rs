@@ -43,10 +43,8 @@ const SLOW_TURN_NS: u64 = 1_000_000;
 const PLAIN_TICKET: Ticket = Ticket(1 << 16);
 const SPARE_BLOCKS_MAX: usize = 16;
 
-/// What a shard's loop is made of.
+/// What a shard's loop is made of, besides the shard.
 pub struct Parts {
-    /// The shard itself.
-    pub shard: Shard,
     /// Its number.
     pub me: usize,
     /// Its end of the mesh.
@@ -69,6 +67,7 @@ pub struct Parts {
 
 /// A shard with its sockets, on its core.
 pub struct TurnLoop {
+    shard: Shard,
     parts: Parts,
     ring: Ring,
     slots: Slots,
@@ -107,9 +106,10 @@ pub enum Turned {
 
 impl TurnLoop {
     /// Begins: starts the shard and listens.
-    pub fn new(parts: Parts, ring: Ring) -> TurnLoop {
+    pub fn new(shard: Shard, parts: Parts, ring: Ring) -> TurnLoop {
         let now = Instant::now();
         let mut turn_loop = TurnLoop {
+            shard,
             parts,
             ring,
             slots: Slots::default(),
@@ -127,7 +127,7 @@ impl TurnLoop {
             stopping: None,
             answers: channel(),
         };
-        turn_loop.parts.shard.start(Now(0));
+        turn_loop.shard.start(Now(0));
         turn_loop
     }
 
@@ -147,7 +147,7 @@ impl TurnLoop {
         let stored = self.take_stored(now);
         let shaken = self.take_shaken(now);
         let late = self.turn_late_ones_away(now, began) | self.shut_lingering(Some(began));
-        self.parts.shard.wake(now);
+        self.shard.wake(now);
         let stop = self.parts.stop.is_asked() && self.stopping.is_none();
         if stop {
             self.begin_to_stop(now, began);
@@ -156,9 +156,9 @@ impl TurnLoop {
         if stop {
             self.parts.stop.shard_has_spoken();
         }
-        let due = self.parts.shard.next_wake().is_some_and(|at| at <= now);
+        let due = self.shard.next_wake().is_some_and(|at| at <= now);
         let happened = reaped || drained || dialled || stored || shaken || late || stop || due;
-        let busy = happened || self.parts.shard.wants_turn();
+        let busy = happened || self.shard.wants_turn();
         self.account(began, busy);
         Ok(match (self.has_stopped(began, busy), busy) {
             (true, _) => Turned::Stopped,
@@ -190,7 +190,7 @@ impl TurnLoop {
     }
 
     fn sleep_at_most(&self) -> Option<Duration> {
-        let wake = self.parts.shard.next_wake().map(|at| self.began + Duration::from_nanos(at.0));
+        let wake = self.shard.next_wake().map(|at| self.began + Duration::from_nanos(at.0));
         let doors = self.parts.doors.iter();
         let accept = doors.clone().filter_map(|door| door.accept_at).min();
         let late = doors.filter_map(|door| Some(door.deadlines.front()?.0)).min();
@@ -226,21 +226,21 @@ impl TurnLoop {
         self.counts.inbox_depth = tail as u64;
         for _ in 0..tail {
             let Some((from, batch)) = self.parts.port.take() else { break };
-            self.parts.shard.batch(now, ShardId(from as u16), batch);
+            self.shard.batch(now, ShardId(from as u16), batch);
             self.end_full_turns(now);
         }
         tail > 0
     }
 
     fn end_full_turns(&mut self, now: Now) {
-        while self.parts.shard.is_full() {
+        while self.shard.is_full() {
             self.end(now);
         }
     }
 
     /// (4) and (5): publishes, then writes, then does what the shard wants done outside.
     fn end(&mut self, now: Now) {
-        let Parts { shard, me, port, wakers, .. } = &mut self.parts;
+        let Self { shard, parts: Parts { me, port, wakers, .. }, .. } = self;
         shard.finish(now);
         for to in (0..wakers.len()).filter(|to| to != me) {
             if let Some(batch) = shard.take_batch(ShardId(to as u16)) {
@@ -253,16 +253,16 @@ impl TurnLoop {
             asleep &= asleep - 1;
         }
         let Self { slots, full, sealed, gathered, .. } = self;
-        self.parts.shard.flush(now, &mut Writes { slots, full, sealed, gathered });
+        self.shard.flush(now, &mut Writes { slots, full, sealed, gathered });
         self.take_blocks_back();
-        let effects: SmallVec<[Effect; 4]> = self.parts.shard.effects().collect();
+        let effects: SmallVec<[Effect; 4]> = self.shard.effects().collect();
         effects.into_iter().for_each(|effect| self.carry_out(now, effect));
         self.parts.stores.hand_over();
         self.poll_full();
     }
 
     fn take_blocks_back(&mut self) {
-        for block in self.parts.shard.recycle() {
+        for block in self.shard.recycle() {
             let (ticket, memory) = block.into_parts();
             if let Ok(id) = u16::try_from(ticket.0) {
                 self.ring.give_back(id, memory);
@@ -333,10 +333,10 @@ impl TurnLoop {
             match configured {
                 Ok((fd, peer)) => {
                     let conn = self.slots.insert(fd);
-                    self.parts.shard.connected(now, conn, link, peer);
+                    self.shard.connected(now, conn, link, peer);
                     self.receive(conn);
                 }
-                Err(why) => self.parts.shard.connect_failed(now, link, &why),
+                Err(why) => self.shard.connect_failed(now, link, &why),
             }
         }
         any
@@ -347,7 +347,7 @@ impl TurnLoop {
         let mut any = false;
         while let Some((store, reply)) = self.parts.stores.take() {
             any = true;
-            self.parts.shard.stored(now, store, reply);
+            self.shard.stored(now, store, reply);
             self.end_full_turns(now);
         }
         any
@@ -355,17 +355,13 @@ impl TurnLoop {
 
     fn begin_to_stop(&mut self, now: Now, began: Instant) {
         self.stopping = Some(began);
-        self.parts.doors.iter_mut().for_each(|door| door.accept_at = None);
-        for at in 0..self.parts.doors.len() as u32 {
-            let accept = Token::new(Op::Accept, 0, at);
-            self.ring.cancel(accept.0, Token::new(Op::Cancel, 0, u32::MAX).0);
-        }
-        self.parts.shard.stop(now);
+        self.close_doors();
+        self.shard.stop(now);
     }
 
     fn has_stopped(&mut self, now: Instant, busy: bool) -> bool {
         let Some(since) = self.stopping else { return false };
-        let written = self.parts.shard.counts().backlog_bytes == 0
+        let written = self.shard.counts().backlog_bytes == 0
             && self.counts.lingering == 0
             && !self.slots.have_unsent();
         let quiet =
@@ -396,7 +392,7 @@ impl TurnLoop {
     }
 
     fn publish_counters(&self) {
-        self.parts.counters.of(self.parts.me).publish(self.parts.shard.counts(), &self.counts);
+        self.parts.counters.of(self.parts.me).publish(self.shard.counts(), &self.counts);
     }
 }
 

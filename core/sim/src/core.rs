@@ -69,7 +69,7 @@ pub enum Pace {
 #[derive(Debug)]
 pub enum News {
     /// A connection came in.
-    Accepted(EndId, SocketAddr),
+    Accepted(EndId, ListenerId, SocketAddr),
     /// A connection that was asked for stands.
     Connected(LinkId, EndId, SocketAddr),
     /// A connection that was asked for could not be made.
@@ -191,7 +191,7 @@ impl Core {
     pub fn ends(&self) -> Vec<EndId> {
         let waiting = self.news.iter().chain(self.reaped.iter().filter_map(Reaped::news));
         let waiting = waiting.filter_map(|news| match news {
-            News::Accepted(end, _) | News::Connected(_, end, _) => Some(*end),
+            News::Accepted(end, ..) | News::Connected(_, end, _) => Some(*end),
             News::ConnectFailed(_) | News::Writable(_) | News::Stored(..) => None,
         });
         self.open.keys().copied().chain(waiting).collect()
@@ -360,9 +360,9 @@ impl Core {
     fn step_news(&mut self, news: News, at: &mut Surroundings<'_>) {
         let now = Now(at.now);
         match news {
-            News::Accepted(end, peer) => {
+            News::Accepted(end, listener, peer) => {
                 let conn = self.take_slot(end, at);
-                self.shard.accepted(now, conn, ListenerId(0), Arrival::plain(peer, peer));
+                self.shard.accepted(now, conn, listener, Arrival::plain(peer, peer));
             }
             News::Connected(link, end, peer) => {
                 let conn = self.take_slot(end, at);

@@ -29,6 +29,10 @@ pub struct DaemonConfig {
     pub limits: Limits,
     /// Its State Servers.
     pub state_servers: Vec<park::StateServer>,
+    /// Its Client Agents.
+    pub client_agents: Vec<park::ClientAgent>,
+    /// The objects that every client knows.
+    pub uberdogs: Vec<park::Uberdog>,
     /// Its Databases.
     pub databases: Vec<park::Database>,
     /// The disks of their stores, which outlive it.
@@ -107,6 +111,8 @@ fn assemble(config: &DaemonConfig) -> (Vec<Shard>, Vec<Store>) {
         daemon: park::Daemon { name: config.address.clone(), url: String::new() },
         message_director: park::MessageDirector { connect, limits, ..Default::default() },
         state_servers: config.state_servers.clone(),
+        client_agents: config.client_agents.clone(),
+        uberdogs: config.uberdogs.clone(),
         databases: config.databases.clone(),
         shards: park::Shards::Count(shards),
         ..park::Config::default()

@@ -8,6 +8,7 @@ mod actions;
 pub mod carrier;
 pub mod causality;
 pub mod chance;
+pub mod clients;
 pub mod core;
 pub mod daemon;
 pub mod database;

@@ -1,8 +1,8 @@
 //! `sim`: plays many seeds over all cores, or replays one with its whole trace.
 //!
 //! ```text
-//! sim [--kind routing|objects|store|database] [--seeds N] [--from N] [--seconds S] [--shards N]
-//! sim --replay SEED [--kind routing|objects|store|database] [--shards N]
+//! sim [--kind routing|objects|store|database|clients] [--seeds N] [--from N] [--seconds S] [--shards N]
+//! sim --replay SEED [--kind routing|objects|store|database|clients] [--shards N]
 //! ```
 //!
 //! Without `--kind` all are played in turn, and a replayed seed is one of routing.
@@ -12,7 +12,7 @@ use sim::trace::Show;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "usage: sim [--kind routing|objects|store|database] [--seeds N] [--from N] \
+const USAGE: &str = "usage: sim [--kind routing|objects|store|database|clients] [--seeds N] [--from N] \
                      [--seconds S] [--shards N] | sim --replay SEED [--kind ...] [--shards N]";
 
 #[derive(Default)]

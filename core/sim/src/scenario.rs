@@ -165,6 +165,8 @@ impl Scenario {
                 dialect: self.plan.dialect,
                 limits: self.plan.limits,
                 state_servers: Vec::new(),
+                client_agents: Vec::new(),
+                uberdogs: Vec::new(),
                 databases: Vec::new(),
                 disks: Vec::new(),
                 classes: park::Classes::default(),

@@ -1,5 +1,6 @@
 //! Many seeds: each is played for itself, on any thread, and a failure is one line.
 
+use crate::clients;
 use crate::database;
 use crate::disk::Lie;
 use crate::objects;
@@ -29,9 +30,11 @@ pub enum Kind {
     Store,
     /// A Database and its store.
     Database,
+    /// A Client Agent and its clients.
+    Clients,
 }
 
-const KINDS: [Kind; 4] = [Kind::Routing, Kind::Objects, Kind::Store, Kind::Database];
+const KINDS: [Kind; 5] = [Kind::Routing, Kind::Objects, Kind::Store, Kind::Database, Kind::Clients];
 
 impl Kind {
     /// Its name on the command line and in lists of seeds.
@@ -41,6 +44,7 @@ impl Kind {
             Kind::Objects => "objects",
             Kind::Store => "store",
             Kind::Database => "database",
+            Kind::Clients => "clients",
         }
     }
 
@@ -98,6 +102,7 @@ pub fn play(kind: Kind, seed: u64, shards: Option<usize>, show: Show) -> Result<
         Kind::Objects => objects::play(seed, shards, Sabotage::None, show),
         Kind::Store => stored::play(seed, Lie::None, show),
         Kind::Database => database::play(seed, shards, Sabotage::None, show),
+        Kind::Clients => clients::play(seed, shards, Sabotage::None, show),
     });
     let failure = |rule: &str, what| Failure { kind, seed, shards, rule: rule.into(), what };
     let mut outcome = played.map_err(|what| failure("no panic", what))?;

@@ -13,11 +13,14 @@ use crate::daemon::{Daemon, DaemonConfig, Store};
 use crate::net::{EndId, Ending, Net, Weather};
 use crate::plan::Sabotage;
 use crate::trace::Trace;
-use runtime::{CloseReason, LinkId, ShardId, StoreId};
+use runtime::{CloseReason, LinkId, ListenerId, ShardId, StoreId};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use store::{PartId, Reply};
 use wire::framing;
+
+/// Where participants connect to a Message Director.
+const DIRECTOR: ListenerId = ListenerId(0);
 
 /// An observer's connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -241,6 +244,17 @@ impl World {
 
     /// Connects an observer to a shard of a daemon; `None` if that daemon is dead.
     pub fn open(&mut self, daemon: usize, shard: usize, peer: SocketAddr) -> Option<OutsideId> {
+        self.open_to(DIRECTOR, daemon, shard, peer)
+    }
+
+    /// Connects somebody to a listener of a daemon; `None` if that daemon is dead.
+    pub fn open_to(
+        &mut self,
+        listener: ListenerId,
+        daemon: usize,
+        shard: usize,
+        peer: SocketAddr,
+    ) -> Option<OutsideId> {
         let life = self.daemons[daemon].life()?;
         let (outer, inner) = self.net.connect();
         let id = self.new_outside(outer);
@@ -248,7 +262,7 @@ impl World {
         self.owners.push(Owner::Core { daemon, shard, life });
         let fields = [("outside", id.0 as u64), ("daemon", daemon as u64), ("shard", shard as u64)];
         self.trace.note(self.now, "open", &fields);
-        self.daemons[daemon].cores[shard].hear(News::Accepted(inner, peer));
+        self.daemons[daemon].cores[shard].hear(News::Accepted(inner, listener, peer));
         self.wake(daemon, shard);
         Some(id)
     }
@@ -481,7 +495,7 @@ impl World {
             let shard = self.chance.index(self.daemons[above].cores.len());
             let life = self.daemons[above].life().unwrap_or_default();
             self.owners.push(Owner::Core { daemon: above, shard, life });
-            self.daemons[above].cores[shard].hear(News::Accepted(upper, peer));
+            self.daemons[above].cores[shard].hear(News::Accepted(upper, DIRECTOR, peer));
             self.wake(above, shard);
         } else {
             let id = self.new_outside(upper);

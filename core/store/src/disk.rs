@@ -19,6 +19,11 @@ pub trait Disk: Send + Sync {
     /// Makes a segment of `bytes` bytes that begins with `head`, the rest zero, with its space
     /// reserved. It is there, durable and whole, or not at all; one that was there is replaced.
     fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError>;
+    /// The same, where it may take its time: a disk that is quicker to write where something was
+    /// written before writes the zeros.
+    fn create_filled(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
+        self.create(segment, head, bytes)
+    }
     /// How long it is now.
     fn len(&self, segment: SegmentId) -> Result<u32, DiskError>;
     /// Fills `into` from `offset` on; how many bytes there were.

@@ -28,8 +28,11 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// How much is written at once where space cannot be reserved otherwise.
+/// How much is written at once where a segment is filled. From larger pieces the page cache makes
+/// larger units, in which a small write is slower.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+/// How much of it is made durable at once, so that no commit has to wait for much.
+const FILLED_BYTES: u32 = 256 << 10;
 
 /// The segments in a directory.
 #[derive(Debug)]
@@ -102,10 +105,15 @@ impl Files {
     }
 
     /// Makes the file under another name, so that it is there as a whole or not at all.
-    fn make(&self, segment: SegmentId, head: &[u8], bytes: u32) -> io::Result<File> {
+    fn make(
+        &self,
+        segment: SegmentId,
+        head: &[u8],
+        reserve: impl Fn(&File) -> io::Result<()>,
+    ) -> io::Result<File> {
         let name = Files::name(segment);
         let new = self.directory.path().join(format!("{name}.new"));
-        let made = fill(&new, head, bytes).and_then(|file| {
+        let made = begin(&new, head, reserve).and_then(|file| {
             std::fs::rename(&new, self.directory.path().join(&name))?;
             self.directory.sync()?;
             Ok(file)
@@ -114,6 +122,20 @@ impl Files {
             std::fs::remove_file(&new)?;
         }
         made
+    }
+
+    fn create_with(
+        &self,
+        segment: SegmentId,
+        head: &[u8],
+        reserve: impl Fn(&File) -> io::Result<()>,
+    ) -> Result<(), DiskError> {
+        self.directory.check_writable(&Files::name(segment))?;
+        self.forget(segment);
+        let made = self.make(segment, head, reserve);
+        let file = made.map_err(|why| failed(Files::name(segment), why))?;
+        self.opened().insert(segment, Arc::new(file));
+        Ok(())
     }
 }
 
@@ -128,9 +150,9 @@ fn raise_descriptors() {
     }
 }
 
-fn fill(path: &Path, head: &[u8], bytes: u32) -> io::Result<File> {
+fn begin(path: &Path, head: &[u8], reserve: impl Fn(&File) -> io::Result<()>) -> io::Result<File> {
     let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
-    reserve(&file, bytes)?;
+    reserve(&file)?;
     file.write_all_at(head, 0)?;
     file.sync_all()?;
     Ok(file)
@@ -141,15 +163,22 @@ fn reserve(file: &File, bytes: u32) -> io::Result<()> {
     let reserve = || rustix::fs::fallocate(file, FallocateFlags::empty(), 0, u64::from(bytes));
     match rustix::io::retry_on_intr(reserve) {
         Ok(()) => Ok(()),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
-            for at in (0..bytes).step_by(ZEROS.len()) {
-                let piece = ZEROS.len().min((bytes - at) as usize);
-                file.write_all_at(&ZEROS[..piece], u64::from(at))?;
-            }
-            Ok(())
-        }
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill(file, bytes),
         Err(why) => Err(why.into()),
     }
+}
+
+/// Writes zeros. Space that is only reserved becomes a part of the file when it is written to first,
+/// and that must go through the file system's journal before the write is durable.
+fn fill(file: &File, bytes: u32) -> io::Result<()> {
+    for at in (0..bytes).step_by(ZEROS.len()) {
+        let piece = ZEROS.len().min((bytes - at) as usize);
+        file.write_all_at(&ZEROS[..piece], u64::from(at))?;
+        if (at + piece as u32).is_multiple_of(FILLED_BYTES) {
+            file.sync_data()?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads as much as there is.
@@ -188,12 +217,12 @@ impl Disk for Files {
     }
 
     fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
-        self.directory.check_writable(&Files::name(segment))?;
-        self.forget(segment);
-        let made = self.make(segment, head, bytes);
-        let file = made.map_err(|why| failed(Files::name(segment), why))?;
-        self.opened().insert(segment, Arc::new(file));
-        Ok(())
+        self.create_with(segment, head, |file| reserve(file, bytes))
+    }
+
+    fn create_filled(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
+        let fill = |file: &File| reserve(file, bytes).and_then(|()| fill(file, bytes));
+        self.create_with(segment, head, fill)
     }
 
     fn len(&self, segment: SegmentId) -> Result<u32, DiskError> {

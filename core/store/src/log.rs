@@ -14,7 +14,7 @@ pub use open::Opened;
 
 use crate::catalog::Catalog;
 use crate::committer::{Chore, Chored, Committer};
-use crate::disk::{Disk, DiskError};
+use crate::disk::{Disk, DiskError, SegmentBytes};
 use crate::ids::{PartId, Place, SegmentId};
 use crate::request::{Append, Purpose, Reply, Request};
 use crate::segment::Head;
@@ -25,7 +25,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use chores::{Doing, Scrub, Sealing};
+use chores::{Doing, Haste, Scrub, Sealing};
 use compaction::Compaction;
 use tally::Tallies;
 use wire::ids::DoId;
@@ -61,6 +61,8 @@ pub struct Log {
     fetches: VecDeque<(PartId, Place)>,
     /// What the system was too short of something for: to be tried again at leisure.
     again: VecDeque<Doing>,
+    /// What parts do not read any more, of segments that are removed.
+    let_go: Vec<Arc<dyn SegmentBytes>>,
     scrub: Scrub,
     compaction: Compaction,
     /// Segments below this one are swept if anything in them is of no use, be it ever so little.
@@ -250,7 +252,7 @@ impl Log {
 
     /// Prepares a segment here and now.
     fn prepare(&self, segment: SegmentId) -> Result<Prepared, DiskError> {
-        chores::prepare(&*self.disk, &self.head(segment), self.segment_bytes)
+        chores::prepare(&*self.disk, &self.head(segment), self.segment_bytes, Haste::Now)
     }
 
     /// A segment can be written to.
@@ -281,6 +283,7 @@ impl Committer for Log {
                 Request::Swept(segment) => answers.push((part, segment, false)),
                 Request::Stuck(segment) => answers.push((part, segment, true)),
                 Request::Fetch(place) => self.fetches.push_back((part, place)),
+                Request::LetGo(bytes) => self.let_go.push(bytes),
             }
         }
         if self.failed.is_none() {

@@ -264,7 +264,9 @@ impl Part {
                 Heard::Nothing
             }
             Reply::Removed(segment) => {
-                self.held.remove(segment);
+                if let Some(sealed) = self.held.remove(segment) {
+                    self.want(Request::LetGo(sealed.bytes));
+                }
                 Heard::Nothing
             }
             Reply::Fetched(place, result) => {

@@ -24,6 +24,9 @@ pub enum Request {
     Dead(Place),
     /// Bring this record into memory: it is not there, and a read would wait for the disk.
     Fetch(Place),
+    /// The part does not read the bytes of a removed segment any more. Whoever lets go of them last
+    /// waits for the system to take the file apart, so that is no shard.
+    LetGo(Arc<dyn SegmentBytes>),
 }
 
 impl Request {
@@ -31,7 +34,11 @@ impl Request {
     pub fn is_write(&self) -> bool {
         match self {
             Request::Append(append) => append.purpose != Purpose::Move,
-            Request::Swept(_) | Request::Stuck(_) | Request::Dead(_) | Request::Fetch(_) => false,
+            Request::Swept(_)
+            | Request::Stuck(_)
+            | Request::Dead(_)
+            | Request::Fetch(_)
+            | Request::LetGo(_) => false,
         }
     }
 }

@@ -126,8 +126,12 @@ impl Committer for FolderCommitter {
 fn append_of(request: &Request) -> Option<&Append> {
     match request {
         Request::Append(append) => Some(append),
-        // A folder asks for no sweeps, and nothing of it is away.
-        Request::Swept(_) | Request::Stuck(_) | Request::Fetch(_) | Request::Dead(_) => None,
+        // A folder asks for no sweeps, and nothing of it is away or mapped.
+        Request::Swept(_)
+        | Request::Stuck(_)
+        | Request::Fetch(_)
+        | Request::Dead(_)
+        | Request::LetGo(_) => None,
     }
 }
 

@@ -3,7 +3,9 @@
 use super::{DialectName, load, resolve, seconds};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use loadtest::{Login, Mover, ParkPlan, Scenario, Tls, Workload};
+use loadtest::{
+    Login, Mover, ParkPlan, Part, Scenario, Sizes, Tls, Workload, visitors_per_process,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wire::ids::{Channel, DoId};
@@ -39,10 +41,10 @@ pub(crate) struct Park {
     /// What visitors and NPCs do (YAML)
     #[arg(long, default_value = "etc/visitors.yml")]
     scenario: PathBuf,
-    /// Visitors [default: 1000; memory and walk: 10000]
+    /// Visitors, or clients of a workload [default: 1000; workloads: as below]
     #[arg(long, short = 'n')]
     visitors: Option<u32>,
-    /// How long they walk about, or a workload is measured, in seconds [default: 30; workload: 5]
+    /// How long they walk about, or a workload is measured, in seconds [default: 30; workloads: 5, tiny 0.2]
     #[arg(long)]
     seconds: Option<f64>,
     /// Instead of visitors who do what a scenario says: measure one thing, or all of them
@@ -54,6 +56,9 @@ pub(crate) struct Park {
     /// Objects below the parent (interest)
     #[arg(long, default_value_t = 1000)]
     children: u32,
+    /// Workloads with small numbers: only to see whether they work
+    #[arg(long)]
+    tiny: bool,
     /// For the table: where a Client Agent of the same server speaks TLS; needs --ca
     #[arg(long, requires = "ca")]
     tls_agent: Option<String>,
@@ -63,9 +68,15 @@ pub(crate) struct Park {
     /// Who moves avatars to another zone
     #[arg(long, value_enum, default_value = "client")]
     mover: MoverName,
-    /// AI connections
+    /// AI connections of each process
     #[arg(long, default_value_t = 1)]
     ais: u32,
+    /// Processes of the load tester [default: as many as the descriptors ask for]
+    #[arg(long)]
+    processes: Option<u32>,
+    /// Be this part of a run in several processes
+    #[arg(long, hide = true, value_parser = part)]
+    pub(crate) part: Option<Part>,
     /// The version that clients say
     #[arg(long, default_value = "park-1")]
     client_version: String,
@@ -124,10 +135,10 @@ with or without a word, is gone for all; an object shows what a client may see a
 Workloads (all with --login own; the daemon under test has one shard, on another core than --cpu):
   ai-updates      500 clients, zones of 25: an AI updates, --window updates not yet seen by all
   client-updates  520 clients, zones of 26: the same, made by clients
-  login           connect, HELLO, login, avatar, reset; again and again
+  login           2,000 clients by turns: connect, HELLO, login, avatar, reset
   interest        64 clients open and close zones of 50 objects below a parent with --children
-  memory          --visitors idle clients: server memory for each, without and with a zone open
-  walk            --visitors clients in zones of 21, an update per second each
+  memory          10,000 idle clients: server memory for each, without and with a zone open
+  walk            10,000 clients in zones of 21, an update per second each
   table           all of them, with windows 64 and 4096, and 1,000 and 100,000 children
 Everything is checked here too, more simply; what is wrong ends the workload.";
 
@@ -154,36 +165,42 @@ enum WorkloadName {
     Table,
 }
 
-/// Visitors of a workload in which their number counts.
-const MANY: u32 = 10_000;
-
 impl Park {
     /// The workloads to measure, each with its plan; None: visitors do what the scenario says.
     pub(crate) fn workloads(&self) -> Result<Option<Vec<(Workload, ParkPlan)>>> {
         let Some(name) = self.workload else { return Ok(None) };
         let plan = ParkPlan { login: Login::Own, ..self.plan()? };
-        let clients = self.visitors.unwrap_or(MANY);
+        let sizes = if self.tiny { Sizes::TINY } else { Sizes::USUAL };
+        let clients = |usual: u32| self.visitors.unwrap_or(usual);
+        let (window, children) = (self.window, self.children);
         let single = match name {
-            WorkloadName::AiUpdates => Workload::AiUpdates { window: self.window },
-            WorkloadName::ClientUpdates => Workload::ClientUpdates { window: self.window },
-            WorkloadName::Login => Workload::Login,
-            WorkloadName::Interest => Workload::Interest { children: self.children },
-            WorkloadName::Memory => Workload::Memory { clients },
-            WorkloadName::Walk => Workload::Walk { clients },
-            WorkloadName::Table => return self.table(plan, clients).map(Some),
+            WorkloadName::AiUpdates => {
+                Workload::AiUpdates { window, clients: clients(sizes.watchers) }
+            }
+            WorkloadName::ClientUpdates => {
+                Workload::ClientUpdates { window, clients: clients(sizes.watchers) }
+            }
+            WorkloadName::Login => Workload::Login { clients: clients(sizes.comers) },
+            WorkloadName::Interest => {
+                Workload::Interest { children, clients: clients(sizes.lookers) }
+            }
+            WorkloadName::Memory => Workload::Memory { clients: clients(sizes.idle) },
+            WorkloadName::Walk => Workload::Walk { clients: clients(sizes.walkers) },
+            WorkloadName::Table => return self.table(plan, sizes).map(Some),
         };
         Ok(Some(vec![(single, plan)]))
     }
 
-    fn table(&self, plan: ParkPlan, clients: u32) -> Result<Vec<(Workload, ParkPlan)>> {
-        let table = Workload::table(clients, clients);
+    fn table(&self, plan: ParkPlan, sizes: Sizes) -> Result<Vec<(Workload, ParkPlan)>> {
+        let table = Workload::table(sizes);
         let mut all: Vec<_> = table.into_iter().map(|row| (row, plan.clone())).collect();
         if let (Some(agent), Some(authority)) = (&self.tls_agent, &self.ca) {
             let tls = Some(Tls::trusting(authority, &self.name)?);
             let secured = ParkPlan { agent: resolve(agent)?, tls, ..plan };
-            all.push((Workload::Login, secured.clone()));
-            all.push((Workload::Memory { clients }, secured));
+            all.push((Workload::Login { clients: sizes.comers }, secured.clone()));
+            all.push((Workload::Memory { clients: sizes.idle }, secured));
         }
+        (0..).zip(&mut all).for_each(|(round, (_, plan))| *plan = plan.for_round(round));
         Ok(all)
     }
 
@@ -206,11 +223,30 @@ impl Park {
         };
         (plan.gate, plan.park) = (DoId(self.uberdog), DoId(self.park));
         (plan.control, plan.do_id_base) = (Channel(self.control), self.do_id_base);
-        let usual = if self.workload.is_some() { 5.0 } else { 30.0 };
+        let usual = match self.workload {
+            None => 30.0,
+            Some(_) if self.tiny => 0.2,
+            Some(_) => 5.0,
+        };
         plan.duration = seconds(self.seconds.unwrap_or(usual))?;
         plan.patience = seconds(self.patience)?;
         (plan.seed, plan.cpu) = (self.seed, self.cpu);
+        plan.processes = match (self.processes, self.part) {
+            (Some(processes), _) => processes,
+            (None, Some(part)) => part.of,
+            (None, None) => u64::from(plan.visitors).div_ceil(visitors_per_process()?) as u32,
+        };
+        plan.arguments = std::env::args_os().skip(1).collect();
         plan.server_pid = self.pid.or_else(|| loadtest::listener_at(plan.agent));
         Ok(plan)
+    }
+}
+
+/// `I/N`
+fn part(text: &str) -> Result<Part, String> {
+    let numbers = text.split_once('/').map(|(index, of)| (index.parse(), of.parse()));
+    match numbers {
+        Some((Ok(index), Ok(of))) if index < of => Ok(Part { index, of }),
+        Some(_) | None => Err("I/N, from 0/N on".into()),
     }
 }

@@ -14,6 +14,7 @@ use super::outbox::Outbox;
 use super::part::Part;
 use super::plan::ParkPlan;
 use super::sight::{Complaint, Sight, Witness};
+use super::timeline::Level;
 use crate::chance::Chance;
 use crate::faults::{Fault, Faults};
 use crate::sockets::Ending;
@@ -196,6 +197,18 @@ impl Crowd {
     /// How many visitors are in this stage.
     pub(crate) fn count(&self, stage: Stage) -> usize {
         self.visitors.iter().filter(|visitor| visitor.stage == stage).count()
+    }
+
+    /// How far all is.
+    pub(crate) fn level(&self) -> Level {
+        let counts = &self.counts;
+        Level {
+            present: self.present.into(),
+            logins: counts.logins,
+            updates: counts.updates + counts.says + counts.npc_updates,
+            deliveries: counts.deliveries,
+            faults: self.faults.count(),
+        }
     }
 
     /// Objects that visitors see, each counted.

@@ -27,7 +27,9 @@ pub(crate) struct Ground {
     sockets: Sockets,
     /// Contexts of answers that have come.
     answered: Vec<u32>,
-    made: Vec<DoId>,
+    made: Vec<(DoId, Kind)>,
+    /// An object that is there for a moment: once it answers, what was said before it has been done.
+    mark: DoId,
 }
 
 impl Ground {
@@ -44,6 +46,7 @@ impl Ground {
             sockets,
             answered: Vec::new(),
             made: Vec::new(),
+            mark: DoId(plan.do_id_base - 1),
         })
     }
 
@@ -70,17 +73,22 @@ impl Ground {
             self.patience.as_secs_f64()
         );
         if !self.answered.contains(&1) {
-            self.made.push(do_id);
+            self.made.push((do_id, kind.clone()));
         }
         Ok(())
     }
 
-    /// Deletes what was made.
+    /// Deletes what was made, and waits until that is done: somebody may make it again.
     pub(crate) fn clear(mut self) -> Result<()> {
-        for do_id in std::mem::take(&mut self.made) {
+        let mark = self.mark;
+        for (do_id, kind) in std::mem::take(&mut self.made) {
             self.cluster.tell(0, do_id, &ObjectMessage::DeleteRam { do_id });
+            self.cluster.generate(0, mark, Location::NOWHERE, &kind);
+            self.cluster.tell(0, mark, &ObjectMessage::Locate { context: do_id.0 });
+            self.cluster.tell(0, mark, &ObjectMessage::DeleteRam { do_id: mark });
+            let is_done = self.wait(|ground| ground.answered.contains(&do_id.0))?;
+            ensure!(is_done, "the State Server does not answer any more");
         }
-        self.wait(|ground| !ground.sockets.is_blocked(0) && ground.cluster.frames[0].is_empty())?;
         Ok(())
     }
 

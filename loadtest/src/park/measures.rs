@@ -3,9 +3,10 @@
 use crate::ledger::LATENCY_NS_MAX;
 use anyhow::Result;
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 /// How often things happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Visitors let in.
     pub logins: u64,
@@ -36,20 +37,52 @@ pub struct Counts {
 }
 
 /// Latencies, in ns.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Latencies {
     /// From connecting to being in the park.
+    #[serde(with = "recorded")]
     pub(crate) login: Histogram<u64>,
     /// From asking for zones to the end of the answer.
+    #[serde(with = "recorded")]
     pub(crate) interest: Histogram<u64>,
     /// From the intended sending of an update to each who sees it.
+    #[serde(with = "recorded")]
     pub(crate) update: Histogram<u64>,
 }
 
 impl Latencies {
     pub(crate) fn new() -> Result<Latencies> {
-        let empty = || Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3);
         Ok(Latencies { login: empty()?, interest: empty()?, update: empty()? })
+    }
+}
+
+fn empty() -> Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3)?)
+}
+
+/// A histogram as its values and how often each was recorded.
+mod recorded {
+    use super::{Histogram, empty};
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        histogram: &Histogram<u64>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let values = histogram.iter_recorded();
+        let values = values.map(|value| (value.value_iterated_to(), value.count_at_value()));
+        serializer.collect_seq(values)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Histogram<u64>, D::Error> {
+        let mut histogram = empty().map_err(D::Error::custom)?;
+        for (value, count) in Vec::<(u64, u64)>::deserialize(deserializer)? {
+            histogram.saturating_record_n(value, count);
+        }
+        Ok(histogram)
     }
 }
 
@@ -79,5 +112,20 @@ impl Counts {
             goodbyes: of(self.goodbyes, other.goodbyes),
             crashes: of(self.crashes, other.crashes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_come_out_of_another_process_as_they_were() {
+        let mut latencies = Latencies::new().unwrap();
+        (0..1000).for_each(|n| latencies.update.saturating_record(n * n * 1000));
+        let text = serde_json::to_string(&latencies).unwrap();
+        let read: Latencies = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.update, latencies.update);
+        assert!(read.login.is_empty());
     }
 }

@@ -14,7 +14,9 @@ mod measures;
 mod model;
 mod outbox;
 mod outcome;
+mod overview;
 mod part;
+mod parts;
 mod plan;
 mod scenario;
 mod session;
@@ -28,11 +30,12 @@ mod workload;
 pub use measures::Counts;
 pub use outcome::{ParkOutcome, ParkServerUse};
 pub use part::Part;
+pub use parts::serve_park_part;
 pub use plan::{Login, Mover, ParkPlan};
 pub use scenario::{Habits, Npcs, Scenario};
 pub use timeline::Moment;
 pub use visit::Phase as ParkPhase;
-pub use workload::{Workload, WorkloadRow, run_workload};
+pub use workload::{Sizes, Workload, WorkloadRow, run_workload};
 
 use crate::holder::raise_descriptors;
 use crate::run::pin;
@@ -41,15 +44,19 @@ use anyhow::{Context, Result, ensure};
 use classes::Classes;
 use crowd::Crowd;
 use ground::Ground;
+use overview::Overview;
 use rustix::thread::{sched_getaffinity, sched_setaffinity};
 use session::Session;
-use stamp::now_ns;
-use std::cell::Cell;
-use timeline::{Level, Timeline};
-use visit::{Phase, visit};
+use std::cell::RefCell;
+use visit::{Findings, visit};
 
 /// Descriptors for all that is not a visitor.
 const DESCRIPTORS: u64 = 128;
+
+/// How many visitors one process can be.
+pub fn visitors_per_process() -> Result<u64> {
+    Ok(raise_descriptors()?.saturating_sub(DESCRIPTORS))
+}
 
 /// Carries `plan` out, reporting progress once per second.
 ///
@@ -57,9 +64,9 @@ const DESCRIPTORS: u64 = 128;
 /// outcome.
 pub fn run_park(plan: &ParkPlan, progress: &mut dyn FnMut(Moment)) -> Result<ParkOutcome> {
     plan.check()?;
-    let room = raise_descriptors()?.saturating_sub(DESCRIPTORS);
-    let visitors = u64::from(plan.visitors);
-    ensure!(visitors <= room, "{visitors} visitors in one process, {room} at most: --processes");
+    let (room, visitors) = (visitors_per_process()?, u64::from(plan.visitors));
+    let most = room * u64::from(plan.processes);
+    ensure!(visitors <= most, "{visitors} visitors, {room} at most in one process: --processes");
     let cpus = sched_getaffinity(None).context("the cpus of this thread")?;
     pin(plan.cpu)?;
     let outcome = carry_out(plan, progress);
@@ -74,66 +81,31 @@ fn carry_out(plan: &ParkPlan, progress: &mut dyn FnMut(Moment)) -> Result<ParkOu
     let mut ground = Ground::connect(plan)?;
     ground.prepare(plan, &classes.park)?;
     let rss_before = server.map_or(Ok(0), ServerProcess::settled_rss)?;
-    let phase = Cell::new(Phase::Arriving);
-    let mut used = Used::new(server);
-    let mut timeline = Timeline::new(server, now_ns(), progress);
-    let mut watch = |crowd: &Crowd, now: u64| timeline.look(now, phase.get(), || level(crowd));
-    let mut session = Session::connect(plan, Part::WHOLE, &mut watch)?;
-    let findings = visit(&mut session, &mut |next| {
-        phase.set(next);
-        used.mark(next);
-        true
-    })?;
-    drop(session);
-    let moments = timeline.moments;
+    let mut overview = Overview::new(server, progress);
+    let findings = match plan.processes {
+        1 => vec![alone(plan, &mut overview)?],
+        _ => parts::all(plan, &mut overview)?,
+    };
     ground.clear()?;
-    let zones = u64::from(Part::WHOLE.zones(plan).count);
+    let (cpu_ns, rss_present, moments) = overview.end();
+    let parts = (0..plan.processes).map(|index| Part { index, of: plan.processes });
+    let zones = parts.map(|part| u64::from(part.zones(plan).count)).sum();
     let (protocol, visitors) = (plan.dialect.name(), u64::from(plan.visitors));
-    let mut outcome = ParkOutcome::new(protocol, visitors, zones, vec![findings]);
+    let mut outcome = ParkOutcome::new(protocol, visitors, zones, findings);
     outcome.timeline = moments;
     if let Some(pid) = plan.server_pid {
-        let (cpu_ns, rss_present) = used.while_walking();
         outcome.server = Some(outcome.server_use(pid, cpu_ns, (rss_before, rss_present)));
     }
     Ok(outcome)
 }
 
-fn level(crowd: &Crowd) -> Level {
-    let counts = &crowd.counts;
-    Level {
-        present: crowd.present.into(),
-        logins: counts.logins,
-        updates: counts.updates + counts.says + counts.npc_updates,
-        deliveries: counts.deliveries,
-        faults: crowd.faults.count(),
-    }
-}
-
-/// What the server has used when phases began.
-struct Used {
-    server: Option<ServerProcess>,
-    walking: Option<(u64, u64)>,
-    checking: Option<u64>,
-}
-
-impl Used {
-    fn new(server: Option<ServerProcess>) -> Used {
-        Used { server, walking: None, checking: None }
-    }
-
-    fn mark(&mut self, next: Phase) {
-        let Some(server) = self.server else { return };
-        let cpu_ns = server.cpu_ns().unwrap_or_default();
-        match next {
-            Phase::Walking => self.walking = Some((cpu_ns, server.rss().unwrap_or_default())),
-            Phase::Checking => self.checking = Some(cpu_ns),
-            Phase::Arriving | Phase::Leaving => (),
-        }
-    }
-
-    /// CPU time while visitors walked about, and memory when that began.
-    fn while_walking(&self) -> (u64, u64) {
-        let (began_ns, rss) = self.walking.unwrap_or_default();
-        (self.checking.unwrap_or(began_ns).saturating_sub(began_ns), rss)
-    }
+/// All in this process.
+fn alone(plan: &ParkPlan, overview: &mut Overview<'_>) -> Result<Findings> {
+    let overview = RefCell::new(overview);
+    let mut watch = |crowd: &Crowd, now: u64| overview.borrow_mut().look(now, || crowd.level());
+    let mut session = Session::connect(plan, Part::WHOLE, &mut watch)?;
+    visit(&mut session, &mut |next| {
+        overview.borrow_mut().begin(next);
+        true
+    })
 }

@@ -4,7 +4,9 @@ use super::scenario::Scenario;
 use crate::sockets::Tls;
 use anyhow::{Result, ensure};
 use dc::Schema;
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wire::dialect::Dialect;
@@ -69,8 +71,15 @@ pub struct ParkPlan {
     pub scenario: Scenario,
     /// How many visitors.
     pub visitors: u32,
-    /// AI connections.
+    /// AI connections of each process.
     pub ais: u32,
+    /// Processes of the tester. With several each is a program that was started with
+    /// [`ParkPlan::arguments`], and `--part I/N`, to call [`crate::serve_park_part`] with the same plan.
+    pub processes: u32,
+    /// That program. None: this one.
+    pub program: Option<PathBuf>,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
     /// How long they walk about, from when all are in.
     pub duration: Duration,
     /// How long to wait, without hearing anything, for what has not been heard.
@@ -85,6 +94,11 @@ pub struct ParkPlan {
 
 /// Ids below are somebody's in one dialect or the other.
 const DO_ID_BASE_MIN: u32 = 10_000;
+/// The most processes of one run: each has ids of its own below those of a Database.
+const PROCESSES_MAX: u32 = 16;
+/// Ids and zones that no workload needs more of.
+const IDS_PER_ROUND: u32 = 6_000_000;
+const ZONES_PER_ROUND: u32 = 1_000_000;
 /// The longest time before a workload is measured.
 const WARM_UP_MAX: Duration = Duration::from_secs(2);
 /// The most visitors of one run.
@@ -121,6 +135,9 @@ impl ParkPlan {
             scenario: Scenario::default(),
             visitors: 1000,
             ais: 1,
+            processes: 1,
+            program: None,
+            arguments: Vec::new(),
             duration: Duration::from_secs(30),
             patience: Duration::from_secs(10),
             seed: 1,
@@ -133,6 +150,8 @@ impl ParkPlan {
         self.scenario.check()?;
         ensure!((1..=VISITORS_MAX).contains(&self.visitors), "1 to {VISITORS_MAX} visitors");
         ensure!((1..=64).contains(&self.ais), "1 to 64 AI connections");
+        let processes = 1..=PROCESSES_MAX.min(self.visitors);
+        ensure!(processes.contains(&self.processes), "1 to {PROCESSES_MAX} processes");
         ensure!(self.do_id_base >= DO_ID_BASE_MIN, "the lowest id is {DO_ID_BASE_MIN}");
         ensure!(!self.patience.is_zero(), "no patience at all");
         let taken = [u64::from(self.park.0), u64::from(self.gate.0), self.control.0];
@@ -142,6 +161,15 @@ impl ParkPlan {
             "the park, the gate and the control channel have ids below those of objects"
         );
         Ok(())
+    }
+
+    /// The same, with ids and zones of its own: for one of several workloads, one after the other in
+    /// the same park. Clients of the one before may still be leaving.
+    pub fn for_round(&self, round: u32) -> ParkPlan {
+        let mut plan = self.clone();
+        plan.do_id_base += round * IDS_PER_ROUND;
+        plan.scenario.first_zone += round * ZONES_PER_ROUND;
+        plan
     }
 
     /// How long a workload goes on before it is measured.

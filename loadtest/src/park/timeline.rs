@@ -2,7 +2,7 @@
 
 use super::visit::Phase;
 use crate::server::ServerProcess;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Between two moments.
@@ -32,13 +32,25 @@ pub struct Moment {
 }
 
 /// How far the whole run is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Level {
     pub(crate) present: u64,
     pub(crate) logins: u64,
     pub(crate) updates: u64,
     pub(crate) deliveries: u64,
     pub(crate) faults: u64,
+}
+
+impl Level {
+    pub(crate) fn and(self, other: Level) -> Level {
+        Level {
+            present: self.present + other.present,
+            logins: self.logins + other.logins,
+            updates: self.updates + other.updates,
+            deliveries: self.deliveries + other.deliveries,
+            faults: self.faults + other.faults,
+        }
+    }
 }
 
 /// Takes moments.

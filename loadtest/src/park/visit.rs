@@ -10,6 +10,7 @@ use crate::faults::{Fault, Faults};
 use crate::run::CpuTime;
 use anyhow::Result;
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// So long nothing must have been heard before what is seen is compared.
@@ -44,6 +45,7 @@ impl Phase {
 }
 
 /// What one part found out.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Findings {
     /// While all walked about.
     pub(crate) seconds: f64,

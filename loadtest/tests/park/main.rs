@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a stand-in knows what it needs to")]
 
+mod proxy;
 mod server;
+mod workloads;
 
 use dc::{Options, Schema, Source};
-use loadtest::{Dialect, Faults, Habits, Login, Mover, Npcs, ParkOutcome, ParkPlan, Scenario};
+use loadtest::{Dialect, Faults, Habits, Login, Mover, Npcs, ParkOutcome, ParkPlan, Scenario, Tls};
 use server::{Mistake, Server, Word};
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +78,42 @@ fn the_ai_moves_them_where_they_may_not() {
         let plan = plan(dialect, Mistake::None);
         let counts = check(&ParkPlan { mover: Mover::Ai, ais: 3, ..plan }).counts;
         assert!(counts.walks > 0 && counts.interests > 0, "{counts:?}");
+    }
+}
+
+#[test]
+fn they_come_over_tls() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = files.path().join("ca.pem");
+    let plan = plan(Dialect::OpenOtp, Mistake::None);
+    let (agent, certificate) = proxy::start(plan.agent);
+    std::fs::write(&authority, certificate).unwrap();
+    let tls = Some(Tls::trusting(&authority, "localhost").unwrap());
+    check(&ParkPlan { agent, tls, ..plan.clone() });
+    let tls = Some(Tls::trusting(&authority, "elsewhere").unwrap());
+    let patience = Duration::from_millis(300);
+    let outcome = carry_out(&ParkPlan { agent, tls, patience, ..plan });
+    let is_named = |s: &String| s.contains("on his way in: TLS");
+    assert!(outcome.faults.sentences.iter().any(is_named), "{:#?}", outcome.faults);
+}
+
+#[test]
+fn they_come_in_several_processes() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    for (mistake, code) in [(Mistake::None, 0), (Mistake::Double(Word::Update, 40), 1)] {
+        let plan = plan(Dialect::OpenOtp, mistake);
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_loadtest"))
+            .args(["park", &plan.agent.to_string(), "--md", &plan.md.to_string()])
+            .args(["--login", "own", "-n", "41", "--seconds", "2", "--processes", "3"])
+            .args(["--patience", "1", "--progress"])
+            .args(["--dc", &format!("{root}/etc/park.dc")])
+            .args(["--scenario", &format!("{root}/etc/visitors.yml")])
+            .output()
+            .unwrap();
+        let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+        assert_eq!(output.status.code(), Some(code), "{out}{err}");
+        assert!(out.contains("41 in ") && out.contains("update seen p50"), "{out}");
+        assert_eq!(err.contains(": visitor-"), code == 1, "{err}");
     }
 }
 

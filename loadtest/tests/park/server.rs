@@ -201,7 +201,11 @@ impl Server {
                     self.write(state, id, &ToClient::DoneInterestResp { context, interest });
                 }
             }
-            other => panic!("{other:?}"),
+            FromClient::RemoveInterest { context, interest } => {
+                self.open(state, id, interest, BTreeSet::new());
+                self.write(state, id, &ToClient::DoneInterestResp { context, interest });
+            }
+            FromClient::Heartbeat => (),
         }
     }
 

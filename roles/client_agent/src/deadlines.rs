@@ -48,16 +48,15 @@ impl Deadlines {
         if self.links.len() <= at {
             self.links.resize(at + 1, OUT);
         }
-        let due = now.plus_ms(self.ms);
-        let before = self.last;
-        self.links[at] = Link { due, before, after: NONE, is_in: true };
+        let (mut due, before) = (now.plus_ms(self.ms), self.last);
         match self.links.get_mut(before as usize) {
             Some(link) => {
-                assert!(link.due <= due, "who waits last is due last");
+                due = due.max(link.due);
                 link.after = conn.0;
             }
             None => self.first = conn.0,
         }
+        self.links[at] = Link { due, before, after: NONE, is_in: true };
         self.last = conn.0;
     }
 

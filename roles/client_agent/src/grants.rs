@@ -31,6 +31,9 @@ impl ClientAgent {
             return self.say_at_once(client, message, dg.sender(), out);
         }
         let reached = self.reached(dg);
+        if let AgentMessage::SendDatagram { datagram } = *message {
+            send_datagram(&reached, datagram, out);
+        }
         for &conn in &reached {
             let client = self.sessions.get(conn).map_or(Channel(0), |session| session.channel);
             if let Err(refusal) = self.grant(conn, message, dg.sender(), out) {
@@ -78,7 +81,7 @@ impl ClientAgent {
         match *message {
             AgentMessage::SetState { state } => self.set_state(conn, state, out)?,
             AgentMessage::SetClientId { channel } => self.set_sender(conn, channel, out)?,
-            AgentMessage::SendDatagram { datagram } => send_datagram(conn, datagram, out),
+            AgentMessage::SendDatagram { .. } => (), // all that hear it share its bytes
             AgentMessage::Eject { code, reason } => self.eject_by_cluster(conn, code, reason, out),
             AgentMessage::Drop => self.drop_client(conn, CloseReason::Dropped, out),
             AgentMessage::GetNetworkAddress { context } => {
@@ -267,14 +270,14 @@ impl ClientAgent {
     }
 }
 
-/// Writes a message of the client protocol as it is.
-fn send_datagram(conn: ConnId, message: &[u8], out: &mut Outbox) {
+/// Writes a message of the client protocol to clients as it is.
+fn send_datagram(conns: &[ConnId], message: &[u8], out: &mut Outbox) {
     let write = |own: &mut Vec<u8>| -> Result<(), BodyTooLong> {
         let start = framing::begin_frame(own);
         own.extend_from_slice(message);
         framing::finish_frame(own, start)
     };
-    out.write(conn, write).expect("it came in a datagram");
+    out.write_each(conns.iter().copied(), write).expect("it came in a datagram");
 }
 
 /// Checks that somebody can have a channel.

@@ -118,7 +118,8 @@ impl ClientAgent {
     ) -> Result<(), Offence<'static>> {
         let by = By::Client { context };
         let Some(session) = self.sessions.get(conn) else { return Ok(()) };
-        self.rules.check_interest_removal(session, interest)?;
+        let parent = session.view.parent_of(interest).ok_or(Offence::UnknownInterest(interest))?;
+        self.rules.check_interest_removal(session, parent, self.terms.key(parent))?;
         let removed = self.with_view(conn, out, |view, terms, sink| {
             view.remove_interest(terms, (interest, by), sink)
         });

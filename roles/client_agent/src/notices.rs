@@ -96,8 +96,14 @@ impl ClientAgent {
     fn notice(&mut self, dg: &Datagram<'_>, notice: &ObjectNotice<'_>, out: &mut Outbox) {
         match *notice {
             ObjectNotice::EnterZone(raw) => {
+                // In `openotp` that is the answer to a question too, to whom it was asked for.
+                let channels = &self.rules.config.channels;
+                let is_answer = dg.recipients().any(|channel| channels.contains(&channel));
                 self.entry(dg, Audience::Observer, &raw, out, |view, terms, entry, sink| {
-                    view.entered(terms, entry, sink);
+                    match (is_answer, terms.dialect) {
+                        (true, Dialect::OpenOtp) => view.answered(terms, 0, entry, sink),
+                        (false, _) | (_, Dialect::Astron) => view.entered(terms, entry, sink),
+                    }
                 });
             }
             ObjectNotice::EnterInterest { context, entry: raw } => {

@@ -136,26 +136,35 @@ impl Rules {
         parent: DoId,
         key: Key,
     ) -> Result<(), Offence<'static>> {
-        let is_allowed = match self.config.add_interest {
-            InterestPermission::Enabled => true,
-            InterestPermission::Visible => {
-                self.uberdog(parent).is_some() || session.view.is_visible(key)
+        match self.config.add_interest {
+            InterestPermission::Enabled => Ok(()),
+            InterestPermission::Visible if self.is_in_sight(session, parent, key) => Ok(()),
+            InterestPermission::Visible | InterestPermission::Disabled => {
+                Err(Offence::ForbiddenInterest(parent))
             }
-            InterestPermission::Disabled => false,
-        };
-        if is_allowed { Ok(()) } else { Err(Offence::ForbiddenInterest(parent)) }
+        }
     }
 
-    /// Checks that a client may close an interest.
+    /// Checks that a client may close an interest below a parent. The client may not know yet that the
+    /// parent has left.
     pub fn check_interest_removal(
         &self,
         session: &Session,
-        interest: u16,
+        parent: DoId,
+        key: Key,
     ) -> Result<(), Offence<'static>> {
-        let _ = (session, interest);
-        match self.config.add_interest {
-            InterestPermission::Enabled | InterestPermission::Visible => Ok(()),
-            InterestPermission::Disabled => Err(Offence::ForbiddenInterest(DoId(0))),
+        match self.check_interest(session, parent, key) {
+            Err(_)
+                if self.config.add_interest == InterestPermission::Visible
+                    && session.view.was_known(parent) =>
+            {
+                Ok(())
+            }
+            checked => checked,
         }
+    }
+
+    fn is_in_sight(&self, session: &Session, do_id: DoId, key: Key) -> bool {
+        self.uberdog(do_id).is_some() || session.view.is_visible(key)
     }
 }

@@ -9,6 +9,11 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Who connects when the daemon says that it runs is heard. What a LoginManager needs may be in
+/// another daemon, so it is waited for only so long.
+const BEGINNING: Duration = Duration::from_secs(1);
 
 /// All of them, running.
 pub struct Logins(Vec<(Login, Running)>);
@@ -29,8 +34,10 @@ impl Logins {
             })?;
             Ok((login.clone(), running))
         };
-        let running: Result<_, Failure> = config.logins.iter().map(start).collect();
-        Ok(Logins(running?))
+        let running: Result<Vec<_>, Failure> = config.logins.iter().map(start).collect();
+        let running = running?;
+        running.iter().for_each(|(_, login)| login.wait_until_linked(BEGINNING));
+        Ok(Logins(running))
     }
 
     /// What they count.

@@ -1,6 +1,6 @@
 //! The scripts in `blackbox/` against the daemon: the rules of the State Server, of the Database and
-//! of the DBSS, in both dialects, and bad nights of a store, seen from outside. Skipped with a word
-//! where there is no Python 3.8 or newer.
+//! of the DBSS, in both dialects, what an Event Logger writes down, and bad nights of a store, seen
+//! from outside. Skipped with a word where there is no Python 3.8 or newer.
 //!
 //! By hand, with any number of shards and names of tests:
 //! `python3 roles/daemon/tests/blackbox/run.py --binary target/debug/ferriswheel --shards 1,2,3`

@@ -1,14 +1,12 @@
 //! The Event Logger role: what the others say happened, in files (seed protocol section 5,
 //! `openotp.md` 19, `astron` section 8).
 //!
-//! It is no [`Role`] of a shard: nothing of it is routed. It has a socket, a file and a thread of its
-//! own, beside the shards, and knows nothing of them. What a packet means ([`write_line`]) and when
-//! a file ends is decided without clock, socket or file.
+//! It is no role of a shard: nothing of it is routed. It has a socket, a file and a thread of its own,
+//! beside the shards, and knows nothing of them. What a packet means ([`write_line`]) and when a file
+//! ends is decided without clock, socket or file.
 //!
 //! A line is one line, whatever a packet holds, and a packet is at most one line: nobody can write
 //! an event that looks like two.
-//!
-//! [`Role`]: https://docs.rs/runtime
 
 mod config;
 mod counts;

@@ -13,7 +13,7 @@ const UTC: &str = "2026-11-26T09:14:02.250Z";
 fn config() -> ProptestConfig {
     let cases = std::env::var("FERRIS_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok());
     ProptestConfig {
-        cases: cases.unwrap_or(512),
+        cases: cases.unwrap_or(256),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..ProptestConfig::default()
     }

@@ -49,7 +49,7 @@ impl LoginManager {
 
     /// A client may become this visitor.
     pub(crate) fn arrive(&mut self, client: Channel, visitor: DoId, out: &mut Outgoing) {
-        self.set_phase(client, Phase::Arriving { visitor, takeover_ms: None });
+        self.set_phase(client, Phase::Arriving { visitor, asked_to_go: None });
         self.arriving.insert(client);
         self.try_arrival(client, out);
     }
@@ -57,24 +57,26 @@ impl LoginManager {
     /// Lets a client in, unless something stands in the way still.
     fn try_arrival(&mut self, client: Channel, out: &mut Outgoing) {
         let login = self.logins.get(&client).map(|login| &login.phase);
-        let Some(&Phase::Arriving { visitor, takeover_ms }) = login else { return };
+        let Some(&Phase::Arriving { visitor, asked_to_go }) = login else { return };
         if !self.park.stands() {
             return;
         }
-        match (self.guests.client_of(visitor), takeover_ms) {
-            (Some(other), None) => {
-                self.counts.replaced += 1;
-                self.eject(other, "logged in elsewhere", out);
-                let takeover_ms = Some(self.now_ms + self.config.limits.takeover_ms);
-                self.set_phase(client, Phase::Arriving { visitor, takeover_ms });
-                return;
-            }
-            (Some(_), Some(until_ms)) if self.now_ms < until_ms => return,
-            (Some(other), Some(_)) => {
+        match (self.guests.client_of(visitor), asked_to_go) {
+            (None, _) => (),
+            (Some(other), Some((asked, until_ms))) if asked == other => {
+                if self.now_ms < until_ms {
+                    return;
+                }
                 self.counts.not_left += 1;
                 warn!("client {other} was ejected, and nobody says that it is gone");
             }
-            (None, _) => (),
+            (Some(other), _) => {
+                self.counts.replaced += 1;
+                self.eject(other, "logged in elsewhere", out);
+                let until_ms = self.now_ms + self.config.limits.takeover_ms;
+                let asked_to_go = Some((other, until_ms));
+                return self.set_phase(client, Phase::Arriving { visitor, asked_to_go });
+            }
         }
         self.let_in(client, visitor, out);
     }

@@ -49,5 +49,5 @@ counts! {
     Gauge hashing = "passwords_under_way" "Passwords being hashed or verified now, or waiting for it.";
     Gauge guests = "login_clients" "Clients now that are logged in or have tried.";
     Gauge visitors = "login_visitors" "Clients now that are logged in.";
-    Gauge linked = "login_linked" "Whether the link to the Message Director stands now: 1 or 0.";
+    Gauge linked = "login_linked" "Whether clients are heard now, and the park is there: 1 or 0.";
 }

@@ -16,6 +16,8 @@ use tracing::{info, warn};
 
 /// Between two ticks.
 const TICK: Duration = Duration::from_millis(50);
+/// Between two looks at whether it is linked.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// What waits to be heard: reads of the link, and computed passwords.
 const EVENTS: usize = 256;
 /// Before a link that is lost is dialled again: at first, and at most.
@@ -93,6 +95,14 @@ impl Running {
     /// What it has counted, from now on.
     pub fn figures(&self) -> Figures {
         self.figures.clone()
+    }
+
+    /// Waits until clients are heard and the park is there, but not longer than that.
+    pub fn wait_until_linked(&self, patience: Duration) {
+        let began = Instant::now();
+        while self.figures.snapshot().linked == 0 && began.elapsed() < patience {
+            thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// Ends it, and waits until it has ended: at most as long as a password takes, or as a Message

@@ -117,12 +117,12 @@ impl LoginManager {
             registrations: self.registrations.len() as u64,
             guests: self.guests.len() as u64,
             visitors: self.guests.visitors() as u64,
+            linked: u64::from(self.park.stands()),
             ..self.counts.clone()
         }
     }
 
     fn linked(&mut self, out: &mut Outgoing) {
-        self.counts.linked = 1;
         out.control(&ControlMessage::SetConName(b"LoginManager"));
         out.control(&ControlMessage::AddChannel(Channel::object(self.config.uberdog)));
         // Who left meanwhile could not tell.
@@ -134,7 +134,6 @@ impl LoginManager {
     }
 
     fn unlinked(&mut self) {
-        self.counts.linked = 0;
         self.park.forget();
         self.unanswered.extend(self.logins.keys());
         self.logins.clear();

@@ -36,11 +36,23 @@ pub(crate) struct Login {
 /// How far a login is.
 #[derive(Debug)]
 pub(crate) enum Phase {
-    Finding { question: u32 },
-    Reading { account: DoId, question: u32 },
-    Verifying { account: Account, question: u32 },
+    Finding {
+        question: u32,
+    },
+    Reading {
+        account: DoId,
+        question: u32,
+    },
+    Verifying {
+        account: Account,
+        question: u32,
+    },
     Registering,
-    Arriving { visitor: DoId, takeover_ms: Option<u64> },
+    /// `asked_to_go`: the client that was ejected for this one, and until when it is waited for.
+    Arriving {
+        visitor: DoId,
+        asked_to_go: Option<(Channel, u64)>,
+    },
 }
 
 /// An account; that of nobody is object 0.

@@ -1,4 +1,4 @@
-//! The floor: a bare file whose space is reserved, a write at its end, `fdatasync`.
+//! The floor: a bare file that is filled with zeros, a write behind the last one, `fdatasync`.
 //!
 //! Interleaved with what is measured, since the same disk syncs ten times slower in some minutes
 //! than in others.
@@ -9,6 +9,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// In such pieces it is filled, as our segments are.
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// Where the file begins anew, as the store's next segment does.
 const FILE_BYTES: u64 = 32 << 20;
@@ -22,7 +25,7 @@ pub struct Floor {
 
 impl Floor {
     pub fn new(folder: &Path) -> Result<Floor> {
-        let file = reserved(folder, 0)?;
+        let file = filled(folder, 0)?;
         Ok(Floor { folder: folder.to_owned(), file, number: 0, at: 0 })
     }
 
@@ -31,7 +34,7 @@ impl Floor {
         if self.at + bytes.len() as u64 > FILE_BYTES {
             std::fs::remove_file(path(&self.folder, self.number))?;
             (self.number, self.at) = (self.number + 1, 0);
-            self.file = reserved(&self.folder, self.number)?;
+            self.file = filled(&self.folder, self.number)?;
         }
         let began = Instant::now();
         self.file.write_all_at(bytes, self.at)?;
@@ -46,10 +49,13 @@ fn path(folder: &Path, number: u32) -> std::path::PathBuf {
     folder.join(format!("floor-{number}"))
 }
 
-fn reserved(folder: &Path, number: u32) -> Result<File> {
+fn filled(folder: &Path, number: u32) -> Result<File> {
     let path = path(folder, number);
     let file = File::create_new(&path).with_context(|| path.display().to_string())?;
     fallocate(&file, FallocateFlags::empty(), 0, FILE_BYTES)?;
+    for at in (0..FILE_BYTES).step_by(ZEROS.len()) {
+        file.write_all_at(&ZEROS, at)?;
+    }
     file.sync_all()?;
     Ok(file)
 }

@@ -35,7 +35,7 @@ impl TurnLoop {
             let ends = listen::configure(fd.as_fd())
                 .and_then(|()| Ok((listen::peer(fd.as_fd())?, listen::local(fd.as_fd())?)));
             // A peer that is gone already is no connection; the descriptor closes itself.
-            if let Ok((peer, local)) = ends {
+            if let (Ok((peer, local)), None) = (ends, self.stopping) {
                 self.arrive(now, at, fd, peer, local);
             }
         } else if self.stopping.is_none() {
@@ -56,13 +56,13 @@ impl TurnLoop {
         let door = &mut self.parts.doors[at];
         let pass = match door.admit(peer) {
             Ok(pass) => pass,
-            Err(why) => return self.parts.shard.refused(now, door.id, peer, why),
+            Err(why) => return self.shard.refused(now, door.id, peer, why),
         };
         let conn = self.slots.insert(fd);
         let slot = self.slots.get(conn);
         slot.pass = pass;
         if door.is_open() {
-            self.parts.shard.accepted(now, conn, door.id, Arrival::plain(peer, local));
+            self.shard.accepted(now, conn, door.id, Arrival::plain(peer, local));
         } else {
             let entering = Entering::new(at, &door.transport, peer, local);
             slot.stage = Stage::Entering(Box::new(entering));
@@ -195,16 +195,16 @@ impl TurnLoop {
             self.counts.handshakes_in_flight -= 1;
         }
         let arrival = Arrival { peer, local, tlvs: &tlvs, is_secure };
-        self.parts.shard.accepted(now, conn, self.parts.doors[door].id, arrival);
+        self.shard.accepted(now, conn, self.parts.doors[door].id, arrival);
         if !plain.is_empty() {
-            self.parts.shard.received(now, conn, Block::new(plain, Ticket::NONE));
+            self.shard.received(now, conn, Block::new(plain, Ticket::NONE));
         }
         if incoming.is_empty() {
             return;
         }
         match is_secure {
             true => self.decrypt(now, conn, &mut incoming),
-            false => self.parts.shard.received(now, conn, Block::new(incoming, Ticket::NONE)),
+            false => self.shard.received(now, conn, Block::new(incoming, Ticket::NONE)),
         }
     }
 
@@ -240,15 +240,35 @@ impl TurnLoop {
     }
 
     fn tell_refused(&mut self, now: Now, conn: ConnId, why: Refusal) {
+        self.give_up_handshake(conn);
+        let Stage::Entering(entering) = &self.slots.peek(conn).stage else { return };
+        let listener = self.parts.doors[entering.door].id;
+        self.shard.refused(now, listener, entering.peer, why);
+    }
+
+    fn give_up_handshake(&mut self, conn: ConnId) {
         let slot = self.slots.get(conn);
-        let Stage::Entering(entering) = &slot.stage else { return };
         slot.pass.iter_mut().for_each(|pass| pass.end_handshake());
-        if entering.is_shaking() {
+        if matches!(&slot.stage, Stage::Entering(entering) if entering.is_shaking()) {
             self.counts.handshakes_in_flight -= 1;
             self.counts.handshakes_failed += 1;
         }
-        let listener = self.parts.doors[entering.door].id;
-        self.parts.shard.refused(now, listener, entering.peer, why);
+    }
+
+    /// The shard stops: nobody comes in any more.
+    pub(super) fn close_doors(&mut self) {
+        for at in 0..self.parts.doors.len() as u32 {
+            self.parts.doors[at as usize].accept_at = None;
+            let accept = Token::new(Op::Accept, 0, at);
+            self.ring.cancel(accept.0, Token::new(Op::Cancel, 0, u32::MAX).0);
+        }
+        let is_entering =
+            |conn: &ConnId| matches!(self.slots.peek(*conn).stage, Stage::Entering(_));
+        for conn in self.slots.standing().filter(is_entering).collect::<Vec<_>>() {
+            self.give_up_handshake(conn);
+            self.shut(conn);
+            self.slots.release(conn);
+        }
     }
 
     /// Turns those away whose time to come in is over.

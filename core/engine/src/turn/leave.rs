@@ -16,7 +16,7 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 /// More than the kernel holds of what one peer has sent, unless it is told to hold more.
 const LINGER_BYTES_MAX: usize = 8 << 20;
 /// When more linger, those that have done so longest are shut.
-const LINGERING_MAX: u64 = 1024;
+const LINGERING_MAX: u64 = 4096;
 
 impl TurnLoop {
     /// Shuts a socket; its operations complete by themselves.

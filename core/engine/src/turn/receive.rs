@@ -31,7 +31,7 @@ impl TurnLoop {
             match owner.filter(|_| result > 0).map(|conn| (conn, self.slots.peek(conn))) {
                 Some((conn, slot)) if matches!(slot.stage, Stage::Plain) && !slot.paused => {
                     let block = Block::new(bytes, Ticket(id as u32));
-                    self.parts.shard.received(now, conn, block);
+                    self.shard.received(now, conn, block);
                 }
                 Some((conn, _)) => {
                     self.received_aside(now, conn, &mut bytes);
@@ -78,7 +78,7 @@ impl TurnLoop {
         }
         match plain.is_empty() {
             true => keep_spare(&mut self.spare_blocks, plain),
-            false => self.parts.shard.received(now, conn, Block::new(plain, PLAIN_TICKET)),
+            false => self.shard.received(now, conn, Block::new(plain, PLAIN_TICKET)),
         }
         match stand {
             Ok(Stand::Open | Stand::Shaking) => (),
@@ -118,7 +118,7 @@ impl TurnLoop {
     /// A connection that the shard has is over.
     pub(super) fn ended(&mut self, now: Now, conn: ConnId, reason: CloseReason) {
         self.shut(conn);
-        self.parts.shard.closed(now, conn, reason);
+        self.shard.closed(now, conn, reason);
     }
 
     /// Receives no more from a connection until it is resumed; what is on its way still comes.
@@ -137,7 +137,7 @@ impl TurnLoop {
         for mut bytes in std::mem::take(&mut slot.held) {
             match self.slots.peek(conn).stage {
                 Stage::Plain => {
-                    self.parts.shard.received(now, conn, Block::new(bytes, Ticket::NONE));
+                    self.shard.received(now, conn, Block::new(bytes, Ticket::NONE));
                 }
                 Stage::Secure(_) => self.decrypt(now, conn, &mut bytes),
                 Stage::Entering(_) | Stage::Lingering(_) | Stage::Ended => (),

@@ -128,9 +128,9 @@ impl TurnLoop {
     pub(super) fn writable(&mut self, conn: ConnId) {
         let Some((socket, stage)) = self.slots.get(conn).parts() else { return };
         match stage {
-            Stage::Plain => self.parts.shard.writable(conn),
+            Stage::Plain => self.shard.writable(conn),
             Stage::Secure(secure) => match secure.unsent.send(socket) {
-                Ok(true) => self.parts.shard.writable(conn),
+                Ok(true) => self.shard.writable(conn),
                 Ok(false) => self.full.push(conn),
                 Err(error) => debug!(%error, "broken: its receive says so as well"),
             },

@@ -3,6 +3,7 @@
 
 mod admission;
 mod certificates;
+mod hostile;
 mod last_words;
 mod porter;
 mod proxy;

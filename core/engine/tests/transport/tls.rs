@@ -271,6 +271,24 @@ fn handshakes_beyond_their_limit_are_refused() {
 }
 
 #[test]
+fn who_is_on_the_way_in_holds_up_no_end() {
+    let _alone = alone();
+    let certificates = Certificates::new();
+    let house = House::open(2, secure(&certificates));
+    let hello = hello(&certificates);
+    let begun: Vec<TcpStream> = (0..10)
+        .map(|number| {
+            let mut socket = dial(house.address);
+            socket.write_all(&hello[..if number % 2 == 0 { hello.len() } else { 9 }]).unwrap();
+            socket
+        })
+        .collect();
+    house.await_figure("handshakes", |counts| counts.handshakes_in_flight, 5);
+    house.close();
+    begun.into_iter().for_each(|socket| drop(rest(socket)));
+}
+
+#[test]
 fn who_reads_slowly_is_closed_and_others_are_not() {
     let _alone = alone();
     let certificates = Certificates::new();

@@ -86,6 +86,8 @@ impl Stage {
                 dialect: plan.dialect,
                 limits: plan.limits,
                 state_servers: Vec::new(),
+                client_agents: Vec::new(),
+                uberdogs: Vec::new(),
                 databases: if is_home { vec![database(plan)] } else { Vec::new() },
                 disks: if is_home { vec![disk.clone()] } else { Vec::new() },
                 classes: park::Classes { schema: Some(schema::load()), ..Default::default() },

@@ -81,6 +81,8 @@ impl Stage {
                 dialect: plan.dialect,
                 limits: plan.limits,
                 state_servers: vec![server],
+                client_agents: Vec::new(),
+                uberdogs: Vec::new(),
                 databases: Vec::new(),
                 disks: Vec::new(),
                 classes: park::Classes { schema: Some(schema::load()), ..Default::default() },

@@ -34,6 +34,8 @@ pub(super) enum Doing {
     ReadAhead(SegmentId),
     Remove(SegmentId),
     Discard(SegmentId),
+    /// The bytes of removed segments that nobody reads any more.
+    LetGo(Vec<Arc<dyn SegmentBytes>>),
     Scrub(Scrubbing),
 }
 
@@ -46,6 +48,7 @@ pub(super) enum Done {
     ReadAhead(SegmentId, Result<(), DiskError>),
     Removed(SegmentId, Result<(), DiskError>),
     Discarded(SegmentId, Result<(), DiskError>),
+    LetGo,
     Scrubbed(Option<Scrubbing>, Vec<(DoId, Place)>),
 }
 
@@ -92,12 +95,29 @@ impl Sealing {
     }
 }
 
+/// How much time there is to make a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Haste {
+    /// Somebody waits for it.
+    Now,
+    /// It is made ahead.
+    Ahead,
+}
+
 /// Makes a segment that can be written to.
-pub(super) fn prepare(disk: &dyn Disk, head: &Head, bytes: u32) -> Result<Prepared, DiskError> {
+pub(super) fn prepare(
+    disk: &dyn Disk,
+    head: &Head,
+    bytes: u32,
+    haste: Haste,
+) -> Result<Prepared, DiskError> {
     let encoded = head.encode();
     let first_record = encoded.len() as u32;
     let bytes = bytes.max(first_record);
-    disk.create(head.segment, &encoded, bytes)?;
+    match haste {
+        Haste::Now => disk.create(head.segment, &encoded, bytes)?,
+        Haste::Ahead => disk.create_filled(head.segment, &encoded, bytes)?,
+    }
     Ok(Prepared { segment: head.segment, salt: head.salt, first_record, bytes })
 }
 
@@ -111,7 +131,8 @@ impl Doing {
             | Doing::Map(..)
             | Doing::ReadAhead(_)
             | Doing::Remove(_)
-            | Doing::Discard(_) => false,
+            | Doing::Discard(_)
+            | Doing::LetGo(_) => false,
         }
     }
 
@@ -122,7 +143,9 @@ impl Doing {
                 let read = read_pieces(disk, place.segment, from, to);
                 Done::Fetched(part, place, read)
             }
-            Doing::Prepare(head, bytes) => Done::Prepared(prepare(disk, &head, bytes)),
+            Doing::Prepare(head, bytes) => {
+                Done::Prepared(prepare(disk, &head, bytes, Haste::Ahead))
+            }
             Doing::Seal(sealing) => {
                 let segment = sealing.segment;
                 match sealing.run(disk) {
@@ -137,6 +160,10 @@ impl Doing {
             }
             Doing::Remove(segment) => Done::Removed(segment, disk.remove(segment)),
             Doing::Discard(segment) => Done::Discarded(segment, disk.remove(segment)),
+            Doing::LetGo(bytes) => {
+                drop(bytes);
+                Done::LetGo
+            }
             Doing::Scrub(scrubbing) => scrubbing.run(disk),
         }
     }
@@ -231,6 +258,9 @@ impl Log {
     fn next_doing(&mut self) -> Option<Doing> {
         if let Some((part, place)) = self.fetches.pop_front() {
             return Some(Doing::Fetch(part, place));
+        }
+        if !self.let_go.is_empty() {
+            return Some(Doing::LetGo(core::mem::take(&mut self.let_go)));
         }
         if self.failed.is_some() {
             return None;
@@ -347,6 +377,7 @@ impl Log {
                     self.fail(&why, out);
                 }
             }
+            Done::LetGo => {}
             Done::Scrubbed(going, damaged) => self.scrubbed(going, damaged, out),
         }
     }

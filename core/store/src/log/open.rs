@@ -1,7 +1,7 @@
 //! Opening a store: recovery, the parts' indexes, the new active segment.
 
 use super::active::Active;
-use super::chores::{self, Scrub};
+use super::chores::{self, Haste, Scrub};
 use super::compaction::Compaction;
 use super::tally::Tallies;
 use super::{Log, PartState, Staged};
@@ -59,7 +59,7 @@ impl Log {
         let salt = salts.hash_one(segment);
         let next_do_id = report.next_do_id;
         let head = Head { segment, salt, next_do_id, catalog: (*catalog).clone() };
-        let prepared = chores::prepare(&*disk, &head, options.segment_bytes)?;
+        let prepared = chores::prepare(&*disk, &head, options.segment_bytes, Haste::Now)?;
         let mut log = Log {
             disk,
             segment_bytes: options.segment_bytes,
@@ -80,6 +80,7 @@ impl Log {
             sealing: false,
             fetches: VecDeque::new(),
             again: VecDeque::new(),
+            let_go: Vec::new(),
             scrub,
             compaction: Compaction::Idle,
             sweep_below: SegmentId(0),
@@ -90,18 +91,7 @@ impl Log {
             counted: Stats::default(),
         };
         log.tallies.of(segment).file = u64::from(prepared.bytes);
-        log.prepare_reserve()?;
         Ok(Opened { log, parts, report })
-    }
-
-    fn prepare_reserve(&mut self) -> Result<(), OpenError> {
-        let segment = self.take_segment_number();
-        match self.prepare(segment) {
-            Ok(reserve) => self.prepared(reserve),
-            Err(why) if why.passes() => self.now_full(&why),
-            Err(why) => return Err(why.into()),
-        }
-        Ok(())
     }
 }
 

@@ -157,11 +157,16 @@ impl Held {
         }
     }
 
-    pub fn remove(&mut self, segment: SegmentId) {
-        *self.slot(segment) = None;
+    /// The segment is gone; returns what was read of it.
+    pub fn remove(&mut self, segment: SegmentId) -> Option<Sealed> {
+        let removed = self.slot(segment).take();
         while let Some(None) = self.segments.front() {
             self.segments.pop_front();
             self.first += 1;
+        }
+        match removed? {
+            Segment::Sealed(sealed) => Some(sealed),
+            Segment::Growing(_) | Segment::Single(_) => None,
         }
     }
 

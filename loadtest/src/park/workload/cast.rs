@@ -28,7 +28,10 @@ pub(crate) const INTEREST: u16 = 1;
 pub(super) enum Standing {
     Outside,
     Greeting,
-    Asking,
+    /// Waits for the gate's answer and for its avatar, or for one of them.
+    Asking {
+        left: u8,
+    },
     In,
 }
 
@@ -76,6 +79,8 @@ pub(crate) struct Cast {
     pub(crate) came_in: Vec<u32>,
     /// Objects that have answered where they are.
     pub(super) located: usize,
+    /// Frames heard so far.
+    pub(super) heard: u64,
     next_do_id: u32,
     /// NPCs that were made.
     pub(super) made: Vec<DoId>,
@@ -108,6 +113,7 @@ impl Cast {
             logins: 0,
             came_in: Vec::new(),
             located: 0,
+            heard: 0,
             next_do_id: plan.do_id_base,
             made: Vec::new(),
             wrong: None,
@@ -183,6 +189,7 @@ impl Cast {
         let mut at = 0;
         while let Some((frame, _)) = framing::split_frame(&bytes[at..]) {
             at += frame.len();
+            self.heard += 1;
             let (msgtype, payload) = split(framing::body(frame)).ok_or(Malformed)?;
             let message = ToClient::decode(self.dialect, msgtype, payload);
             let message = message.map_err(|_| Malformed)?;
@@ -206,17 +213,18 @@ impl Cast {
             let (field, value) = login.expect("such a name and password are values of login");
             let message = FromClient::UpdateField { do_id: self.gate, field, value: &value };
             self.out.say(client, self.dialect, &message);
-            self.standings[client as usize] = Standing::Asking;
+            let left = match self.avatars {
+                Avatars::Dealt { .. } => 2,
+                Avatars::None => 1,
+            };
+            self.standings[client as usize] = Standing::Asking { left };
             return;
         }
-        // The last that it hears on the way: the avatar is its own, where it gets one.
-        let is_last = match self.avatars {
-            Avatars::Dealt { .. } => matches!(message, ToClient::EnterOwner(_)),
-            Avatars::None => {
-                matches!(message, ToClient::UpdateField { do_id, .. } if *do_id == self.gate)
-            }
-        };
-        if is_last && standing == Standing::Asking {
+        let is_welcome =
+            matches!(message, ToClient::UpdateField { do_id, .. } if *do_id == self.gate);
+        let Standing::Asking { left } = &mut self.standings[client as usize] else { return };
+        *left -= u8::from(is_welcome || matches!(message, ToClient::EnterOwner(_)));
+        if *left == 0 {
             self.standings[client as usize] = Standing::In;
             (self.coming, self.inside) = (self.coming - 1, self.inside + 1);
             self.logins += 1;
@@ -229,6 +237,7 @@ impl Cast {
         let mut at = 0;
         while let Some((frame, _)) = framing::split_frame(&bytes[at..]) {
             at += frame.len();
+            self.heard += 1;
             let dg = Datagram::parse(framing::body(frame)).map_err(|_| Malformed)?;
             if dg.recipients().any(|to| to == Channel::object(self.gate)) {
                 self.client_knocks(&dg);

@@ -4,7 +4,7 @@
 use super::super::stamp::now_ns;
 use super::cast::{Cast, Hearing};
 use super::result::{Measured, Meter};
-use super::stage::Stage;
+use super::stage::{Patience, Stage};
 use crate::ledger::LATENCY_NS_MAX;
 use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
@@ -66,14 +66,10 @@ pub(crate) fn make_children(stage: &mut Stage<'_>, children: u32) -> Result<()> 
 impl Looking {
     fn run(&mut self, stage: &mut Stage<'_>, time: Duration) -> Result<()> {
         let end = now_ns() + time.as_nanos() as u64;
-        let (mut answered, mut since) = (self.answered, now_ns());
-        while now_ns() < end {
+        let (before, mut patience) = (self.answered, Patience::new(stage));
+        while now_ns() < end || self.answered == before {
             stage.turn(self, NAP)?;
-            if self.answered != answered {
-                (answered, since) = (self.answered, now_ns());
-            }
-            let waited = Duration::from_nanos(now_ns() - since);
-            ensure!(waited < stage.plan.patience, "no zone is answered to its end");
+            patience.check(stage, "no zone is answered to its end")?;
         }
         Ok(())
     }

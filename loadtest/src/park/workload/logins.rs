@@ -4,7 +4,7 @@
 use super::super::stamp::now_ns;
 use super::cast::Deaf;
 use super::result::{Measured, Meter};
-use super::stage::Stage;
+use super::stage::{Patience, Stage};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -21,8 +21,10 @@ pub(crate) fn log_in(stage: &mut Stage<'_>) -> Result<Measured> {
 
 fn come_and_go(stage: &mut Stage<'_>, time: Duration) -> Result<()> {
     let end = now_ns() + time.as_nanos() as u64;
-    while now_ns() < end {
+    let (before, mut patience) = (stage.cast.logins, Patience::new(stage));
+    while now_ns() < end || stage.cast.logins == before {
         stage.turn(&mut Deaf, NAP)?;
+        patience.check(stage, "clients are not let in")?;
         for client in std::mem::take(&mut stage.cast.came_in) {
             stage.cast.throw_out(client);
             stage.cast.invite(client);

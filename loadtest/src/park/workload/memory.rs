@@ -1,15 +1,11 @@
 //! Clients that come in and do nothing: the server's memory for each, without and with a zone open.
 
-use super::super::stamp::now_ns;
 use super::cast::{Cast, Hearing};
 use super::interests::{TO_EACH_ZONE, make_children};
 use super::stage::Stage;
-use anyhow::{Result, ensure};
-use std::time::Duration;
+use anyhow::Result;
 use wire::client::ToClient;
 use wire::ids::Zone;
-
-const NAP: Duration = Duration::from_millis(5);
 
 /// Growth of the server's resident memory, in bytes.
 pub(crate) struct Growth {
@@ -28,12 +24,7 @@ pub(crate) fn idle(stage: &mut Stage<'_>) -> Result<Growth> {
     let zone = Zone(stage.plan.scenario.first_zone);
     (0..stage.cast.clients()).for_each(|client| stage.cast.open(client, 1, zone));
     let mut answers = Answers(0);
-    let began = now_ns();
-    while answers.0 < stage.cast.clients() {
-        stage.turn(&mut answers, NAP)?;
-        let waited = Duration::from_nanos(now_ns() - began);
-        ensure!(waited < 6 * stage.plan.patience, "{} clients see the zone", answers.0);
-    }
+    stage.wait(&mut answers, "zones are not shown", |cast, seen| seen.0 == cast.clients())?;
     let seeing = stage.server.settled_rss()?;
     let growth = |after: u64| after.saturating_sub(before);
     Ok(Growth { inside: growth(inside), seeing: growth(seeing) })

@@ -15,6 +15,29 @@ use wire::state_server::ObjectMessage;
 
 const NAP: Duration = Duration::from_millis(5);
 
+/// For how long nothing has been heard.
+pub(crate) struct Patience {
+    heard: u64,
+    since_ns: u64,
+}
+
+impl Patience {
+    pub(crate) fn new(stage: &Stage<'_>) -> Patience {
+        Patience { heard: stage.cast.heard, since_ns: now_ns() }
+    }
+
+    /// An error if it is too long.
+    pub(crate) fn check(&mut self, stage: &Stage<'_>, what: &str) -> Result<()> {
+        if stage.cast.heard != self.heard || stage.sockets.is_blocked(stage.ai) {
+            *self = Patience::new(stage);
+        }
+        let waited = Duration::from_nanos(now_ns() - self.since_ns);
+        let (inside, all) = (stage.cast.inside, stage.ai);
+        ensure!(waited < stage.plan.patience, "{what} ({inside} of {all} clients are in)");
+        Ok(())
+    }
+}
+
 pub(crate) struct Stage<'p> {
     pub(crate) plan: &'p ParkPlan,
     pub(crate) cast: Cast,
@@ -43,14 +66,14 @@ impl<'p> Stage<'p> {
     pub(crate) fn settle(&mut self, do_id: DoId) -> Result<()> {
         let wanted = self.cast.located + 1;
         self.cast.cluster.locate(0, do_id);
-        self.wait(&mut Deaf, "an object does not answer", |cast| cast.located >= wanted)
+        self.wait(&mut Deaf, "an object does not answer", |cast, _| cast.located >= wanted)
     }
 
     /// Lets all clients in.
     pub(crate) fn let_all_in(&mut self) -> Result<()> {
         (0..self.ai).for_each(|client| self.cast.invite(client));
         let all = self.ai;
-        self.wait(&mut Deaf, "clients are not let in", |cast| cast.inside == all)
+        self.wait(&mut Deaf, "clients are not let in", |cast, _| cast.inside == all)
     }
 
     /// One round: lets clients in, sends, waits at most so long, receives.
@@ -99,23 +122,17 @@ impl<'p> Stage<'p> {
         Ok(())
     }
 
-    /// Turns until `is_done`; an error if nothing happens for too long.
-    pub(crate) fn wait(
+    /// Turns until `is_done`; an error if nothing is heard for too long.
+    pub(crate) fn wait<H: Hearing>(
         &mut self,
-        hearing: &mut dyn Hearing,
+        hearing: &mut H,
         what: &str,
-        is_done: impl Fn(&Cast) -> bool,
+        is_done: impl Fn(&Cast, &H) -> bool,
     ) -> Result<()> {
-        let (mut far, mut since) = (None, now_ns());
-        while !is_done(&self.cast) {
+        let mut patience = Patience::new(self);
+        while !is_done(&self.cast, hearing) {
             self.turn(hearing, NAP)?;
-            let now = Some((self.cast.logins, self.cast.located));
-            if now != far || self.sockets.is_blocked(self.ai) {
-                (far, since) = (now, now_ns());
-            }
-            let waited = Duration::from_nanos(now_ns() - since);
-            let (inside, all) = (self.cast.inside, self.ai);
-            ensure!(waited < self.plan.patience, "{what} ({inside} of {all} clients are in)");
+            patience.check(self, what)?;
         }
         Ok(())
     }

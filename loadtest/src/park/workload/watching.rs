@@ -4,12 +4,12 @@
 //! Every client must see each update once and in order; the first that does not ends the run.
 
 use super::super::stamp::{Stamp, now_ns};
-use super::cast::{Avatars, Cast, Hearing};
+use super::cast::{Cast, Hearing};
 use super::result::{Measured, Meter};
-use super::stage::Stage;
+use super::stage::{Patience, Stage};
 use crate::ledger::LATENCY_NS_MAX;
 use crate::outgoing::Schedule;
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use hdrhistogram::Histogram;
 use std::time::Duration;
 use wire::client::{FromClient, ToClient};
@@ -19,6 +19,7 @@ use wire::state_server::ObjectMessage;
 const NAP: Duration = Duration::from_millis(5);
 /// NPCs in each zone.
 const NPCS: u32 = 4;
+const NOT_SEEN: &str = "updates are not seen by all";
 /// Nobody's object.
 const NONE: u32 = u32::MAX;
 
@@ -62,26 +63,15 @@ struct Watching {
     latency: Histogram<u64>,
 }
 
-/// Lets `zones` zones of `to_each` clients watch for a time.
-pub(crate) fn watch(
-    stage: &mut Stage<'_>,
-    by: By,
-    zones: u32,
-    to_each: u32,
-    pace: Pace,
-) -> Result<Measured> {
+/// Lets clients watch for a time, in zones of so many.
+pub(crate) fn watch(stage: &mut Stage<'_>, by: By, to_each: u32, pace: Pace) -> Result<Measured> {
     stage.let_all_in()?;
-    let mut watching = Watching::prepare(stage, by, zones, to_each)?;
+    let mut watching = Watching::prepare(stage, by, to_each)?;
     let first = stage.plan.scenario.first_zone;
     for client in 0..stage.cast.clients() {
         stage.cast.open(client, 1, Zone(first + client / to_each));
     }
-    let began = now_ns();
-    while watching.answered < stage.cast.clients() {
-        stage.turn(&mut watching, NAP)?;
-        let waited = Duration::from_nanos(now_ns() - began);
-        ensure!(waited < 4 * stage.plan.patience, "{} clients see their zone", watching.answered);
-    }
+    stage.wait(&mut watching, "zones are not shown", |cast, w| w.answered == cast.clients())?;
     watching.drive(stage, pace, stage.plan.warm_up())?;
     watching.latency.reset();
     let (meter, before) = (Meter::start(stage.server)?, watching.delivered);
@@ -92,13 +82,9 @@ pub(crate) fn watch(
     Ok(measured)
 }
 
-/// What a watching workload needs of its clients.
-pub(crate) fn avatars(first: u32, to_each: u32) -> Avatars {
-    Avatars::Dealt { first, to_each }
-}
-
 impl Watching {
-    fn prepare(stage: &mut Stage<'_>, by: By, zones: u32, to_each: u32) -> Result<Watching> {
+    fn prepare(stage: &mut Stage<'_>, by: By, to_each: u32) -> Result<Watching> {
+        let zones = stage.cast.clients() / to_each;
         let (first, place) = (stage.plan.scenario.first_zone, stage.cast.classes.visitor.place);
         let objects: Vec<Object> = match by {
             By::Ai => (0..zones * NPCS)
@@ -159,7 +145,8 @@ impl Watching {
             Pace::Rate(rate) => Some(Schedule::new(began, rate)),
             Pace::Window(_) => None,
         };
-        while now_ns() < end {
+        let (before, mut patience) = (self.delivered, Patience::new(stage));
+        while now_ns() < end || self.delivered == before {
             let now = now_ns();
             let nap = match (&mut schedule, pace) {
                 (Some(schedule), _) => {
@@ -177,30 +164,8 @@ impl Watching {
                 }
                 (None, Pace::Rate(_)) => NAP,
             };
-            self.turn(stage, nap)?;
-        }
-        Ok(())
-    }
-
-    fn turn(&mut self, stage: &mut Stage<'_>, nap: Duration) -> Result<()> {
-        let (before, waiting) = (self.delivered, self.in_flight());
-        stage.turn(self, nap)?;
-        if waiting > 0 && self.delivered == before {
-            return self.wait_for_more(stage);
-        }
-        Ok(())
-    }
-
-    /// Nothing came in a round, though something is to come.
-    #[cold]
-    fn wait_for_more(&mut self, stage: &mut Stage<'_>) -> Result<()> {
-        let (before, began) = (self.delivered, now_ns());
-        while self.delivered == before {
-            stage.turn(self, NAP)?;
-            let waited = Duration::from_nanos(now_ns() - began);
-            if waited > stage.plan.patience {
-                bail!("{} updates were not seen by all", self.in_flight() / self.watchers());
-            }
+            stage.turn(self, nap)?;
+            patience.check(stage, NOT_SEEN)?;
         }
         Ok(())
     }
@@ -226,10 +191,7 @@ impl Watching {
 
     /// Waits until all has been seen.
     fn drain(&mut self, stage: &mut Stage<'_>) -> Result<()> {
-        while self.in_flight() > 0 {
-            self.turn(stage, NAP)?;
-        }
-        Ok(())
+        stage.wait(self, NOT_SEEN, |_, watching| watching.in_flight() == 0)
     }
 
     #[inline]

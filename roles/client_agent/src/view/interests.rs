@@ -22,6 +22,10 @@ pub(super) struct Interest {
     zones: Box<[ZoneBytes]>,
 }
 
+/// Contexts begin with the time in nanoseconds without so many bits: two clients that get the same
+/// channel one after the other do not count from the same number.
+const CONTEXT_TICK: u32 = 10;
+
 /// Interests open and close few zones at a time, mostly.
 type Few<T> = SmallVec<[T; 4]>;
 
@@ -41,6 +45,10 @@ impl View {
         let zones = if terms.has_locations(parent) { distinct(said.0) } else { Box::default() };
         let at = self.position(interest);
         self.check_room(terms, at, zones.len())?;
+        if self.last_number == 0 {
+            // Answers to whoever had the client's channel before are not for this one.
+            self.last_number = (now.0 >> CONTEXT_TICK) as u32;
+        }
         let done = self.begin_change(terms, (interest, by), sink, |context| {
             ToClient::AddInterest { context, interest, parent, zones: said }
         });
@@ -93,6 +101,11 @@ impl View {
     /// Where an interest stands, or would.
     fn position(&self, interest: u16) -> Result<usize, usize> {
         self.interests.binary_search_by_key(&interest, |other| other.id)
+    }
+
+    /// Below which object an interest is, if there is one of this number.
+    pub fn parent_of(&self, interest: u16) -> Option<DoId> {
+        self.position(interest).ok().map(|at| self.interests[at].parent)
     }
 
     /// Zones of an interest; none if there is no such.

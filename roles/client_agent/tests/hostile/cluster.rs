@@ -21,20 +21,21 @@ pub fn object(rng: &mut SmallRng) -> DoId {
     match rng.random_range(0..10) {
         0 => GATE,
         1 => COURT,
+        2..=4 => DoId(1_000_001),
         _ => DoId(1_000_000 + rng.random_range(0..6)),
     }
 }
 
 /// One of few places.
 pub fn location(rng: &mut SmallRng) -> Location {
-    Location { parent: object(rng), zone: Zone(rng.random_range(0..3)) }
+    Location { parent: object(rng), zone: Zone([0, 1, 1, 2][rng.random_range(0..4)]) }
 }
 
-/// A channel that a client may be given.
+/// A channel that a client may be given: one of its own, that of a location, or none.
 fn spare_channel(rng: &mut SmallRng) -> Channel {
-    match rng.random_range(0..4) {
+    match rng.random_range(0..8) {
         0 => Channel(0),
-        1 => Channel::location(DoId(1_000_001), Zone(1)),
+        1..=4 => Channel::location(DoId(1_000_001), Zone(1)),
         _ => Channel(7_000_000),
     }
 }
@@ -42,7 +43,7 @@ fn spare_channel(rng: &mut SmallRng) -> Channel {
 /// Zones as they stand in a message, as many as fit in one message of both dialects.
 pub fn zones(dialect: Dialect, rng: &mut SmallRng) -> Vec<[u8; 4]> {
     let count = rng.random_range(0..4);
-    let zones = (0..count).map(|_| rng.random_range(0..3u32).to_le_bytes()).collect();
+    let zones = (0..count).map(|_| [0u32, 1, 1, 2][rng.random_range(0..4)].to_le_bytes()).collect();
     if dialect == Dialect::Astron && count == 0 { vec![[0; 4]] } else { zones }
 }
 
@@ -84,16 +85,25 @@ pub enum Effect {
 }
 
 /// Something that the cluster says to some of `clients`.
-pub fn say(dialect: Dialect, clients: &[Client], serial: u32, rng: &mut SmallRng) -> Said {
+///
+/// Where it is about channels, it speaks of hardly anything else.
+pub fn say(
+    dialect: Dialect,
+    clients: &[Client],
+    serial: u32,
+    is_about_channels: bool,
+    rng: &mut SmallRng,
+) -> Said {
     let to = recipients(clients, rng);
     let sender = match (rng.random_range(0..12), clients.choose(rng)) {
         (0, Some(client)) => client.sender,
         _ => AI,
     };
     let (msgtype, mut payload, mut effect) = match rng.random_range(0..20) {
+        _ if is_about_channels => agent_message(dialect, serial, true, rng),
         0 => (MsgType(60_000), bytes(rng), Effect::Nothing),
         1..=9 => notice(dialect, rng),
-        _ => agent_message(dialect, serial, rng),
+        _ => agent_message(dialect, serial, false, rng),
     };
     let is_tame = matches!(effect, Effect::Nothing | Effect::Enters(..));
     match rng.random_range(0..20) {
@@ -125,7 +135,7 @@ fn recipients(clients: &[Client], rng: &mut SmallRng) -> Vec<Channel> {
         to.push(match (rng.random_range(0..10), clients.choose(rng)) {
             (0, _) => Channel(10),
             (1..=3, _) | (_, None) => location(rng).channel().unwrap(),
-            (9, _) => spare_channel(rng),
+            (8..=9, _) => spare_channel(rng),
             (4, Some(client)) => client.opened.first().copied().unwrap_or(client.channel),
             (5, Some(client)) => client.channel,
             (_, Some(client)) => client.sender,
@@ -190,7 +200,12 @@ fn notice(dialect: Dialect, rng: &mut SmallRng) -> (MsgType, Vec<u8>, Effect) {
     (notice.msgtype(dialect).unwrap(), payload, effect)
 }
 
-fn agent_message(dialect: Dialect, serial: u32, rng: &mut SmallRng) -> (MsgType, Vec<u8>, Effect) {
+fn agent_message(
+    dialect: Dialect,
+    serial: u32,
+    is_about_channels: bool,
+    rng: &mut SmallRng,
+) -> (MsgType, Vec<u8>, Effect) {
     let (do_id, channel) = (object(rng), spare_channel(rng));
     let (interest, zones) = (rng.random_range(0..4), zones(dialect, rng));
     let listed = zones.iter().map(|zone| u32::from_le_bytes(*zone)).collect();
@@ -203,15 +218,19 @@ fn agent_message(dialect: Dialect, serial: u32, rng: &mut SmallRng) -> (MsgType,
     let last_words = last_words(serial);
     let context = rng.random();
     let is_astron = dialect == Dialect::Astron;
-    let (message, effect) = match rng.random_range(0..36) {
-        0..=7 => (AgentMessage::SetState { state }, Effect::State(state)),
-        8..=9 => (AgentMessage::SetClientId { channel }, Effect::Sender(channel)),
-        10 => (AgentMessage::SendDatagram { datagram: &raw }, Effect::Raw),
-        11 if rng.random() => (AgentMessage::Eject { code: 9, reason: &raw }, Effect::Told),
-        12 if rng.random() => (AgentMessage::Drop, Effect::Nothing),
+    let number = match is_about_channels {
+        true => [6, 10, 10, 23, 26, 29, 30][rng.random_range(0..7)],
+        false => rng.random_range(0..38),
+    };
+    let (message, effect) = match number {
+        0..=5 => (AgentMessage::SetState { state }, Effect::State(state)),
+        6..=9 => (AgentMessage::SetClientId { channel }, Effect::Sender(channel)),
+        10..=12 => (AgentMessage::SendDatagram { datagram: &raw }, Effect::Raw),
+        13 if rng.random() => (AgentMessage::Eject { code: 9, reason: &raw }, Effect::Told),
+        14 if rng.random() => (AgentMessage::Drop, Effect::Nothing),
         13 if is_astron => (AgentMessage::GetNetworkAddress { context }, Effect::Nothing),
         14 if is_astron => (AgentMessage::GetTlvs { context }, Effect::Nothing),
-        11..=17 => (AgentMessage::DeclareObject { do_id, dclass }, Effect::Declared(do_id, dclass)),
+        13..=17 => (AgentMessage::DeclareObject { do_id, dclass }, Effect::Declared(do_id, dclass)),
         18 => (AgentMessage::UndeclareObject { do_id }, Effect::Undeclared(do_id)),
         19 => (AgentMessage::AddSessionObject { do_id }, Effect::Session(do_id)),
         20 => (AgentMessage::RemoveSessionObject { do_id }, Effect::NoSession(do_id)),
@@ -219,12 +238,12 @@ fn agent_message(dialect: Dialect, serial: u32, rng: &mut SmallRng) -> (MsgType,
             AgentMessage::SetFieldsSendable { do_id, fields: Fields(&fields) },
             Effect::Sendable(do_id, may_send),
         ),
-        23..=24 => (AgentMessage::OpenChannel { channel }, Effect::Opened(channel)),
-        25 => (AgentMessage::CloseChannel { channel }, Effect::Closed(channel)),
-        26..=27 => {
+        23..=25 => (AgentMessage::OpenChannel { channel }, Effect::Opened(channel)),
+        26..=27 => (AgentMessage::CloseChannel { channel }, Effect::Closed(channel)),
+        28 | 36..=37 => {
             (AgentMessage::AddPostRemove { message: &last_words }, Effect::PostRemove(serial))
         }
-        28 => (AgentMessage::ClearPostRemoves, Effect::NoPostRemoves),
+        29 if rng.random() => (AgentMessage::ClearPostRemoves, Effect::NoPostRemoves),
         29 => (AgentMessage::RemoveInterest { interest }, Effect::NoInterest(interest)),
         _ => (
             AgentMessage::AddInterest { interest, parent: do_id, zones: Zones(&zones) },

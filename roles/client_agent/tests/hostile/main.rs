@@ -41,7 +41,7 @@ fn whatever_anybody_says() {
     if let Some(seed) = number("FERRIS_SEED") {
         return play::play(seed);
     }
-    for seed in 0..number("FERRIS_FUZZ_CASES").unwrap_or(200) {
+    for seed in 0..number("FERRIS_FUZZ_CASES").unwrap_or(500) {
         let played = std::panic::catch_unwind(|| play::play(seed));
         assert!(played.is_ok(), "seed {seed}: FERRIS_SEED={seed} plays it alone");
     }

@@ -18,8 +18,8 @@
 //! channel, if nothing else is said.
 
 use crate::script::Message;
-use crate::words::{Names, hex, list};
 use dc::{FieldKind, Schema, Source};
+use transcript::words::{Names, hex, list};
 use wire::dialect::{Database, DatabaseNotice, Dialect, Inbox, Kind, Object};
 use wire::ids::MsgType;
 

@@ -14,9 +14,6 @@ mod disk;
 mod play;
 mod script;
 mod show;
-#[path = "../../../state_server/tests/transcripts/words.rs"]
-#[allow(dead_code, reason = "the State Server's transcripts need more of it")]
-mod words;
 mod world;
 
 use database::{Config, Limits};

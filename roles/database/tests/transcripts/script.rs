@@ -24,7 +24,7 @@
 //! A line that is indented belongs to the one before. [`crate::codec`] says how messages are written.
 
 use crate::disk::DiskEvent;
-use crate::words::{Names, list, split_list, without_comment, words};
+use transcript::words::{Names, list, split_list, without_comment, words};
 
 /// A whole file.
 #[derive(Default)]

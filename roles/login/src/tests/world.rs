@@ -85,6 +85,8 @@ pub struct World {
     pub jobs: VecDeque<Job>,
     /// Clients that are told to go stay.
     pub clients_are_stubborn: bool,
+    /// While true, nothing comes.
+    pub mail_waits: bool,
     mail: VecDeque<Vec<u8>>,
     last_id: u32,
 }
@@ -116,6 +118,7 @@ impl World {
             hashing_waits: false,
             jobs: VecDeque::new(),
             clients_are_stubborn: false,
+            mail_waits: false,
             mail: VecDeque::new(),
             last_id: 100,
         }
@@ -170,7 +173,7 @@ impl World {
     pub fn run(&mut self) {
         loop {
             let mut out = Outgoing::default();
-            if let Some(body) = self.mail.pop_front() {
+            if let Some(body) = self.next_mail() {
                 self.manager.step(self.now_ms, Input::Datagram(&body), &mut out);
             } else if let Some(request) = self.next_request() {
                 self.database(&request);
@@ -188,6 +191,10 @@ impl World {
             }
             self.sent(out);
         }
+    }
+
+    fn next_mail(&mut self) -> Option<Vec<u8>> {
+        if self.mail_waits { None } else { self.mail.pop_front() }
     }
 
     fn next_request(&mut self) -> Option<Vec<u8>> {

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use transcript::{Setting, Stage};
 use wire::control::ControlMessage;
 use wire::database::{DatabaseMessage, DatabaseNotice};
 use wire::datagram::{Datagram, write_datagram};
@@ -26,7 +27,7 @@ use wire::dialect::Dialect;
 use wire::framing;
 use wire::ids::{Channel, DoId};
 use wire::state_server::ObjectNotice;
-use world::{Setting, World};
+use world::World;
 
 const CLASSES: &str = include_str!("../transcripts/classes.dc");
 const CONTROL: u64 = 400_000;
@@ -133,7 +134,7 @@ impl Play {
         self.world.send(ASKING, &frame(DATABASE, ASKER, msgtype, &payload));
         self.world.settle();
         let (dialect, mut created) = (self.dialect, 0);
-        each_datagram(&self.world.got(ASKING), |dg| {
+        each_datagram(&self.world.got(ASKING).0, |dg| {
             let answer = DatabaseNotice::decode(dialect, dg.msgtype(), dg.payload());
             assert_eq!(answer, Ok(DatabaseNotice::CreateResp { context: 0, do_id }));
             created += 1;
@@ -176,12 +177,12 @@ impl Play {
 
     /// Takes what has come out.
     fn collect(&mut self) {
-        let stored = self.world.got(STORING);
+        let stored = self.world.got(STORING).0;
         if let Some(database) = &mut self.database {
             each_datagram(&stored, |dg| database.take(dg));
         }
         let (dialect, got) = (self.dialect, &mut self.got);
-        each_datagram(&self.world.got(ASKING), |dg| {
+        each_datagram(&self.world.got(ASKING).0, |dg| {
             let notice = ObjectNotice::decode(dialect, dg.msgtype(), dg.payload()).unwrap();
             let (context, answer) = Answer::of(&notice).expect("answers alone come to who asks");
             assert!(got.insert(context, answer).is_none(), "answered twice");
@@ -212,9 +213,9 @@ impl Play {
     /// was written.
     fn end(mut self) {
         self.drain();
-        let loading: u64 = self.world.counts().map(|counts| counts.objects_loading).sum();
+        let loading: u64 = self.world.counts().iter().map(|counts| counts.objects_loading).sum();
         assert_eq!(loading, 0, "objects being loaded");
-        let objects: u64 = self.world.counts().map(|counts| counts.objects).sum();
+        let objects: u64 = self.world.counts().iter().map(|counts| counts.objects).sum();
         let active = self.models.values().filter(|model| model.is_active()).count();
         assert_eq!(objects, active as u64, "active objects");
         // As they are, and as they are loaded once more.

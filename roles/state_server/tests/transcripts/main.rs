@@ -4,27 +4,20 @@
 //! that are many at once taken one by one: nothing of that may be seen.
 //!
 //! `TRANSCRIPT=name cargo test -p state_server --test transcripts` plays those whose name has this
-//! in it, `TRANSCRIPT_WAYS=100` plays each in so many orders of turns. [`script`] says how they are
-//! written.
+//! in it, `TRANSCRIPT_WAYS=100` plays each in so many orders of turns. [`transcript::script`] says
+//! how they are written.
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at what it is about")]
 
-mod codec;
-mod play;
-mod script;
-mod show;
-mod words;
 mod world;
 
 use park::{Config, Outside};
-use script::Script;
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use transcript::Suite;
 use wire::dialect::Dialect;
-use world::Setting;
+use world::World;
 
 const CLASSES: &str = include_str!("classes.dc");
 const NAMES: &str = include_str!("names.txt");
@@ -64,57 +57,23 @@ fn config(dialect: Dialect, at_once: usize) -> Config {
     }
 }
 
-/// The transcripts of a folder whose names have `wanted` in them.
-fn transcripts(folder: &str, wanted: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(folder);
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let name = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
-    let mut files: Vec<PathBuf> = files.filter(|path| name(path).contains(wanted)).collect();
-    files.sort();
-    files
-}
-
-/// With how many shards, in how many ways each.
-fn settings() -> impl Iterator<Item = Setting> {
-    let ways = std::env::var("TRANSCRIPT_WAYS").ok().and_then(|ways| ways.parse().ok());
-    let ways = ways.unwrap_or(4);
-    [(1, 2), (2, ways), (3, ways), (8, ways)].into_iter().flat_map(|(shards, variants)| {
-        (0..variants).map(move |variant| Setting { shards, variant })
-    })
-}
-
-/// Plays a file in all settings; what went wrong first.
-fn play(text: &str, configs: &[Config; 2]) -> Option<String> {
-    let script = match Script::read(NAMES, text) {
-        Ok(script) => script,
-        Err(what) => return Some(what),
-    };
-    settings().find_map(|setting| {
-        let config = &configs[setting.variant % 2];
-        let played = catch_unwind(AssertUnwindSafe(|| play::play(&script, config, setting)));
-        let wrong = played.unwrap_or_else(|_| Err(vec!["a shard panicked".to_owned()])).err()?;
-        let Setting { shards, variant } = setting;
-        Some(format!("with {shards} shards, variant {variant}:\n    {}", wrong.join("\n    ")))
-    })
-}
-
-/// Plays all of a folder; those that are known to fail must.
+/// Plays all of a folder.
 #[track_caller]
 fn play_all(folder: &str, dialect: Dialect) {
     // Work on many objects at once is done at once, or one by one.
     let configs = [1024, 1].map(|at_once| config(dialect, at_once));
-    let wanted = std::env::var("TRANSCRIPT").unwrap_or_default();
-    let (files, mut failures) = (transcripts(folder, &wanted), Vec::new());
-    for file in &files {
-        let text = fs::read_to_string(file).unwrap();
-        let name = format!("{folder}/{}", file.file_stem().unwrap().to_string_lossy());
-        let wrong = play(&text, &configs);
-        if let Some(wrong) = wrong {
-            failures.push(format!("{name}.txt in {} {wrong}", dialect.name()));
-        }
-    }
-    let (failed, played) = (failures.len(), files.len());
-    assert!(failures.is_empty(), "{failed} of {played} failed\n{}", failures.join("\n"));
+    let schema = configs[0].general.classes.schema.as_deref().unwrap();
+    let suite = Suite {
+        root: &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts"),
+        prelude: NAMES,
+        schema,
+        settings: &[(1, 2), (2, 4), (3, 4), (8, 4)],
+        stage: &|script, _, setting| {
+            let config = &configs[setting.variant % 2];
+            Box::new(World::new(config, setting, script.conns.len()))
+        },
+    };
+    suite.play(folder, dialect);
 }
 
 #[test]

@@ -9,22 +9,13 @@ use runtime::{
 };
 use std::collections::{BTreeMap, VecDeque};
 use store::{Committer, MemoryDisk, PartId, Reply, Request};
+use transcript::{Setting, Stage};
 
 /// More turns than any transcript takes.
 const TURNS_MAX: usize = 200_000;
 
 /// Keys of all hashes.
 const HASH_SEEDS: [u64; 4] = [1, 2, 3, 4];
-
-/// How a transcript is played: on how many shards, who is where, and in which order they run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Setting {
-    /// How many shards.
-    pub shards: usize,
-    /// Connections are placed from this shard on; the order of turns hangs on it, too, and whether
-    /// many objects are taken one by one.
-    pub variant: usize,
-}
 
 #[derive(Default)]
 struct Net(BTreeMap<ConnId, Vec<u8>>);
@@ -96,11 +87,16 @@ impl World {
     }
 
     fn home(&self, conn: usize) -> usize {
-        (conn + self.setting.variant) % self.setting.shards
+        self.setting.home(conn)
+    }
+}
+
+impl Stage for World {
+    fn connect(&mut self, _: usize) {
+        unreachable!("a State Server has no clients")
     }
 
-    /// A connection sends; nothing happens before [`World::settle`].
-    pub fn send(&mut self, conn: usize, bytes: &[u8]) {
+    fn send(&mut self, conn: usize, bytes: &[u8]) {
         let home = self.home(conn);
         let reads = &mut self.cores[home].reads;
         let conn = ConnId(conn as u32);
@@ -110,16 +106,60 @@ impl World {
         }
     }
 
-    /// A connection ends.
-    pub fn close(&mut self, conn: usize) {
+    fn close(&mut self, conn: usize) {
         let home = self.home(conn);
         let shard = &mut self.cores[home].shard;
         shard.closed(self.now, ConnId(conn as u32), CloseReason::ClosedByPeer);
         self.settle();
     }
 
-    /// Takes turns until nobody has anything to do at this moment.
-    pub fn settle(&mut self) {
+    fn stop(&mut self) {
+        let now = self.now;
+        self.cores.iter_mut().for_each(|core| core.shard.stop(now));
+    }
+
+    fn got(&mut self, conn: usize) -> (Vec<u8>, bool) {
+        let home = self.home(conn);
+        let got = self.cores[home].net.0.remove(&ConnId(conn as u32));
+        (got.unwrap_or_default(), false)
+    }
+
+    fn counts(&self) -> Vec<&Counts> {
+        self.cores.iter().map(|core| core.shard.counts()).collect()
+    }
+
+    fn events(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.events)
+    }
+
+    fn tells_refusals(&self) -> bool {
+        true
+    }
+
+    fn are_apart(&self, ids: &[u32]) -> bool {
+        let shards = self.setting.shards;
+        let mut places: Vec<ShardId> =
+            ids.iter().map(|&id| runtime::place(wire::ids::DoId(id), shards)).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.len() == ids.len() || shards < ids.len()
+    }
+
+    fn wait(&mut self, ms: u64) {
+        let end = self.now.plus_ms(ms);
+        loop {
+            let next = self.cores.iter().filter_map(|core| core.shard.next_wake()).min();
+            match next.filter(|&next| next <= end) {
+                Some(next) => self.now = next.max(self.now),
+                None => break,
+            }
+            self.settle();
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    fn settle(&mut self) {
         (0..self.cores.len()).for_each(|at| self.turn(at));
         for _ in 0..TURNS_MAX {
             let shards = self.cores.len();
@@ -128,25 +168,16 @@ impl World {
             if busy.is_empty() {
                 return;
             }
-            match busy[self.pick(busy.len())] {
+            match busy[self.setting.pick(busy.len(), &mut self.chance)] {
                 at if at < shards => self.turn(at),
                 store => self.commit(store - shards),
             }
         }
         panic!("it goes on for ever");
     }
+}
 
-    /// Which of those that have something to do is next.
-    fn pick(&mut self, of: usize) -> usize {
-        match self.setting.variant {
-            0 | 1 => self.setting.variant * (of - 1),
-            _ => {
-                self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(11);
-                (self.chance >> 33) as usize % of
-            }
-        }
-    }
-
+impl World {
     /// Whether a shard, or behind them a store, has something to do.
     fn is_busy(&self, at: usize) -> bool {
         let Some(Core { shard, inbox, reads, replies, .. }) = self.cores.get(at) else {
@@ -199,47 +230,6 @@ impl World {
             }
         }
         shard.recycle().for_each(drop);
-    }
-
-    /// Lets time pass, with all that is to happen meanwhile.
-    pub fn wait(&mut self, ms: u64) {
-        let end = self.now.plus_ms(ms);
-        loop {
-            let next = self.cores.iter().filter_map(|core| core.shard.next_wake()).min();
-            match next.filter(|&next| next <= end) {
-                Some(next) => self.now = next.max(self.now),
-                None => break,
-            }
-            self.settle();
-        }
-        self.now = end;
-        self.settle();
-    }
-
-    /// What has come for a connection since it was last asked.
-    pub fn got(&mut self, conn: usize) -> Vec<u8> {
-        let home = self.home(conn);
-        self.cores[home].net.0.remove(&ConnId(conn as u32)).unwrap_or_default()
-    }
-
-    /// What was said to the event logger since this was last asked.
-    pub fn take_events(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.events)
-    }
-
-    /// What each shard has counted.
-    pub fn counts(&self) -> impl Iterator<Item = &Counts> {
-        self.cores.iter().map(|core| core.shard.counts())
-    }
-
-    /// Whether each of these objects lives on a shard of its own, as far as there are enough.
-    pub fn are_apart(&self, ids: &[u32]) -> bool {
-        let shards = self.setting.shards;
-        let mut places: Vec<ShardId> =
-            ids.iter().map(|&id| runtime::place(wire::ids::DoId(id), shards)).collect();
-        places.sort_unstable();
-        places.dedup();
-        places.len() == ids.len() || shards < ids.len()
     }
 }
 

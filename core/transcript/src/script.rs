@@ -3,20 +3,28 @@
 //! ```text
 //! # The rule.
 //! let attic = 20009                       a name
+//! config relocate=true                    the daemon is to be so
 //! conn ai: 1000, location(hall, lobby)    a connection: what it subscribes; sends in the first's name
+//! client anna                             a client, that will connect; its name is its channel, too
 //! given ai -> chair: SetAi ai=ai          goes in; what comes out is not looked at
 //! > ai -> chair: SetZone at=(hall, 8)     goes in (without ->: to the control channel)
+//! > anna: Heartbeat                       a client says something
 //! >> ai -> chair: Locate context=1        goes in right behind, in one read if the sender is the same
+//! connect anna                            a client connects; `given connect`, `>> connect` as above
+//! given login anna                        it connects, and is established
 //! < ai, watcher: LocateResp from chair .. must come out, as one datagram; ` to [..]`: to exactly these
+//! < anna: Eject code=107                  a client hears it; without a reason, whatever that is
+//! < anna: closed                          the daemon ends the connection
 //! then                                    what is above comes before what is below
 //! or                                      what comes out may be all above, or all below
 //! wait 1000                               so many milliseconds pass
+//! close anna                              a connection ends; `stop`: the daemon is to
 //! = refused bad_value 1                   what is counted; `1-2`: within bounds
-//! = event database-silent 1               so many of these were said to the event logger
+//! = event client-ejected 1                so many of these were said to the Event Logger
 //! ```
-//! A context that this State Server chooses has a name where it is first seen, `context=?first`, and
-//! is that from then on. Messages and their parameters have the names of the dialect tables; a parameter that a dialect
-//! does not have is left out. A line that is indented belongs to the one before.
+//! A context that is chosen inside has a name where it is first seen, `context=?first`, and is that
+//! from then on. Messages and their parameters have the names of the dialect tables; a parameter that
+//! a dialect does not have is left out. A line that is indented belongs to the one before.
 
 use crate::words::{Names, list, split_list, without_comment, words};
 
@@ -25,6 +33,8 @@ use crate::words::{Names, list, split_list, without_comment, words};
 pub struct Script {
     /// The connections, in order.
     pub conns: Vec<Conn>,
+    /// How the daemon is to be, `NAME=VALUE` each.
+    pub config: Vec<String>,
     /// What names mean.
     pub names: Names,
     /// Objects that must live on different shards, where there are enough.
@@ -37,8 +47,16 @@ pub struct Script {
 pub struct Conn {
     /// Its name.
     pub name: String,
-    /// What it subscribes.
-    pub channels: Vec<String>,
+    /// Who it is.
+    pub kind: Kind,
+}
+
+/// Who a connection is.
+pub enum Kind {
+    /// Somebody of the cluster, who is there from the beginning and subscribes these channels.
+    Cluster(Vec<String>),
+    /// A client, which connects later; and what is said of how it does, `NAME=VALUE` each.
+    Client(Vec<String>),
 }
 
 /// Something goes in, and all that comes of it.
@@ -65,6 +83,12 @@ pub enum Input {
     Wait(u64),
     /// A connection ends.
     Close(usize),
+    /// A client connects.
+    Connect(usize),
+    /// A client connects and is established.
+    LogIn(usize),
+    /// The daemon is told to stop.
+    Stop,
 }
 
 /// A message that goes in.
@@ -138,12 +162,19 @@ impl Script {
                 let (name, meaning) = rest.split_once('=').ok_or("expected let NAME = MEANING")?;
                 self.names.define(name.trim(), meaning.trim())
             }
+            "config" => {
+                self.config.extend(words(rest).into_iter().map(str::to_owned));
+                Ok(())
+            }
             "conn" => self.conn(rest),
+            "client" => self.client(rest),
             "apart" => {
                 self.apart = words(rest).into_iter().map(str::to_owned).collect();
                 Ok(())
             }
-            "given" | ">" | ">>" | "wait" | "close" | "post_remove" => self.input(at, verb, rest),
+            "given" | ">" | ">>" | "wait" | "close" | "post_remove" | "connect" | "stop" => {
+                self.input(at, verb, rest)
+            }
             "<" => self.output(at, rest),
             "then" => self.last_step().map(|step| step.parts += 1),
             "or" => self.last_step().map(|step| step.choices.push(Vec::new())),
@@ -157,7 +188,17 @@ impl Script {
         let channels: Vec<String> = split_list(channels).into_iter().map(str::to_owned).collect();
         let first = channels.first().ok_or("a connection subscribes something")?;
         self.names.define(name, first)?;
-        self.conns.push(Conn { name: name.to_owned(), channels });
+        self.conns.push(Conn { name: name.to_owned(), kind: Kind::Cluster(channels) });
+        Ok(())
+    }
+
+    /// Clients get channels in the order in which they connect: that in which they stand here.
+    fn client(&mut self, rest: &str) -> Result<(), String> {
+        let mut words = words(rest).into_iter().map(str::to_owned);
+        let name = words.next().ok_or("a client has a name")?;
+        let before = self.conns.iter().filter(|conn| matches!(conn.kind, Kind::Client(_)));
+        self.names.define(&name, &format!("client{}", before.count() + 1))?;
+        self.conns.push(Conn { name, kind: Kind::Client(words.collect()) });
         Ok(())
     }
 
@@ -167,10 +208,17 @@ impl Script {
     }
 
     fn input(&mut self, at: usize, verb: &str, rest: &str) -> Result<(), String> {
-        let input = match verb {
-            "wait" => Input::Wait(rest.parse().map_err(|_| "expected milliseconds")?),
-            "close" => Input::Close(self.conn_of(rest)?),
-            _ => Input::Send(self.send(rest, verb == "post_remove")?),
+        let (what, of) = match (verb, rest.split_once(' ')) {
+            ("given" | ">>", Some((what @ ("connect" | "login"), of))) => (what, of),
+            _ => (verb, rest),
+        };
+        let input = match what {
+            "wait" => Input::Wait(of.parse().map_err(|_| "expected milliseconds")?),
+            "close" => Input::Close(self.conn_of(of)?),
+            "connect" => Input::Connect(self.conn_of(of)?),
+            "login" => Input::LogIn(self.conn_of(of)?),
+            "stop" => Input::Stop,
+            _ => Input::Send(self.send(of, verb == "post_remove")?),
         };
         if verb == ">>" {
             self.last_step()?.inputs.push(input);
@@ -185,19 +233,9 @@ impl Script {
     /// `CONN [as CHANNEL] [-> CHANNEL | [CHANNEL, ..]]: MESSAGE`
     fn send(&self, rest: &str, post_remove: bool) -> Result<Send, String> {
         let (head, message) = rest.split_once(": ").ok_or("expected CONN -> CHANNEL: MESSAGE")?;
-        let (who, to) = head.split_once("->").unwrap_or((head, "control"));
-        let to = match to.trim() {
-            many if many.starts_with('[') => list(many)?,
-            one => vec![one],
-        };
-        let (conn, sender) = who.split_once(" as ").unwrap_or((who, who));
-        Ok(Send {
-            conn: self.conn_of(conn)?,
-            sender: sender.trim().to_owned(),
-            to: to.into_iter().map(str::to_owned).collect(),
-            message: Message::read(message)?,
-            post_remove,
-        })
+        let (conn, sender, to) = Send::head(head)?;
+        let (conn, message) = (self.conn_of(conn)?, Message::read(message)?);
+        Ok(Send { conn, sender, to, message, post_remove })
     }
 
     /// `CONN, ..: MESSAGE`
@@ -232,6 +270,20 @@ impl Script {
     }
 }
 
+impl Send {
+    /// `WHO [as CHANNEL] [-> CHANNEL | [CHANNEL, ..]]`: who, in whose name, to whom.
+    pub(crate) fn head(head: &str) -> Result<(&str, String, Vec<String>), String> {
+        let (who, to) = head.split_once("->").unwrap_or((head, "control"));
+        let to = match to.trim() {
+            many if many.starts_with('[') => list(many)?,
+            one => vec![one],
+        };
+        let (who, sender) = who.split_once(" as ").unwrap_or((who, who));
+        let to = to.into_iter().map(str::to_owned).collect();
+        Ok((who.trim(), sender.trim().to_owned(), to))
+    }
+}
+
 /// `N`, or `N-M`.
 fn bounds(text: &str) -> Option<(u64, u64)> {
     let (low, high) = text.split_once('-').unwrap_or((text, text));
@@ -239,7 +291,7 @@ fn bounds(text: &str) -> Option<(u64, u64)> {
 }
 
 impl Message {
-    fn read(text: &str) -> Result<Message, String> {
+    pub(crate) fn read(text: &str) -> Result<Message, String> {
         let mut words = words(text).into_iter().map(str::to_owned);
         let name = words.next().ok_or("a message has a name")?;
         Ok(Message { name, arguments: words.collect() })

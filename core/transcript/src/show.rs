@@ -1,12 +1,13 @@
 //! Messages that came, in the words of a transcript.
 
+use crate::codec::{Packet, Side};
 use dc::{FieldId, Schema};
 use wire::datagram::Datagram;
 use wire::dialect::{
-    Database, DatabaseNotice, Dbss, DbssNotice, Dialect, Inbox, Kind, Layout, Object, ObjectNotice,
-    StateServer,
+    ClientChannel, ClientNotice, Database, DatabaseNotice, Dbss, DbssNotice, Dialect, Inbox, Kind,
+    Layout, Object, ObjectNotice, StateServer, ToClient,
 };
-use wire::ids::MsgType;
+use wire::ids::{Channel, MsgType};
 use wire::reader::{DecodeError, Reader};
 
 /// Longer ones are cut.
@@ -17,11 +18,48 @@ pub fn datagram(dialect: Dialect, schema: &Schema, dg: &Datagram<'_>) -> String 
     let to: Vec<String> = dg.recipients().map(channel).collect();
     let (name, layout) = named(dialect, dg.msgtype());
     let head = format!("{name} from {} to [{}]", channel(dg.sender()), to.join(", "));
-    let mut shown = Shown { schema, name: &name, dialect, text: head, field: None, class: None };
-    let mut reader = Reader::new(dg.payload());
+    words(dialect, schema, (&name, layout), head, dg.payload())
+}
+
+/// What comes to a client, in words.
+pub fn message(dialect: Dialect, schema: &Schema, number: MsgType, payload: &[u8]) -> String {
+    let known = row::<ToClient>(dialect, number, "");
+    let (name, layout) = known.unwrap_or_else(|| (format!("#{number}"), &[]));
+    words(dialect, schema, (&name, layout), name.clone(), payload)
+}
+
+/// What should have come, in words; `to`: if that matters.
+pub fn expected(
+    dialect: Dialect,
+    schema: &Schema,
+    side: Side,
+    (sender, to): (u64, Option<&[u64]>),
+    packet: &Packet,
+) -> String {
+    if side == Side::ToClient {
+        return message(dialect, schema, packet.msgtype, &packet.payload);
+    }
+    let (name, layout) = named(dialect, packet.msgtype);
+    let mut head = format!("{name} from {}", channel(Channel(sender)));
+    if let Some(to) = to {
+        let to: Vec<String> = to.iter().map(|&to| channel(Channel(to))).collect();
+        head += &format!(" to [{}]", to.join(", "));
+    }
+    words(dialect, schema, (&name, layout), head, &packet.payload)
+}
+
+fn words(
+    dialect: Dialect,
+    schema: &Schema,
+    (name, layout): (&str, Layout),
+    text: String,
+    payload: &[u8],
+) -> String {
+    let mut shown = Shown { schema, name, dialect, text, field: None, class: None };
+    let mut reader = Reader::new(payload);
     match shown.parameters(layout, &mut reader) {
         Ok(()) => shown.rest("extra", reader.rest()),
-        Err(_) => shown.rest("payload", dg.payload()),
+        Err(_) => shown.rest("payload", payload),
     }
     match shown.text.char_indices().nth(SHOWN_MAX) {
         Some((at, _)) => format!("{} ..", &shown.text[..at]),
@@ -30,21 +68,18 @@ pub fn datagram(dialect: Dialect, schema: &Schema, dg: &Datagram<'_>) -> String 
 }
 
 fn named(dialect: Dialect, number: MsgType) -> (String, Layout) {
-    let shape = |name: &str, layout: Option<Layout>| (name.to_owned(), layout.unwrap_or(&[]));
-    if let Some(row) = ObjectNotice::from_number(dialect, number) {
-        return shape(row.name(), row.shape(dialect).map(|shape| shape.layout));
-    }
-    if let Some(row) = Object::from_number(dialect, number) {
-        return shape(row.name(), row.shape(dialect).map(|shape| shape.layout));
-    }
     let known = [
+        row::<ObjectNotice>(dialect, number, ""),
+        row::<Object>(dialect, number, ""),
         row::<StateServer>(dialect, number, ""),
         row::<Database>(dialect, number, "database."),
         row::<DatabaseNotice>(dialect, number, "database."),
         row::<Dbss>(dialect, number, ""),
         row::<DbssNotice>(dialect, number, ""),
+        row::<ClientChannel>(dialect, number, ""),
+        row::<ClientNotice>(dialect, number, ""),
     ];
-    known.into_iter().flatten().next().unwrap_or_else(|| shape(&format!("#{number}"), None))
+    known.into_iter().flatten().next().unwrap_or_else(|| (format!("#{number}"), &[]))
 }
 
 fn row<I: Inbox>(dialect: Dialect, number: MsgType, before: &str) -> Option<(String, Layout)> {
@@ -53,7 +88,7 @@ fn row<I: Inbox>(dialect: Dialect, number: MsgType, before: &str) -> Option<(Str
     Some((format!("{before}{}", row.name()), layout))
 }
 
-fn channel(channel: wire::ids::Channel) -> String {
+fn channel(channel: Channel) -> String {
     match (channel.0 >> 32, channel.0 as u32) {
         (0, id) => id.to_string(),
         (1 | 4030, parent) => format!("children({parent})"),
@@ -112,7 +147,8 @@ impl Shown<'_> {
                 let count = r.u16()?;
                 list((0..count).map(|_| r.u16().map(|field| self.field(field))))?
             }
-            Kind::Text | Kind::Blob => raw(r.blob()?),
+            Kind::Text => format!("{:?}", String::from_utf8_lossy(r.blob()?)),
+            Kind::Blob => raw(r.blob()?),
             Kind::DoIds | Kind::ZonesToEnd | Kind::FieldsToEnd | Kind::Packed => raw(r.rest()),
         })
     }

@@ -95,6 +95,8 @@ fn split(text: &str, at: impl Fn(char) -> bool) -> Vec<&str> {
     for (here, char) in text.char_indices() {
         match char {
             '"' => quoted = !quoted,
+            // An arrow is no bracket.
+            '>' if text[..here].ends_with('-') => (),
             '(' | '[' | '<' if !quoted => depth += 1,
             ')' | ']' | '>' if !quoted => depth -= 1,
             _ if depth == 0 && !quoted && at(char) => {

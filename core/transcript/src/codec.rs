@@ -1,15 +1,20 @@
 //! Messages between words and bytes, by the dialect tables: no message is known here by itself but
 //! the answers to queries of fields, whose layout hangs on whether they succeed, and all of a stored
 //! object. What begins with `database.` is said to a database or by one.
+//!
+//! A text is `"quoted"`, a blob `<hex>`, or a message in brackets: `datagram=(Leaving do_id=chair)`
+//! to a client, `message=(ai -> chair: DeleteRam do_id=chair)` to a channel.
 
-use crate::script::Message;
+use crate::script::{Message, Send};
 use crate::words::{Names, hex, list, pair};
 use dc::{FieldKind, Schema, Source};
+use wire::datagram::write_datagram;
 use wire::dialect::{
-    Database, DatabaseNotice, Dbss, DbssNotice, Dialect, Inbox, Kind, Object, ObjectNotice, Shape,
-    StateServer,
+    ClientChannel, ClientNotice, Database, DatabaseNotice, Dbss, DbssNotice, Dialect, FromClient,
+    Inbox, Kind, Object, ObjectNotice, Shape, StateServer, ToClient,
 };
-use wire::ids::MsgType;
+use wire::framing;
+use wire::ids::{Channel, MsgType};
 
 /// What words and bytes mean.
 #[derive(Clone, Copy)]
@@ -22,6 +27,17 @@ pub struct Codec<'a> {
     pub names: &'a Names,
 }
 
+/// Who says a message to whom, and so by which tables it is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// Those of the cluster to each other.
+    Cluster,
+    /// A client.
+    FromClient,
+    /// Its agent to a client.
+    ToClient,
+}
+
 /// A message in bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Packet {
@@ -29,6 +45,10 @@ pub struct Packet {
     pub msgtype: MsgType,
     /// What follows.
     pub payload: Vec<u8>,
+    /// Whether anything may follow that.
+    pub is_open: bool,
+    /// Where its context stands, if it has one.
+    pub context_at: Option<usize>,
 }
 
 /// A message of the tables: its name and its shapes in `openotp` and `astron`.
@@ -57,29 +77,51 @@ impl Codec<'_> {
     }
 
     /// The bytes of a message.
-    pub fn encode(&self, message: &Message) -> Result<Packet, String> {
+    pub fn encode(&self, side: Side, message: &Message) -> Result<Packet, String> {
         let arguments = Arguments::read(message)?;
         if let Some(payload) = arguments.get("payload") {
             let payload = hex(payload).unwrap_or_else(|| Err("payload=<hex>".to_owned()))?;
             let number = message.name.strip_prefix('#').map(str::parse::<u16>);
             let msgtype = match number {
                 Some(number) => MsgType(number.map_err(|error| error.to_string())?),
-                None => self.shape(&known(&message.name, false)?)?.number,
+                None => self.shape(&known(side, &message.name, false)?)?.number,
             };
-            return Ok(Packet { msgtype, payload });
+            return Ok(Packet { msgtype, payload, is_open: false, context_at: None });
         }
-        let known = known(&message.name, arguments.get("other").is_some())?;
+        let name = self.name_of(message, &arguments)?;
+        let known = known(side, name, arguments.get("other").is_some())?;
         arguments.check(&known)?;
         let shape = self.shape(&known)?;
         let mut payload = Vec::new();
+        let may_be_open = |name| name == "reason" && side == Side::ToClient;
+        let (mut is_open, mut context_at) = (false, None);
         for &(name, kind) in shape.layout {
+            is_open |= may_be_open(name) && arguments.get(name).is_none();
+            if is_open {
+                continue;
+            }
+            if name == "context" {
+                context_at = Some(payload.len());
+            }
             let written = self.parameter(&known, &arguments, name, kind, &mut payload);
             written.map_err(|what| format!("{name} of {}: {what}", known.name))?;
         }
         if let Some(extra) = arguments.get("extra") {
             payload.extend(hex(extra).unwrap_or_else(|| Err("extra=<hex>".to_owned()))?);
         }
-        Ok(Packet { msgtype: shape.number, payload })
+        Ok(Packet { msgtype: shape.number, payload, is_open, context_at })
+    }
+
+    /// An interest is opened by a message of its own where there is not exactly one zone.
+    fn name_of<'m>(
+        &self,
+        message: &'m Message,
+        arguments: &Arguments<'_>,
+    ) -> Result<&'m str, String> {
+        let zones = list(arguments.get("zones").unwrap_or("[one]"))?;
+        let are_several = self.dialect == Dialect::Astron && zones.len() != 1;
+        let is_one = message.name == "AddInterest";
+        Ok(if is_one && are_several { "AddInterestMultiple" } else { &message.name })
     }
 
     fn shape(&self, known: &Known) -> Result<Shape, String> {
@@ -102,6 +144,10 @@ impl Codec<'_> {
                 put(list(arguments.get("fields").unwrap_or("[]"))?.len() as u64, 2, out)
             }
             Kind::U16 => put(self.number(text()?)?, 2, out),
+            Kind::Zone if name == "zone" && arguments.get(name).is_none() => {
+                let zones = list(arguments.get("zones").unwrap_or("[]"))?;
+                put(self.number(zones.first().ok_or("is missing")?)?, 4, out)
+            }
             Kind::U32 | Kind::DoId | Kind::Zone => put(self.number(text()?)?, 4, out),
             Kind::Channel => put(self.number(text()?)?, 8, out),
             Kind::Class => put(self.class(text()?)?.into(), 2, out),
@@ -113,19 +159,68 @@ impl Codec<'_> {
                 self.elements(&list(text()?)?, kind, out)
             }
             Kind::Packed => self.packed(known, arguments, name, out),
-            Kind::Text | Kind::Blob => Err("no message of objects has one".to_owned()),
+            Kind::Text | Kind::Blob => {
+                let bytes = self.blob(name, text()?)?;
+                put(bytes.len() as u64, 2, out)?;
+                out.extend(bytes);
+                Ok(())
+            }
         }
     }
 
-    fn elements(&self, elements: &[&str], kind: Kind, out: &mut Vec<u8>) -> Result<(), String> {
-        match kind {
-            Kind::Zones | Kind::Fields => put(elements.len() as u64, 2, out)?,
-            Kind::DoIds => put(elements.len() as u64, 4, out)?,
-            _ => (),
+    /// A text, bytes, or a message.
+    fn blob(&self, name: &str, text: &str) -> Result<Vec<u8>, String> {
+        if let Some(raw) = hex(text) {
+            return raw;
         }
-        elements.iter().try_for_each(|element| match kind {
-            Kind::Fields | Kind::FieldsToEnd => put(self.field(element)?.into(), 2, out),
-            _ => put(self.number(element)?, 4, out),
+        if let Some(quoted) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+            return Ok(quoted.as_bytes().to_vec());
+        }
+        let inside = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+        let inside = inside.ok_or_else(|| format!("`{text}` is no text, no hex and no message"))?;
+        if name == "datagram" {
+            let packet = self.encode(Side::ToClient, &Message::read(inside)?)?;
+            return Ok([&packet.msgtype.0.to_le_bytes(), &packet.payload[..]].concat());
+        }
+        let (head, message) = inside.split_once(": ").ok_or("expected WHO -> CHANNEL: MESSAGE")?;
+        let (_, sender, to) = Send::head(head)?;
+        let frame = self.datagram(&to, &sender, &Message::read(message)?)?;
+        Ok(framing::body(&frame).to_vec())
+    }
+
+    /// The frame of a datagram.
+    fn datagram(&self, to: &[String], sender: &str, of: &Message) -> Result<Vec<u8>, String> {
+        let packet = self.encode(Side::Cluster, of)?;
+        self.frame(to, sender, packet.msgtype, &packet.payload)
+    }
+
+    /// The frame of a datagram with this payload.
+    pub fn frame(
+        &self,
+        to: &[String],
+        sender: &str,
+        of: MsgType,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, String> {
+        let to = to.iter().map(|channel| self.number(channel).map(Channel));
+        let to = to.collect::<Result<Vec<Channel>, String>>()?;
+        let (sender, mut frame) = (Channel(self.number(sender)?), Vec::new());
+        write_datagram(&mut frame, &to, sender, of, |out| out.extend_from_slice(payload))
+            .map_err(|error| error.to_string())?;
+        Ok(frame)
+    }
+
+    fn elements(&self, elements: &[&str], kind: Kind, out: &mut Vec<u8>) -> Result<(), String> {
+        let count = elements.len() as u64;
+        if matches!(kind, Kind::Zones | Kind::Fields) {
+            put(count, 2, out)?;
+        } else if kind == Kind::DoIds {
+            put(count, 4, out)?;
+        }
+        let are_fields = matches!(kind, Kind::Fields | Kind::FieldsToEnd);
+        elements.iter().try_for_each(|element| match are_fields {
+            true => put(self.field(element)?.into(), 2, out),
+            false => put(self.number(element)?, 4, out),
         })
     }
 
@@ -248,20 +343,25 @@ pub fn field_and_value(text: &str) -> Option<(&str, &str)> {
 
 /// The message of the tables that a transcript names; `Generate`, `EnterZone` and so on are two
 /// each, of which the parameters tell.
-fn known(name: &str, has_other: bool) -> Result<Known, String> {
+fn known(side: Side, name: &str, has_other: bool) -> Result<Known, String> {
     let tail = if has_other { "WithRequiredOther" } else { "WithRequired" };
+    let tail = if side == Side::ToClient { tail.trim_start_matches("With") } else { tail };
     let mut names = [name.to_owned(), format!("{name}{tail}")];
-    let tables = match name.strip_prefix("database.") {
-        Some(name) => {
+    let tables = match (side, name.strip_prefix("database.")) {
+        (Side::FromClient, _) => vec![all::<FromClient>()],
+        (Side::ToClient, _) => vec![all::<ToClient>()],
+        (Side::Cluster, Some(name)) => {
             names[0] = name.to_owned();
             vec![all::<Database>(), all::<DatabaseNotice>()]
         }
-        None => vec![
+        (Side::Cluster, None) => vec![
             all::<Object>(),
             all::<ObjectNotice>(),
             all::<StateServer>(),
             all::<Dbss>(),
             all::<DbssNotice>(),
+            all::<ClientChannel>(),
+            all::<ClientNotice>(),
         ],
     };
     let of_name = |known: &Known| names.iter().any(|name| name == known.name);
@@ -326,7 +426,10 @@ impl<'a> Arguments<'a> {
             let is_part_of_object = |&(parameter, _): &(&str, Kind)| {
                 parameter == "object" && matches!(*name, "dclass" | "fields")
             };
-            let is_known = |row: &(&str, Kind)| row.0 == *name || is_part_of_object(row);
+            let is_list_of_one = |row: &(&str, Kind)| *name == "zones" && row.0 == "zone";
+            let is_known = |row: &(&str, Kind)| {
+                row.0 == *name || is_part_of_object(row) || is_list_of_one(row)
+            };
             if !EXTRAS.contains(name) && !layouts.any(is_known) {
                 return Err(format!("{} has no {name}", known.name));
             }

@@ -1,0 +1,45 @@
+//! The client world: whole daemons with a State Server and a Client Agent, clients that come and go,
+//! and actors of the cluster that let them in and move objects about.
+//!
+//! [`eyes`] is what a client sees, and the rules that hold all the time; [`person`] is a client,
+//! honest or not; [`cluster`] is what the actors of the cluster know to be so; [`watch`] hears what
+//! objects are told. Once all is quiet, what clients see must be what objects answer ([`check`]).
+
+mod acts;
+mod check;
+pub mod cluster;
+pub mod eyes;
+mod grants;
+mod lies;
+pub mod person;
+pub mod plan;
+mod run;
+pub mod schema;
+mod things;
+pub mod watch;
+
+use crate::chance::Chance;
+use crate::ledger::Violation;
+use crate::plan::Sabotage;
+use crate::scenario::Outcome;
+use crate::trace::{Show, Trace};
+use run::Run;
+
+/// Plays the run of `seed`.
+pub fn play(seed: u64, shards: Option<usize>, sabotage: Sabotage, show: Show) -> Outcome {
+    let mut chance = Chance::new(seed);
+    let plan = plan::Plan::new(&mut chance, shards, sabotage);
+    let mut run = Run::new(plan, chance, Trace::new(show));
+    let violation = run.play().err();
+    if let Some(Violation { rule, what }) = &violation {
+        let now = run.world.now();
+        run.world.trace.say(now, || format!("BROKEN: {rule}: {what}"));
+    }
+    Outcome {
+        hash: run.world.trace.hash(),
+        trace: run.world.trace.text().to_string(),
+        steps: run.world.steps(),
+        heard: run.heard,
+        violation,
+    }
+}

@@ -1,0 +1,141 @@
+//! Client worlds: new ground for a few seconds, and whether the checkers see what is broken on
+//! purpose.
+
+use sim::clients;
+use sim::plan::Sabotage;
+use sim::seeds::{self, Kind, Many};
+use sim::trace::Show;
+use std::time::Duration;
+
+const SEEDS_MAX: u64 = 400;
+
+fn many(shards: Option<usize>, from: u64, count: u64, seconds: u64) {
+    let (kind, time) = (Some(Kind::Clients), Some(Duration::from_secs(seconds)));
+    let many = Many { kind, from, count, time, shards, failures_max: 3, progress: false };
+    let played = seeds::play_many(many);
+    let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
+    assert!(played.heard > 0, "nobody heard anything");
+}
+
+#[test]
+fn some_seeds() {
+    many(None, 0, 200, 6);
+}
+
+#[test]
+fn some_seeds_with_1_2_3_and_8_shards() {
+    for shards in [1, 2, 3, 8] {
+        many(Some(shards), 5_000, 50, 2);
+    }
+}
+
+/// I9: one seed, one trace, byte for byte.
+#[test]
+fn one_seed_one_schedule() {
+    for seed in 0..6 {
+        let play = || match seeds::play(Kind::Clients, seed, None, Show::Keep(String::new())) {
+            Ok(outcome) => (outcome.hash, outcome.trace),
+            Err(failure) => panic!("\n{failure}\n"),
+        };
+        assert_eq!(play(), play(), "seed {seed}");
+    }
+}
+
+/// The first rule that a seed finds broken under `sabotage`, with its seed.
+fn found(sabotage: Sabotage, shards: Option<usize>) -> Option<(u64, String)> {
+    (0..SEEDS_MAX).find_map(|seed| {
+        let played = seeds::caught(|| clients::play(seed, shards, sabotage, Show::Nothing));
+        let rule = match played {
+            Ok(outcome) => outcome.violation?.rule.to_string(),
+            Err(panic) => panic,
+        };
+        Some((seed, rule))
+    })
+}
+
+#[track_caller]
+fn is_found(sabotage: Sabotage, shards: Option<usize>, rules: &[&str]) {
+    let (seed, rule) = found(sabotage, shards).expect("no seed has found it");
+    println!("{sabotage:?}: seed {seed}: {rule}");
+    assert!(rules.contains(&rule.as_str()), "seed {seed}: {rule}");
+}
+
+const TWICE: [&str; 7] = [
+    "an object enters once",
+    "first in, first out",
+    "DONE comes once",
+    "only what is seen leaves",
+    "only what is owned is lost",
+    "HELLO is answered once",
+    "nothing follows an EJECT",
+];
+const VIEW: &str = "what a client sees is what there is";
+
+#[test]
+fn a_frame_heard_twice() {
+    is_found(Sabotage::Double, None, &TWICE);
+}
+
+#[test]
+fn an_echo() {
+    is_found(Sabotage::Echo, None, &["no echo"]);
+}
+
+#[test]
+fn a_frame_lost() {
+    let rules = [
+        VIEW,
+        "DONE comes once",
+        "only what is seen is updated",
+        "only what is seen leaves",
+        "an object enters once",
+        "the honest are not ejected",
+        "the silent go",
+        "clients are counted",
+        "updates reach who sees the object",
+        "a channel is heard once",
+    ];
+    is_found(Sabotage::Lose, None, &rules);
+}
+
+#[test]
+fn two_frames_swapped() {
+    let rules = [
+        VIEW,
+        "first in, first out",
+        "only what is seen is updated",
+        "only what is seen leaves",
+        "an object enters once",
+        "values do not go back",
+        "nothing follows an EJECT",
+        "the cluster's interests are announced",
+        "DONE comes once",
+    ];
+    is_found(Sabotage::Swap, None, &rules);
+}
+
+#[test]
+fn what_was_said_to_another() {
+    let rules =
+        [&TWICE[..], &["no ghosts", "only what is seen is updated", "no echo", VIEW]].concat();
+    is_found(Sabotage::Ghost, None, &rules);
+}
+
+#[test]
+fn a_byte_changed() {
+    let rules = [
+        VIEW,
+        "what is said can be read",
+        "DONE comes once",
+        "first in, first out",
+        "values do not go back",
+        "only what is seen leaves",
+        "only what is seen is updated",
+        "no ghosts",
+        "an object enters once",
+        "no echo",
+        "a channel is heard once",
+    ];
+    is_found(Sabotage::Garble, None, &rules);
+}
