@@ -41,12 +41,12 @@ impl Foreign {
         true
     }
 
-    /// A query that was put at `asked` has waited for a child in vain until now. One that was silent
+    /// A query that has begun at `began` waited for a child in vain until now. One that was silent
     /// before that is forgotten. Whether it has just fallen silent.
-    pub fn did_not_answer(&mut self, parent: DoId, child: DoId, asked: Now, now: Now) -> bool {
+    pub fn did_not_answer(&mut self, parent: DoId, child: DoId, began: Now, now: Now) -> bool {
         let Some(known) = self.get_mut(parent, child) else { return false };
         let before = *known.silent_since.get_or_insert(now);
-        if before <= asked {
+        if before <= began {
             self.forget(parent, child);
         }
         before == now

@@ -5,9 +5,10 @@
 //! has counted, and goes on when all have. The seed wants to hear last that all have entered; what
 //! a shard lets enter goes out before its word that it is done (I2), so the order holds.
 //!
-//! Children elsewhere are looked at when all shards have done their part. Each shard knows by then
-//! whoever asked as one who hears the zones, and what was said on it before, also by other roles,
-//! has come here (I2): a child that entered too early to be heard by the asker is known here.
+//! Children elsewhere are looked at when all shards have done their part (the seed asks those that
+//! are known from the beginning at once). Each shard knows by then whoever asked as one who hears the
+//! zones, and what was said on it before, also by other roles, has come here (I2): a child that
+//! entered too early to be heard by the asker is known here.
 
 use crate::StateServer;
 use crate::refusal::Refusal;
@@ -56,9 +57,11 @@ pub struct Query {
     parts: usize,
     count: u32,
     occupied: BTreeSet<Zone>,
-    /// When children elsewhere were asked.
-    pub asked: Now,
-    /// Those of them that are yet to answer ([`crate::relay`]).
+    /// When it began.
+    pub began: Now,
+    /// Children elsewhere that were asked at once ([`crate::relay`]).
+    pub asked: BTreeSet<DoId>,
+    /// Children elsewhere that are yet to answer.
     pub waits_for: BTreeSet<DoId>,
 }
 
@@ -117,12 +120,16 @@ impl StateServer {
             parts: out.shards(),
             count: 0,
             occupied: BTreeSet::new(),
-            asked: self.now,
+            began: self.now,
+            asked: BTreeSet::new(),
             waits_for: BTreeSet::new(),
         };
         self.queries.last += 1;
         let id = self.queries.last;
         self.queries.open.insert(id, query);
+        if !wait {
+            self.ask_children_elsewhere(id, out);
+        }
         self.tell_all(&Told::Begin { query: id, wanted, below }, out);
     }
 

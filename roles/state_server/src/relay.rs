@@ -24,24 +24,26 @@ const PATIENCE_MS: u64 = 1000;
 const RECIPIENTS_MAX: usize = 200;
 
 impl StateServer {
-    /// All shards have done their part of a query: the children elsewhere that are in its zones are
-    /// asked. A parent that is gone would not hear their answers, and channel 0 nobody.
+    /// The children elsewhere that are in the zones of a query are asked: first those that are known
+    /// when it begins, then those that have become known when all shards have done their part. A
+    /// parent that is gone would not hear their answers, and channel 0 nobody.
     pub(crate) fn ask_children_elsewhere(&mut self, id: u64, out: &mut Outbox) {
         let Some(query) = self.queries.open.get(&id) else { return };
         let (parent, asker, zones) = (query.parent, query.asker, Zones(&query.zones));
         if asker == Channel(0) || self.objects.find(parent).is_none() {
             return;
         }
-        let asked = self.foreign.below(parent, Some(zones));
-        if asked.is_empty() {
+        let mut children = self.foreign.below(parent, Some(zones));
+        children.retain(|child| !query.asked.contains(child));
+        if children.is_empty() {
             return;
         }
         let question = ObjectMessage::QueryZones { context: 0, parent, zones };
         let room = FIELDS_BYTES_MAX - size_of_val(zones.0);
         let at_once = (room / size_of::<Channel>()).clamp(1, RECIPIENTS_MAX);
-        let mut children = asked.iter();
+        let mut left = children.iter();
         loop {
-            let some = children.by_ref().take(at_once);
+            let some = left.by_ref().take(at_once);
             let to = some.fold(To::default(), |to, &child| to.and(Channel::object(child)));
             if to.is_empty() {
                 break;
@@ -50,7 +52,8 @@ impl StateServer {
         }
         out.wake_at(self.me, self.now.plus_ms(PATIENCE_MS), DEADLINE_FROM + id);
         if let Some(query) = self.queries.open.get_mut(&id) {
-            (query.asked, query.waits_for) = (self.now, asked);
+            query.waits_for.extend(&children);
+            query.asked.append(&mut children);
         }
     }
 
@@ -118,10 +121,10 @@ impl StateServer {
     /// Children that a query still waits for are out of reach.
     pub(crate) fn query_overdue(&mut self, id: u64, out: &mut Outbox) {
         let Some(query) = self.queries.open.get_mut(&id) else { return };
-        let (parent, asked) = (query.parent, query.asked);
+        let (parent, began) = (query.parent, query.began);
         let mut fell_silent = false;
         for child in core::mem::take(&mut query.waits_for) {
-            fell_silent |= self.foreign.did_not_answer(parent, child, asked, self.now);
+            fell_silent |= self.foreign.did_not_answer(parent, child, began, self.now);
         }
         if fell_silent {
             let children = To::one(out.dialect().children_channel(parent));
