@@ -57,6 +57,7 @@ impl World {
     }
 
     /// Bytes sent so far.
+    #[allow(dead_code, reason = "not every bench counts bytes")]
     pub fn sent(&self) -> u64 {
         self.sockets.bytes as u64
     }
