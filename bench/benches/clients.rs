@@ -25,6 +25,8 @@ const CLASS: &str = "dclass DistributedKite {
 };";
 /// The number of `setPosition`.
 const SET_POSITION: FieldId = FieldId(0);
+/// An update as a client hears it: length, number, object, field, value.
+const UPDATE_BYTES: u64 = 2 + 2 + 4 + 2 + 6;
 /// The connection of the cluster.
 const DIRECTOR: u32 = 0;
 
@@ -133,35 +135,53 @@ fn updates_made(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The cluster says to a location that a field was set; 25 clients look there.
+/// The cluster says to locations that fields were set; 25 clients look at each location and see 50
+/// objects there. With few clients all that they have lies in the cache.
 fn updates_heard(criterion: &mut Criterion) {
-    let mut world = with_sessions(25);
+    for clients in [25, 10_000] {
+        let mut world = with_sessions(clients);
+        let zones = clients / 25;
+        (0..zones).for_each(|zone| crowd(&mut world, zone));
+        let mut block = Vec::new();
+        for at in 0..512 {
+            let zone = at * 7919 % zones;
+            let do_id = kite_in(zone, at % 50);
+            let update = ObjectNotice::UpdateField { do_id, field: SET_POSITION, value: &[1; 6] };
+            notify(Channel::location(PARENT, Zone(zone)), &update, &mut block);
+        }
+        let before = world.sent();
+        block = world.turn(DIRECTOR, block);
+        assert_eq!(world.shard.counts().updates_shown, 512 * 25);
+        assert_eq!(world.sent() - before, 512 * 25 * UPDATE_BYTES, "25 hear each update");
+        let mut group = criterion.benchmark_group("clients");
+        group.throughput(Throughput::Elements(512 * 25));
+        let name = format!("update heard by 25 of {clients} clients, a delivery");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| block = world.turn(DIRECTOR, std::mem::take(&mut block)));
+        });
+        group.finish();
+    }
+}
+
+/// 25 clients look at a zone, and 50 objects come there.
+fn crowd(world: &mut World, zone: u32) {
     let mut out = Vec::new();
-    let location = Channel::location(PARENT, Zone(1));
+    let zones = [zone.to_le_bytes()];
     for client in 1..=25 {
-        let zones = [1u32.to_le_bytes()];
         let interest =
             AgentMessage::AddInterest { interest: 1, parent: PARENT, zones: Zones(&zones) };
-        tell(channel(client), &interest, &mut out);
+        tell(channel(zone * 25 + client), &interest, &mut out);
     }
     for at in 0..50 {
-        notify(location, &ObjectNotice::EnterZone(kite(DoId(KITE.0 + at), false)), &mut out);
+        let location = Location { parent: PARENT, zone: Zone(zone) };
+        let entry = Entry { location, ..kite(kite_in(zone, at), false) };
+        notify(Channel::location(PARENT, Zone(zone)), &ObjectNotice::EnterZone(entry), &mut out);
     }
     world.turn(DIRECTOR, out);
-    let mut block = Vec::new();
-    for at in 0..64 {
-        let do_id = DoId(KITE.0 + at % 50);
-        let update = ObjectNotice::UpdateField { do_id, field: SET_POSITION, value: &[1; 6] };
-        notify(location, &update, &mut block);
-    }
-    block = world.turn(DIRECTOR, block);
-    assert_eq!(world.shard.counts().updates_shown, 64 * 25);
-    let mut group = criterion.benchmark_group("clients");
-    group.throughput(Throughput::Elements(64 * 25));
-    group.bench_function("update heard by 25 clients, a delivery", |bencher| {
-        bencher.iter(|| block = world.turn(DIRECTOR, std::mem::take(&mut block)));
-    });
-    group.finish();
+}
+
+fn kite_in(zone: u32, at: u32) -> DoId {
+    DoId(KITE.0 + zone * 50 + at)
 }
 
 /// Many clients log in and do nothing: what each takes.
