@@ -114,6 +114,11 @@ impl Net {
         (EndId(at), EndId(at + 1))
     }
 
+    /// Forgets all connections; none is open.
+    pub fn forget(&mut self) {
+        self.ends = Vec::new();
+    }
+
     /// How long something takes now.
     pub fn delay(&mut self) -> u64 {
         let delay = self.chance.below(self.weather.delay_ns_max + 1);

@@ -44,6 +44,8 @@ pub enum Sabotage {
     TwiceGiven,
     /// What a full disk did not take is taken for stored.
     NoRollback,
+    /// An object hears now and then in a client's name what that did not say.
+    Forge,
 }
 
 /// What goes wrong in a run.
@@ -138,7 +140,8 @@ pub(crate) fn carrier(sabotage: Sabotage) -> CarrierKind {
         | Sabotage::LostWrites
         | Sabotage::Forgetful
         | Sabotage::TwiceGiven
-        | Sabotage::NoRollback => CarrierKind::Gated,
+        | Sabotage::NoRollback
+        | Sabotage::Forge => CarrierKind::Gated,
     }
 }
 

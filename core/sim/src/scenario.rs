@@ -360,7 +360,8 @@ impl Scenario {
             | Sabotage::LostWrites
             | Sabotage::Forgetful
             | Sabotage::TwiceGiven
-            | Sabotage::NoRollback => (),
+            | Sabotage::NoRollback
+            | Sabotage::Forge => (),
         }
         frames.push(frame);
         frames.extend(self.held.remove(&at));

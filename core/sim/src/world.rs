@@ -298,6 +298,17 @@ impl World {
         }
     }
 
+    /// Forgets the connections of all observers, which have ended, so that a long run does not grow.
+    /// There is one daemon, and nothing is under way.
+    pub fn forget_connections(&mut self) {
+        let is_timer = |event: &Event| matches!(event, Event::Wake { .. });
+        assert!(self.events.values().all(is_timer), "something is under way");
+        assert!(self.links.is_empty(), "daemons are connected");
+        assert!(self.outsides.iter().all(|outside| !outside.open), "one stands");
+        self.net.forget();
+        (self.owners, self.outsides) = (Vec::new(), Vec::new());
+    }
+
     /// Asks for [`Happening::Alarm`] in `delay` nanoseconds.
     pub fn alarm(&mut self, delay: u64, token: u64) {
         self.schedule(delay, Event::Alarm(token));

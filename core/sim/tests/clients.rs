@@ -2,6 +2,7 @@
 //! purpose.
 
 use sim::clients;
+use sim::clients::sessions::Sessions;
 use sim::plan::Sabotage;
 use sim::seeds::{self, Kind, Many};
 use sim::trace::Show;
@@ -138,4 +139,23 @@ fn a_byte_changed() {
         "a channel is heard once",
     ];
     is_found(Sabotage::Garble, None, &rules);
+}
+
+#[test]
+fn what_no_client_said() {
+    is_found(Sabotage::Forge, None, &["a client says only what it may"]);
+}
+
+/// What a daemon holds of clients does not grow with their number; see `sim --sessions`.
+#[test]
+fn crowds_leave_nothing() {
+    for shards in [1, 3] {
+        let mut sessions = Sessions::new(1, Some(shards)).expect("a daemon begins");
+        for _ in 0..2 {
+            if let Err(broken) = sessions.play_crowd() {
+                panic!("{}: {}", broken.rule, broken.what);
+            }
+        }
+        assert!(sessions.count > 400);
+    }
 }

@@ -15,6 +15,7 @@ pub mod person;
 pub mod plan;
 mod run;
 pub mod schema;
+pub mod sessions;
 mod things;
 pub mod watch;
 

@@ -106,6 +106,11 @@ impl Plan {
         }
     }
 
+    /// One daemon, whose clients have a channel each.
+    pub fn stay_in_one_daemon(&mut self) {
+        (self.is_apart, self.cuts, self.channels) = (false, false, MANY_CHANNELS);
+    }
+
     /// Whether a channel is that of one client only, and nothing is lost: then what there is in the
     /// end is known exactly.
     pub fn is_exact(&self) -> bool {

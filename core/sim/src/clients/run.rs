@@ -98,8 +98,19 @@ impl Run {
     pub fn play(&mut self) -> Result<(), Violation> {
         let (now, plan) = (self.world.now(), format!("{:?}", self.plan));
         self.world.trace.say(now, || plan);
+        self.begin()?;
+        self.play_rounds()
+    }
+
+    /// Daemons begin.
+    pub(super) fn begin(&mut self) -> Result<(), Violation> {
         self.settle()?;
         self.wanted = self.total(|counts| counts.subscriptions);
+        Ok(())
+    }
+
+    /// Actors and clients come, act, and leave.
+    pub(super) fn play_rounds(&mut self) -> Result<(), Violation> {
         self.open_actors();
         self.make_halls();
         self.settle()?;
@@ -110,6 +121,16 @@ impl Run {
             self.check()?;
         }
         self.leave()
+    }
+
+    /// Forgets everybody: all have left.
+    pub(super) fn forget(&mut self) {
+        self.world.forget_connections();
+        self.who.clear();
+        self.actors.clear();
+        self.clients.clear();
+        self.watch = Watch::default();
+        self.cluster = Cluster { next_id: *BODIES.start(), ..Cluster::default() };
     }
 
     /// The control channel of the State Server.
@@ -164,10 +185,11 @@ impl Run {
 
     /// Lets things happen until all has come to rest.
     pub(super) fn settle(&mut self) -> Result<(), Violation> {
+        let steps_max = self.world.steps() + STEPS_MAX;
         loop {
             let (until, before) = (self.world.now() + REST_MS * 1_000_000, self.world.carried());
             while let Some(happening) = self.world.next(until) {
-                if self.world.steps() > STEPS_MAX {
+                if self.world.steps() > steps_max {
                     return Err(Violation::new("all comes to rest", "it does not".into()));
                 }
                 self.take(happening)?;
@@ -236,7 +258,10 @@ impl Run {
         self.world.trace.say(now, || format!("{who:?} hears {}", dg.describe(dialect)));
         match at {
             Some(at) => self.actor_hears(at, dg),
-            None => self.watch.hear(&self.plan, &dg),
+            None => {
+                let dg = self.forged(dg);
+                self.watch.hear(&self.plan, &dg)
+            }
         }
     }
 
@@ -283,11 +308,22 @@ impl Run {
             | Sabotage::LostWrites
             | Sabotage::Forgetful
             | Sabotage::TwiceGiven
-            | Sabotage::NoRollback => (),
+            | Sabotage::NoRollback
+            | Sabotage::Forge => (),
         }
         all.push((at, frame));
         all.extend(self.clients[at].held.take().map(|frame| (at, frame)));
         all
+    }
+
+    /// What the watcher gets to see of a datagram: if that is to be found out, now and then another
+    /// value than a client sent.
+    fn forged(&mut self, mut dg: Dg) -> Dg {
+        let is_forged = self.plan.sabotage == Sabotage::Forge && self.chance.one_in(20);
+        if is_forged && self.watch.is_client(&self.plan, dg.sender) {
+            dg.payload.iter_mut().last().into_iter().for_each(|byte| *byte ^= 1);
+        }
+        dg
     }
 
     /// An actor sends.

@@ -62,24 +62,25 @@ impl Watch {
         let wrong = || Err(Violation::new("a client says only what it may", what()));
         let message = ObjectMessage::decode(plan.dialect, dg.msgtype, &dg.payload);
         let Ok(message) = message else { return wrong() };
-        let said = match message {
-            ObjectMessage::UpdateField { do_id, field, value } => {
-                // Who asks to be let in may have the channel of somebody who has gone.
-                let name = self.names.get(&dg.sender).copied().filter(|_| do_id.0 != LOGIN);
-                self.find_update(name, do_id, field, value)
-            }
-            ObjectMessage::SetZone { location } => {
-                let [to] = dg.to[..] else { return wrong() };
-                let name = self.names.get(&dg.sender).copied();
-                name.and_then(|name| self.moves.get_mut(&(name, to as u32, location)))
-            }
-            ObjectMessage::DeleteRam { do_id } if self.session_objects.contains(&do_id.0) => {
-                return Ok(());
-            }
-            // The agent itself asks for what is in zones, and objects that were moved or deleted say
-            // so to their parents in the name of whoever wanted it.
-            ObjectMessage::QueryZones { .. } | ObjectMessage::ChangeZone { .. } => return Ok(()),
-            _ => return wrong(),
+        // The agent itself asks for what is in zones, and deletes what ends with a session; objects
+        // that were moved or deleted say so to their parents in the name of whoever wanted it.
+        let asks = matches!(message, ObjectMessage::QueryZones { .. });
+        let tells = matches!(message, ObjectMessage::ChangeZone { .. });
+        let is_last = |id: &u32| self.session_objects.contains(id);
+        let deletes = matches!(&message, ObjectMessage::DeleteRam { do_id } if is_last(&do_id.0));
+        if asks || tells || deletes {
+            return Ok(());
+        }
+        let name = self.names.get(&dg.sender).copied();
+        let said = if let ObjectMessage::UpdateField { do_id, field, value } = message {
+            // Who asks to be let in may have the channel of somebody who has gone.
+            self.find_update(name.filter(|_| do_id.0 != LOGIN), do_id, field, value)
+        } else if let (ObjectMessage::SetZone { location }, [to], Some(name)) =
+            (message, &dg.to[..], name)
+        {
+            self.moves.get_mut(&(name, *to as u32, location))
+        } else {
+            None
         };
         let Some(said) = said else { return wrong() };
         said.heard += 1;

@@ -193,6 +193,7 @@ fn lie(sabotage: Sabotage) -> Lie {
         | Sabotage::Undead
         | Sabotage::Forgetful
         | Sabotage::TwiceGiven
-        | Sabotage::NoRollback => Lie::None,
+        | Sabotage::NoRollback
+        | Sabotage::Forge => Lie::None,
     }
 }

@@ -249,7 +249,8 @@ impl Stage {
             | Sabotage::LostWrites
             | Sabotage::Forgetful
             | Sabotage::TwiceGiven
-            | Sabotage::NoRollback => (),
+            | Sabotage::NoRollback
+            | Sabotage::Forge => (),
         }
         heard.push((now, dg));
         heard.extend(held.take());

@@ -306,7 +306,8 @@ impl Stage {
             | Sabotage::LostWrites
             | Sabotage::Forgetful
             | Sabotage::TwiceGiven
-            | Sabotage::NoRollback => (),
+            | Sabotage::NoRollback
+            | Sabotage::Forge => (),
         }
         all.push(dg);
         all.extend(self.ears[at].held.take());
