@@ -86,12 +86,15 @@ fn carry_out(plan: &ParkPlan, progress: &mut dyn FnMut(Moment)) -> Result<ParkOu
         1 => vec![alone(plan, &mut overview)?],
         _ => parts::all(plan, &mut overview)?,
     };
-    ground.clear()?;
+    let cleared = ground.clear();
     let (cpu_ns, rss_present, moments) = overview.end();
     let parts = (0..plan.processes).map(|index| Part { index, of: plan.processes });
     let zones = parts.map(|part| u64::from(part.zones(plan).count)).sum();
     let (protocol, visitors) = (plan.dialect.name(), u64::from(plan.visitors));
     let mut outcome = ParkOutcome::new(protocol, visitors, zones, findings);
+    if outcome.is_sound() {
+        cleared?; // else what is wrong has been found already
+    }
     outcome.timeline = moments;
     if let Some(pid) = plan.server_pid {
         outcome.server = Some(outcome.server_use(pid, cpu_ns, (rss_before, rss_present)));

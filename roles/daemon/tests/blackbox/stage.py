@@ -359,20 +359,23 @@ class Stage:
                   context=context)
         self.expect(self.field_resp(thing, name, context, value))
 
-    def queried(self, parent, zones, things, context, to=None):
-        """What answers a zone query: in `astron` the count first, in `openotp` the echo last."""
+    def queried(self, parent, zones, things, context, to=None, apart=()):
+        """What answers a zone query: in `astron` the count first, in `openotp` the echo last, and
+        those `apart` from their parent's role answer both who asked and the parent."""
         to = self.me.channel if to is None else to
         if self.astron:
             count = self.dg(to, parent.do_id, "CountZonesResp", context=context, count=len(things))
             return [count], [self.enter_interest(thing, context, to) for thing in things], []
         done = self.dg(to, parent.do_id, "QueryZoneDone", parent=parent.do_id, zones=zones)
-        return [], [self.enter_zone(thing, to) for thing in things], [done]
+        both = [to, parent.do_id]
+        enter = lambda thing: self.enter_zone(thing, both if thing in apart else to)
+        return [], [enter(thing) for thing in things], [done]
 
-    def expect_query(self, parent, zones, things, by=None):
+    def expect_query(self, parent, zones, things, by=None, apart=()):
         """Asks for the objects in zones, and hears of these, each once, and of no other."""
         context, by = self.context(), by or self.me
         by.send(parent.do_id, "QueryZones", context=context, parent=parent.do_id, zones=zones)
-        first, between, last = self.queried(parent, zones, things, context, by.channel)
+        first, between, last = self.queried(parent, zones, things, context, by.channel, apart)
         by.expect(*first)
         by.expect_set(between)
         by.expect(*last)

@@ -38,7 +38,7 @@ def test_a_move_makes_it_active_and_it_enters(t):
     station, thing = t.new("Station"), t.stored(setGold=u32(3), setTitle=text("mikado"))
     t.me.subscribe(station.do_id << 32 | 5)
     t.expect(*t.set_zone(thing, station.do_id, 5))
-    t.expect_query(station, [5], [thing])
+    t.expect_query(station, [5], [thing], apart=[thing])
     t.expect_all(thing)
 
 
@@ -74,10 +74,10 @@ def test_ai_and_owner_make_it_active(t):
 def test_as_a_parent_it_knows_its_children(t):
     parent = t.stored()
     child = t.new("Carriage", parent.do_id, 5)
-    t.expect_query(parent, [5, 6], [child])
+    t.expect_query(parent, [5, 6], [child], apart=[child])
     t.expect_at(parent)
     stored_child = t.activate(t.stored(), parent.do_id, 6)
-    t.expect_query(parent, [5, 6], [child, stored_child])
+    t.expect_query(parent, [5, 6], [child, stored_child], apart=[child])
 
 
 @only("openotp")
