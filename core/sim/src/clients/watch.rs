@@ -62,9 +62,11 @@ impl Watch {
         let wrong = || Err(Violation::new("a client says only what it may", what()));
         let message = ObjectMessage::decode(plan.dialect, dg.msgtype, &dg.payload);
         let Ok(message) = message else { return wrong() };
-        // The agent itself asks for what is in zones, and deletes what ends with a session; objects
+        // The agent itself asks for what is in zones, and where one is that did not answer, and deletes
+        // what ends with a session; objects
         // that were moved or deleted say so to their parents in the name of whoever wanted it.
-        let asks = matches!(message, ObjectMessage::QueryZones { .. });
+        let asks =
+            matches!(message, ObjectMessage::QueryZones { .. } | ObjectMessage::Locate { .. });
         let tells = matches!(message, ObjectMessage::ChangeZone { .. });
         let is_last = |id: &u32| self.session_objects.contains(id);
         let deletes = matches!(&message, ObjectMessage::DeleteRam { do_id } if is_last(&do_id.0));
