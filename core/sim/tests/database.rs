@@ -73,7 +73,9 @@ fn found(sabotage: Sabotage, mode: Mode) -> Option<(u64, String)> {
 fn is_found(sabotage: Sabotage, mode: Mode, rules: &[&str]) {
     let (seed, rule) = found(sabotage, mode).expect("no seed has found it");
     println!("{sabotage:?}, {mode:?}: seed {seed}: {rule}");
-    assert!(rules.contains(&rule.as_str()), "seed {seed}: {rule}");
+    // A store that is made to believe in what is not there may notice that by itself.
+    let is_noticed = sabotage == Sabotage::NoRollback && rule.starts_with("panicked at core/store");
+    assert!(is_noticed || rules.contains(&rule.as_str()), "seed {seed}: {rule}");
 }
 
 const INVENTED: &str = "nothing else is said";

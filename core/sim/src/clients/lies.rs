@@ -185,10 +185,8 @@ impl Run {
                 (self.encoded(&look), vec![115])
             }
             10 => {
-                let is_disabled = self.plan.add_interest == InterestPermission::Disabled;
-                let code = if is_disabled { 115 } else { 1 };
                 let look_away = FromClient::RemoveInterest { context: 0, interest: 99 };
-                (self.encoded(&look_away), vec![code])
+                (self.encoded(&look_away), vec![1])
             }
             11 => (self.hello(DC_HASH, VERSION), vec![108]),
             12 => {
