@@ -41,6 +41,7 @@ impl Server {
         certificate.write(folder.path())?;
         let addresses = [free_address()?, free_address()?];
         let file = folder.path().join("park.yml");
+        fs::write(folder.path().join("bench.dc"), "dclass Nothing { setNothing(); };\n")?;
         fs::write(&file, configuration(free_address()?, addresses))?;
         let log = fs::File::create(folder.path().join("log"))?;
         let child = Command::new("taskset")
@@ -94,7 +95,7 @@ fn configuration(director: SocketAddr, [plain, secure]: [SocketAddr; 2]) -> Stri
     let limits = "limits: {hello_ms: 0, established_ms: 0}";
     let tls = "tls: {certificate: certificate.pem, key_file: key.pem}";
     format!(
-        "general: {{dialect: astron}}\n\
+        "general: {{dialect: astron, dc_files: [bench.dc]}}\n\
          shards: [0]\n\
          messagedirector: {{bind: \"{director}\"}}\n\
          roles:\n\
