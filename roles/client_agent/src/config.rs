@@ -117,7 +117,7 @@ impl Default for Limits {
             byte_burst: 4 << 20,
             held_bytes_max: 64 << 10,
             interests_max: 256,
-            zones_max: 4096,
+            zones_max: 512,
             objects_max: 65_536,
             granted_max: 1024,
             post_removes_max: 256,

@@ -13,7 +13,7 @@ use wire::client::ToClient;
 use wire::datagram::Datagram;
 use wire::event::Value;
 use wire::framing::BODY_BYTES_MAX;
-use wire::ids::Channel;
+use wire::ids::{Channel, DoId};
 use wire::state_server::ObjectMessage;
 
 /// What an EJECT has besides its reason: the number of the message, the code, a length.
@@ -121,13 +121,8 @@ fn say_last(me: RoleId, conn: ConnId, session: &mut Session, out: &mut Outbox) {
     if core::mem::replace(&mut session.has_said_last, true) {
         return;
     }
-    let dialect = out.dialect();
     for &do_id in session.view.session_objects() {
-        let message = ObjectMessage::DeleteRam { do_id };
-        let msgtype = message.msgtype(dialect).expect("both dialects have DELETE_RAM");
-        let to = [Channel::object(do_id)];
-        out.send(me, &to, session.sender, msgtype, |out| message.write(dialect, out))
-            .expect("it is short");
+        delete(me, do_id, session.sender, out);
     }
     let extra = session.take_extra();
     for body in extra.iter().flat_map(|extra| extra.post_removes.iter()) {
@@ -135,4 +130,12 @@ fn say_last(me: RoleId, conn: ConnId, session: &mut Session, out: &mut Outbox) {
         out.route_body(conn, body, dg.recipients()).expect("it came in a datagram");
         out.counts.client_post_removes_sent += 1;
     }
+}
+
+/// Deletes an object of a session that is over, in the name of its client.
+pub fn delete(me: RoleId, do_id: DoId, client: Channel, out: &mut Outbox) {
+    let (message, dialect) = (ObjectMessage::DeleteRam { do_id }, out.dialect());
+    let msgtype = message.msgtype(dialect).expect("both dialects have DELETE_RAM");
+    let to = [Channel::object(do_id)];
+    out.send(me, &to, client, msgtype, |out| message.write(dialect, out)).expect("it is short");
 }

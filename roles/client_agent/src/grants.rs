@@ -2,6 +2,7 @@
 //! believed: a client gets what the cluster gives it, as long as that makes sense and has room.
 
 use crate::ClientAgent;
+use crate::departure::delete;
 use crate::hands::answer;
 use crate::post_removes;
 use crate::refusal::{Refusal, Request};
@@ -25,12 +26,16 @@ impl ClientAgent {
         message: &AgentMessage<'_>,
         out: &mut Outbox,
     ) {
-        if let AgentMessage::AddPostRemove { message } = *message
-            && let Some(client) = self.gone(dg)
-        {
-            return self.say_at_once(client, message, dg.sender(), out);
+        // Who asks for what is due when a client goes cannot know that it has gone.
+        if let Some(client) = self.gone(dg) {
+            if let AgentMessage::AddPostRemove { message } = *message {
+                return self.say_at_once(client, message, dg.sender(), out);
+            }
+            if let AgentMessage::AddSessionObject { do_id } = *message {
+                return delete(self.me, do_id, client, out);
+            }
         }
-        let reached = self.reached(dg);
+        let reached = self.addressed(dg);
         if let AgentMessage::SendDatagram { datagram } = *message {
             send_datagram(&reached, datagram, out);
         }

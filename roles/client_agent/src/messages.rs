@@ -92,8 +92,12 @@ impl ClientAgent {
         zones: Zones<'_>,
         out: &mut Outbox,
     ) -> Result<(), Offence<'static>> {
-        let Some(session) = self.sessions.get(conn) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(conn) else { return Ok(()) };
         self.rules.check_interest(session, parent, self.terms.key(parent))?;
+        // Each zone is asked for, and makes others answer: it counts as a message.
+        if !session.messages.take(self.now, zones.0.len() as u32, self.rules.messages) {
+            return Err(Offence::OverLimit("more zones opened than messages are allowed"));
+        }
         out.counts.client_interests += 1;
         let (by, now) = (By::Client { context }, self.now);
         let added = self.with_view(conn, out, |view, terms, sink| {

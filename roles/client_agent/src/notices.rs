@@ -3,6 +3,7 @@
 
 use crate::ClientAgent;
 use crate::entry::Audience;
+use crate::session::Session;
 use crate::view::{Sink, Terms, View};
 use alloc::vec::Vec;
 use runtime::{ConnId, Outbox};
@@ -170,7 +171,14 @@ impl ClientAgent {
         let mut scratch = core::mem::take(&mut self.scratch);
         match self.shown.entry(audience, raw, &mut scratch) {
             Ok(entry) => {
-                self.each_view(dg, out, |view, terms, sink| f(view, terms, &entry, sink));
+                let reached = match audience {
+                    Audience::Observer => self.reached(dg),
+                    Audience::Owner => self.addressed(dg),
+                };
+                for &conn in &reached {
+                    self.with_view(conn, out, |view, terms, sink| f(view, terms, &entry, sink));
+                }
+                self.reached = reached;
             }
             Err(error) => {
                 out.counts.dropped_malformed += 1;
@@ -182,7 +190,7 @@ impl ClientAgent {
 
     /// An object has another owner: clients that do not own it any more are told.
     fn owner_changed(&mut self, dg: &Datagram<'_>, do_id: DoId, new: Channel, out: &mut Outbox) {
-        let reached = self.reached(dg);
+        let reached = self.addressed(dg);
         for &conn in &reached {
             let owner = self.sessions.get(conn).is_some_and(|session| session.names().has(new));
             if !owner {
@@ -208,13 +216,30 @@ impl ClientAgent {
         self.reached = reached;
     }
 
-    /// The clients that a datagram is for, each once, in memory that is to be given back.
+    /// The clients that hear a datagram, each once, in memory that is to be given back.
     pub(crate) fn reached(&mut self, dg: &Datagram<'_>) -> Vec<ConnId> {
+        self.reached_where(dg, |_, _| true)
+    }
+
+    /// Those of them that go by the name of a recipient. A client chooses itself which locations it
+    /// hears, and one may be the name of another client: what is for that one is not for it.
+    pub(crate) fn addressed(&mut self, dg: &Datagram<'_>) -> Vec<ConnId> {
+        let all = self.sessions.ears.all();
+        self.reached_where(dg, |session, channel| {
+            session.names().has(channel) || all == Some(channel)
+        })
+    }
+
+    fn reached_where(
+        &mut self,
+        dg: &Datagram<'_>,
+        is_meant: impl Fn(&Session, Channel) -> bool,
+    ) -> Vec<ConnId> {
         let mut reached = core::mem::take(&mut self.reached);
         reached.clear();
         for channel in dg.recipients() {
             self.sessions.each(channel, |conn, session| {
-                if session.sender != dg.sender() {
+                if session.sender != dg.sender() && is_meant(session, channel) {
                     reached.push(conn);
                 }
             });

@@ -75,7 +75,9 @@ impl Rules {
                 return Err(Offence::AnonymousViolation(do_id));
             }
             let dclass = ClassId(uberdog.dclass.0);
-            return Ok(Some(Addressee { dclass, is_owned: false }));
+            let known = session.view.known(key);
+            let is_owned = known.is_some_and(|known| known.how == How::Owned);
+            return Ok(Some(Addressee { dclass, is_owned }));
         }
         if is_anonymous {
             return Err(Offence::AnonymousViolation(do_id));

@@ -12,8 +12,6 @@ use wire::ids::Channel;
 pub struct Sessions {
     slots: Vec<Option<Box<Session>>>,
     len: usize,
-    /// The channel on which all are reached.
-    all: Option<Channel>,
     /// Who hears what.
     pub ears: Ears,
 }
@@ -21,19 +19,21 @@ pub struct Sessions {
 /// Which clients hear a channel. The role hears for them what was not allocated to one of them.
 pub struct Ears {
     me: RoleId,
+    /// The channel on which all are reached, whoever hears it besides.
+    all: Option<Channel>,
     channels: Channels,
 }
 
 impl Sessions {
     /// Nobody is there yet.
     pub fn new(me: RoleId, hasher: ahash::RandomState) -> Sessions {
-        let ears = Ears { me, channels: Channels::new(hasher) };
-        Sessions { slots: Vec::new(), len: 0, all: None, ears }
+        let ears = Ears { me, all: None, channels: Channels::new(hasher) };
+        Sessions { slots: Vec::new(), len: 0, ears }
     }
 
     /// From now on all are reached on this channel.
     pub fn reach_all_on(&mut self, channel: Channel) {
-        self.all = Some(channel);
+        self.ears.all = Some(channel);
     }
 
     /// How many there are.
@@ -94,7 +94,7 @@ impl Sessions {
     #[inline]
     pub fn each(&self, channel: Channel, mut each: impl FnMut(ConnId, &Session)) {
         let mut offer = |conn| self.get(conn).into_iter().for_each(|session| each(conn, session));
-        if self.all == Some(channel) {
+        if self.ears.all == Some(channel) {
             return self.conns().for_each(offer);
         }
         self.ears.each(channel, &mut offer);
@@ -108,6 +108,11 @@ impl Sessions {
 }
 
 impl Ears {
+    /// The channel on which all are reached, if there is one.
+    pub fn all(&self) -> Option<Channel> {
+        self.all
+    }
+
     /// A client hears the channel that was allocated to it.
     pub fn allocate(&mut self, channel: Channel, conn: ConnId) {
         self.channels.add(channel.0, conn.into());
@@ -120,6 +125,9 @@ impl Ears {
         conn: ConnId,
         out: &mut Outbox,
     ) -> Result<(), OverLimit> {
+        if self.all == Some(channel) {
+            return Ok(()); // as all do
+        }
         let Some(added) = self.channels.add(channel.0, conn.into()) else { return Ok(()) };
         // Where it was allocated to another one, somebody hears it for whom the role does not.
         let heard = if added.first || self.members(channel) == 2 {

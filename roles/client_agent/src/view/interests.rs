@@ -85,19 +85,6 @@ impl View {
         Ok(())
     }
 
-    /// The client is gone: leaves all locations, in the order of its interests, and says nothing.
-    /// Nothing is left of the view.
-    pub fn close(&mut self, terms: &Terms, sink: &mut Sink<'_>) {
-        let mut view = core::mem::take(self);
-        for interest in &view.interests {
-            for location in interest.zones.iter().map(|&zone| below(interest.parent, zone)) {
-                if view.zones.release(terms, location).is_some() {
-                    sink(Action::Leave(location));
-                }
-            }
-        }
-    }
-
     /// Where an interest stands, or would.
     fn position(&self, interest: u16) -> Result<usize, usize> {
         self.interests.binary_search_by_key(&interest, |other| other.id)

@@ -73,9 +73,10 @@ impl Client {
     /// The class of an object that it knows, and whether it owns it.
     pub fn class_of(&self, do_id: DoId) -> Option<(ClassId, bool)> {
         let class = |name| ClassId(SCHEMA.class_by_name(name).unwrap().id.0);
+        let is_owned = self.owned.contains_key(&do_id);
         match do_id {
-            GATE => Some((class("Gate"), false)),
-            COURT => (self.state == 2).then(|| (class("Court"), false)),
+            GATE => Some((class("Gate"), is_owned)),
+            COURT => (self.state == 2).then(|| (class("Court"), is_owned)),
             _ if self.state < 2 => None,
             _ => {
                 let owned = self.owned.get(&do_id).map(|&dclass| (dclass, true));

@@ -180,7 +180,7 @@ fn notice(dialect: Dialect, rng: &mut SmallRng) -> (MsgType, Vec<u8>, Effect) {
     let field = FieldId(rng.random_range(0..SCHEMA.fields().len() as u16 + 1));
     let (notice, effect) = match rng.random_range(0..12) {
         0..=2 => (ObjectNotice::EnterZone(entry), Effect::Enters(do_id, place)),
-        3..=4 => (ObjectNotice::EnterOwner(owned), Effect::Nothing),
+        3..=4 => (ObjectNotice::EnterOwner(owned), Effect::Told),
         5 => (ObjectNotice::UpdateField { do_id, field, value: &value }, Effect::Nothing),
         6 => {
             (ObjectNotice::UpdateFieldMultiple { do_id, count: 1, fields: &value }, Effect::Nothing)

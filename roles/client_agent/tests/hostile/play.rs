@@ -390,10 +390,12 @@ impl Run {
             ObjectMessage::QueryZones { parent, .. } => self.clients.iter().any(|client| {
                 client.channel == sender && parent == object && client.parents.contains(&parent)
             }),
+            // The agent asks where one is that it has shown and that did not answer with its zone; it
+            // may have left sight by now.
             ObjectMessage::Locate { .. } => self
                 .clients
                 .iter()
-                .any(|client| client.channel == sender && client.seen.contains_key(&object)),
+                .any(|client| client.channel == sender && !client.parents.is_empty()),
             ObjectMessage::DeleteRam { do_id } => self.clients.iter().any(|client| {
                 let is_its_end = self.stops || !self.world.stands(client.party);
                 do_id == object
@@ -478,13 +480,17 @@ fn mangle(body: &mut Vec<u8>, rng: &mut SmallRng) {
     }
 }
 
-/// Whether a client hears what the cluster says.
+/// Whether a client hears what the cluster says. What is said to a location is for it if it is about
+/// what is there, and not if it is about a client that has that channel as a name.
 fn reaches(said: &Said, client: &Client, dialect: Dialect) -> bool {
+    let is_of_objects =
+        matches!(said.effect, Effect::Nothing | Effect::Enters(..) | Effect::Deleted(_));
     said.sender != client.sender
         && said.to.iter().any(|&channel| {
             client.hears(channel)
                 || (dialect == Dialect::Astron && channel == Channel(10))
-                || Location::of_channel(channel).is_some_and(|place| client.looks_at(place))
+                || is_of_objects
+                    && Location::of_channel(channel).is_some_and(|place| client.looks_at(place))
         })
 }
 
