@@ -171,13 +171,14 @@ pub fn start(
     let workers = has_tls.then(|| Workers::start(config.tls_workers, &wakers)).transpose();
     let (workers, handshakes) =
         workers.map_err(system("cannot start the threads for handshakes"))?.unzip();
-    let mut handshakes = handshakes.into_iter().flatten();
     let (ready, readies) = mpsc::channel();
     let count = cpus.len();
     // From here on whatever fails drops this, which stops the shards that run already.
     let shards = Vec::new();
     let mut running =
         Running { cpus, local_addrs, nofile, counters, stop, shards, stores, _workers: workers };
+    // Dropped before it: the workers end when nobody can send to them any more.
+    let mut handshakes = handshakes.into_iter().flatten();
     for (me, ((port, stores), doors)) in ports.into_iter().zip(links).zip(doors).enumerate() {
         let events = config.eventlogger.map(event_socket).transpose();
         let events = events.map_err(system("cannot make a socket for the event logger"))?;

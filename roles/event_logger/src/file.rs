@@ -138,9 +138,9 @@ impl LogFile {
 
     /// If there is no other file to be had, the old one goes on.
     fn begin_another(&mut self, now: &Zoned) {
-        self.is_asked = false;
         match self.names.create(now) {
             Ok((file, path)) => {
+                self.is_asked = false;
                 self.sync();
                 self.open = Open::new(file, path, self.rotate_interval, now);
                 self.stuck_until = None;

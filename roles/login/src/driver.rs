@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// Between two ticks.
 const TICK: Duration = Duration::from_millis(50);
@@ -87,8 +87,27 @@ pub fn start(config: Config) -> Result<Running, StartError> {
         links: 0,
         dial: Dial::default(),
     };
-    threads.insert(0, thread::Builder::new().name("login".into()).spawn(move || driver.run())?);
+    let linked = Linked(figures.clone());
+    let run = move || {
+        let _linked = linked;
+        driver.run();
+    };
+    threads.insert(0, thread::Builder::new().name("login".into()).spawn(run)?);
     Ok(Running { events: sender, figures, threads })
+}
+
+/// Says that nobody is heard any more, however the thread ends.
+struct Linked(Figures);
+
+impl Drop for Linked {
+    fn drop(&mut self) {
+        self.0.publish(Counts { linked: 0, ..self.0.snapshot() });
+        if thread::panicking() {
+            error!(
+                "the LoginManager has failed: nobody can log in until the daemon is started again"
+            );
+        }
+    }
 }
 
 impl Running {

@@ -23,6 +23,8 @@ use wire::reader::{DecodeError, Reader};
 
 /// A comparison of a query: EQUALS.
 const EQUALS: u8 = 0;
+/// A name goes into datagrams with other things, whatever the DC file allows.
+const NAME_BYTES_MAX: usize = 1024;
 
 #[derive(Debug)]
 pub(crate) struct Login {
@@ -132,7 +134,9 @@ impl LoginManager {
         let packed = [&(name.len() as u16).to_le_bytes()[..], name].concat();
         if self.guests.visitor_of(client).is_some() || self.logins.contains_key(&client) {
             Some(Hindrance::Repeated)
-        } else if !self.classes.allows(&self.config.schema, self.classes.username, &packed) {
+        } else if name.len() > NAME_BYTES_MAX
+            || !self.classes.allows(&self.config.schema, self.classes.username, &packed)
+        {
             Some(Hindrance::Impossible)
         } else if self.logins.len() >= limits.logins_max
             || is_new && self.guests.len() >= limits.clients_max
@@ -258,6 +262,9 @@ impl LoginManager {
     /// A login is over without an answer, or with one that is given elsewhere.
     pub(crate) fn end(&mut self, client: Channel) -> Option<Login> {
         let login = self.logins.remove(&client)?;
+        if let Some(registration) = self.registrations.get_mut(&login.name) {
+            registration.leave(client);
+        }
         self.questions.forget(login.phase.question());
         self.arriving.remove(&client);
         Some(login)

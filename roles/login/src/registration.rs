@@ -29,8 +29,9 @@ const PATIENCE: u64 = 4;
 
 #[derive(Debug)]
 pub(crate) struct Registration {
-    /// The client that is let in when it is done.
-    founder: Channel,
+    /// The client that is let in when it is done, as long as it waits: its channel may be another
+    /// client's afterwards, whose password is to be looked at.
+    founder: Option<Channel>,
     password: Password,
     /// All clients that wait for it.
     waiting: Vec<Channel>,
@@ -38,6 +39,14 @@ pub(crate) struct Registration {
     step: Step,
     question: Option<u32>,
     is_new: bool,
+}
+
+impl Registration {
+    /// A client waits no longer.
+    pub(crate) fn leave(&mut self, client: Channel) {
+        self.founder = self.founder.filter(|&founder| founder != client);
+        self.waiting.retain(|&waiting| waiting != client);
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +72,7 @@ impl LoginManager {
         }
         let step = account.map_or(Step::Looking, |account| Step::CreatingVisitor { account });
         let registration = Registration {
-            founder: client,
+            founder: Some(client),
             password,
             waiting: vec![client],
             until_ms: self.now_ms + PATIENCE * self.config.limits.login_ms,
@@ -220,7 +229,7 @@ impl LoginManager {
             info!("account {account} is registered, its visitor is {visitor}");
         }
         for client in registration.waiting {
-            if client == registration.founder && self.waits_for(client, name) {
+            if Some(client) == registration.founder && self.waits_for(client, name) {
                 self.arrive(client, visitor, out);
             } else {
                 self.find_again(client, name, out);

@@ -22,13 +22,18 @@ pub(super) struct Writes<'a> {
 impl Sockets for Writes<'_> {
     fn write(&mut self, conn: ConnId, slices: &[&[u8]]) -> Write {
         let Some((socket, stage)) = self.slots.get(conn).parts() else { return Write::Broken };
-        if let Stage::Secure(secure) = stage {
-            let mut sealing = Sealing { socket, sealed: self.sealed, gathered: self.gathered };
-            let (written, is_full) = sealing.write(secure, slices);
-            if is_full {
-                self.full.push(conn);
+        match stage {
+            Stage::Secure(secure) => {
+                let mut sealing = Sealing { socket, sealed: self.sealed, gathered: self.gathered };
+                let (written, is_full) = sealing.write(secure, slices);
+                if is_full {
+                    self.full.push(conn);
+                }
+                return written;
             }
-            return written;
+            Stage::Plain => (),
+            // The shard has nothing to say to these, and nothing may go out unencrypted.
+            Stage::Entering(_) | Stage::Lingering(_) | Stage::Ended => return Write::Broken,
         }
         let sent = match slices {
             [only] => send(socket, only),

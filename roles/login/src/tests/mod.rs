@@ -135,6 +135,20 @@ fn who_registers_and_leaves_has_an_account_and_no_visitor_in_the_park() {
 }
 
 #[test]
+fn who_gets_the_channel_of_one_who_registered_needs_the_password() {
+    let mut world = World::new(|_| ());
+    world.hashing_waits = true;
+    assert_eq!(world.login(1, "Anna", "sesame"), None);
+    world.leave(1);
+    world.clients.insert(1, Default::default());
+    assert_eq!(world.login(1, "Anna", "poppy"), None);
+    world.hashing_waits = false;
+    world.run();
+    assert_eq!(world.clients[&1].results.iter().map(|result| result.0).collect::<Vec<_>>(), [1]);
+    assert!(world.present.is_empty());
+}
+
+#[test]
 fn who_was_gone_before_he_was_heard_leaves_nothing() {
     let mut world = anna();
     world.leave(1);
