@@ -68,6 +68,17 @@ impl Job {
         Job { walk, walked: false, act, again, away, unsettled, is_ready: false }
     }
 
+    /// One that looks at these, too.
+    pub fn with(self, besides: BTreeSet<DoId>) -> Job {
+        Job { again: besides, ..self }
+    }
+
+    /// It begins again: where it looks, and what it looks at besides.
+    fn restart(&mut self, source: Source, besides: BTreeSet<DoId>) {
+        self.walk.restart(source);
+        (self.walked, self.away, self.again) = (false, BTreeSet::new(), besides);
+    }
+
     /// Every write up to this one has its fate.
     fn settled(&mut self, durable: Ticket) {
         while let Some(&(ticket, do_id)) = self.unsettled.first()
@@ -334,9 +345,8 @@ impl crate::Database {
             job.settled(self.newest);
             if let Act::Select(selection) = &mut job.act {
                 selection.restart();
-                let source = self.source(&selection.matching);
-                job.walk.restart(source);
-                (job.walked, job.away, job.again) = (false, BTreeSet::new(), BTreeSet::new());
+                let (source, besides) = self.sources(&selection.matching);
+                job.restart(source, besides);
             }
             self.jobs.jobs.insert(id, job);
             self.jobs.ready(id);

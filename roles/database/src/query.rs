@@ -86,7 +86,7 @@ impl Database {
         request: Request,
         out: &mut Outbox,
     ) {
-        let walk = Walk::new(self.source(&matching));
+        let (source, besides) = self.sources(&matching);
         let act = match wanted {
             Wanted::Select(query) => Act::Select(Selection::new(query, matching)),
             Wanted::Update(values) => {
@@ -94,14 +94,20 @@ impl Database {
             }
             Wanted::Delete => Act::Change(Change { matching, values: None, request }),
         };
-        self.begin_job(Job::new(walk, act), out);
+        self.begin_job(Job::new(Walk::new(source), act).with(besides), out);
     }
 
-    /// Where objects are looked for.
-    pub(crate) fn source(&self, matching: &Matching) -> Source {
+    /// Where objects are looked for; and those of which an index does not know what they will be
+    /// when what was asked of them before is done, as it waits for them.
+    pub(crate) fn sources(&self, matching: &Matching) -> (Source, BTreeSet<DoId>) {
         let entry = |(key, value)| self.indexes.entry(matching.class, key, value);
         let fewest = matching.equal().filter_map(entry).min_by_key(|(_, count)| *count);
-        fewest.map_or(Source::Class(matching.class), |(entry, _)| Source::Entry(entry))
+        let Some((entry, _)) = fewest else {
+            return (Source::Class(matching.class), BTreeSet::new());
+        };
+        let of_class = self.part.objects_of(matching.class);
+        let is_of_class = |do_id: &DoId| of_class.binary_search(do_id).is_ok();
+        (Source::Entry(entry), self.waiting.awaited().filter(is_of_class).collect())
     }
 
     fn read_query(

@@ -28,6 +28,11 @@ impl Waiting {
         !self.requests.is_empty() && self.requests.contains_key(&do_id)
     }
 
+    /// The objects that requests wait for, ascending.
+    pub fn awaited(&self) -> impl Iterator<Item = DoId> + '_ {
+        self.requests.keys().copied()
+    }
+
     /// A request waits for an object, behind those that do.
     pub fn push(&mut self, do_id: DoId, mail: &Mail<'_>) {
         let mail = mail.keep();

@@ -19,7 +19,7 @@ pub enum About {
     /// An object.
     Object(u32),
     /// The objects of a class.
-    Class,
+    Class(u16),
 }
 
 /// A request that was sent.
@@ -82,10 +82,7 @@ impl History {
                 DatabaseMessage::SelectQuery { .. }
                 | DatabaseMessage::UpdateQuery { .. }
                 | DatabaseMessage::DeleteQuery { .. },
-            ) => match rules.is_sound_query(dg) {
-                true => About::Class,
-                false => About::Nothing,
-            },
+            ) => rules.class_of_query(dg).map_or(About::Nothing, About::Class),
             Ok(_) => {
                 let id = wire::database::split(dialect, dg.msgtype, &dg.payload);
                 About::Object(id.expect("all others are about an object").0)
@@ -194,7 +191,7 @@ impl History {
     pub fn foreign_ids(&self, ids: &[u32]) -> BTreeSet<u32> {
         let id = |asked: &Asked| match asked.about {
             About::Object(id) if !ids.contains(&id) => Some(id),
-            About::Object(_) | About::Nothing | About::Create | About::Class => None,
+            About::Object(_) | About::Nothing | About::Create | About::Class(_) => None,
         };
         self.asked.iter().filter_map(id).collect()
     }
@@ -206,13 +203,15 @@ impl History {
         History { asked: asked.collect(), ..History::default() }
     }
 
-    /// What an object has seen of it. `creates`: those that may have begun it.
+    /// What an object has seen of it. `creates`: those that may have begun it; `classes`: what it
+    /// may be. Queries of other classes do not wait for what was asked of it before, and tell of it
+    /// only by finding it.
     pub fn tracks(
         &self,
         rules: &Rules,
         id: u32,
         creates: &[usize],
-        with_queries: bool,
+        classes: &BTreeSet<u16>,
         troubles: Troubles,
     ) -> Tracks {
         let mut conns: BTreeMap<usize, usize> = BTreeMap::new();
@@ -244,13 +243,16 @@ impl History {
                         tracks[track].push(turn(None));
                     }
                 }
-                About::Class if with_queries => {
+                About::Class(class)
+                    if classes.contains(&class)
+                        || asked.heard(rules, id) == Answer::Found(true) =>
+                {
                     let track = conns.get(&asked.conn);
                     let after = track.map(|&track| (track, tracks[track].len()));
                     tracks.push(vec![turn(after)]);
                 }
                 About::Create if creates.contains(&nth) => tracks.push(vec![turn(None)]),
-                About::Nothing | About::Create | About::Class | About::Object(_) => (),
+                About::Nothing | About::Create | About::Class(_) | About::Object(_) => (),
             }
         }
         let announced = self.announced.get(&id).cloned().unwrap_or_default();

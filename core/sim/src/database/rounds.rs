@@ -210,10 +210,11 @@ impl Run {
         created: &BTreeMap<u32, usize>,
         open: &[usize],
     ) -> Result<(), Violation> {
+        let rules = &self.model.rules;
         let mut strangers = 0;
         let mut may_begin = open.to_vec();
         if troubles.refused {
-            may_begin.extend(history.failed_creates(&self.model.rules));
+            may_begin.extend(history.failed_creates(rules));
         }
         for id in self.ids.iter().copied().chain(history.foreign_ids(&self.ids)) {
             let (begun, was_given) = (created.get(&id), self.given.contains(&id));
@@ -226,8 +227,10 @@ impl Run {
                 }
                 None => Vec::new(),
             };
-            let may_live = before.contains_key(&id) || !creates.is_empty();
-            let tracks = history.tracks(&self.model.rules, id, &creates, may_live, troubles);
+            let begun = creates.iter().filter_map(|&nth| rules.conceive(&history.asked[nth].dg));
+            let classes = before.get(&id).cloned().into_iter().chain(begun);
+            let classes = classes.map(|object| object.class).collect();
+            let tracks = history.tracks(rules, id, &creates, &classes, troubles);
             let from = State { born: was_given, object: before.get(&id).cloned() };
             self.check_object(id, from, &tracks, found.get(&id))?;
         }

@@ -157,7 +157,7 @@ impl Model {
     }
 
     fn query(&mut self, message: &DatabaseMessage<'_>, dg: &Dg) -> Outcome {
-        if !self.rules.is_sound_query(dg) {
+        if self.rules.class_of_query(dg).is_none() {
             let failure = message.failure(self.rules.dialect, 0);
             let said = failure.iter().map(|notice| self.rules.answer(dg.sender, notice));
             return Outcome { said: said.collect(), refused: 1 };

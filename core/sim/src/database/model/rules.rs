@@ -393,10 +393,10 @@ impl Rules {
         says.then(|| Dg::object(self.dialect, &[to], self.control, message))
     }
 
-    /// Whether a query can be read.
-    pub fn is_sound_query(&self, dg: &Dg) -> bool {
-        let message = DatabaseMessage::decode(self.dialect, dg.msgtype, &dg.payload);
-        message.is_ok_and(|message| self.query(&message).is_ok())
+    /// The class that a query asks about, if it can be read.
+    pub fn class_of_query(&self, dg: &Dg) -> Option<u16> {
+        let message = DatabaseMessage::decode(self.dialect, dg.msgtype, &dg.payload).ok()?;
+        self.query(&message).ok().map(|(class, ..)| class.id.0)
     }
 
     fn query<'a>(&'a self, message: &DatabaseMessage<'_>) -> Result<Query<'a>, Unsound> {
