@@ -9,6 +9,7 @@ use crate::walk::{Source, Walk};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::iter;
 use runtime::Outbox;
 use store::{ClassKey, FieldKey, Found, Place, Ticket};
 use wire::dialect::{Database, Dialect, Inbox};
@@ -39,6 +40,8 @@ pub struct Job {
     /// The walk has come to its end.
     walked: bool,
     act: Act,
+    /// Objects that it looks at wherever the walk leads: the walk leaves them out.
+    besides: BTreeSet<DoId>,
     /// Objects to be looked at once more.
     again: BTreeSet<DoId>,
     /// Objects that are on their way.
@@ -64,19 +67,28 @@ pub struct Jobs {
 impl Job {
     /// One that begins.
     pub fn new(walk: Walk, act: Act) -> Job {
-        let (again, away, unsettled) = <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
-        Job { walk, walked: false, act, again, away, unsettled, is_ready: false }
+        Job {
+            walk,
+            walked: false,
+            act,
+            besides: BTreeSet::new(),
+            again: BTreeSet::new(),
+            away: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+            is_ready: false,
+        }
     }
 
     /// One that looks at these, too.
     pub fn with(self, besides: BTreeSet<DoId>) -> Job {
-        Job { again: besides, ..self }
+        Job { again: besides.clone(), besides, ..self }
     }
 
     /// It begins again: where it looks, and what it looks at besides.
     fn restart(&mut self, source: Source, besides: BTreeSet<DoId>) {
         self.walk.restart(source);
-        (self.walked, self.away, self.again) = (false, BTreeSet::new(), besides);
+        (self.walked, self.away, self.again) = (false, BTreeSet::new(), besides.clone());
+        self.besides = besides;
     }
 
     /// Every write up to this one has its fate.
@@ -245,8 +257,12 @@ impl crate::Database {
             Act::Select(selection) => selection.is_full(),
             Act::Change(_) | Act::Build(_) | Act::Repair => false,
         };
-        let next =
-            if job.walked || is_full { None } else { job.walk.next(&self.part, &self.indexes) };
+        let Job { walk, besides, .. } = job;
+        let mut walk = iter::from_fn(|| walk.next(&self.part, &self.indexes));
+        let next = match job.walked || is_full {
+            true => None,
+            false => walk.find(|do_id| !besides.contains(do_id)),
+        };
         job.walked = next.is_none();
         next
     }

@@ -95,7 +95,13 @@ impl Run {
         // no configuration has segments as short as here.
         let longest = if self.plan.mode == Mode::Full { 700 } else { 34_000 };
         let (model, chance) = (&self.model, &mut self.chance);
-        Draw { model, others: &others, chance, sender, context, wanted, longest }.request()
+        let mut draw = Draw { model, others: &others, chance, sender, context, wanted, longest };
+        loop {
+            let dg = draw.request();
+            if dg.fits() {
+                return dg;
+            }
+        }
     }
 
     /// Those who ask, and one who hears all that is said of objects.

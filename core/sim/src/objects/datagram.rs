@@ -2,7 +2,7 @@
 
 use wire::datagram::{self, Datagram};
 use wire::dialect::Dialect;
-use wire::framing;
+use wire::framing::{self, BodyTooLong};
 use wire::ids::{Channel, MsgType};
 use wire::state_server::{ObjectMessage, ObjectNotice, StateServerMessage};
 
@@ -38,13 +38,21 @@ impl Dg {
 
     /// Its frame.
     pub fn frame(&self) -> Vec<u8> {
+        self.write().expect("what is sent in the object world is short enough")
+    }
+
+    /// Whether it is short enough to be sent.
+    pub fn fits(&self) -> bool {
+        self.write().is_ok()
+    }
+
+    fn write(&self) -> Result<Vec<u8>, BodyTooLong> {
         let to: Vec<Channel> = self.to.iter().copied().map(Channel).collect();
         let mut frame = Vec::new();
         let payload = |out: &mut Vec<u8>| out.extend_from_slice(&self.payload);
         let sender = Channel(self.sender);
-        let written = datagram::write_datagram(&mut frame, &to, sender, self.msgtype, payload);
-        written.expect("what is sent in the object world is short enough");
-        frame
+        datagram::write_datagram(&mut frame, &to, sender, self.msgtype, payload)?;
+        Ok(frame)
     }
 
     /// The datagram of a frame; `None` if it is none.
