@@ -257,7 +257,8 @@ impl Sight {
         let Seen { zone, known } = *self.seen_of(model, do_id, || "the leaving".to_owned())?;
         self.seen.remove(&do_id);
         let Known::Ours { object, position, is_fresh, is_loose } = known else { return Ok(()) };
-        if self.openness(zone) == Some(Openness::Closing) {
+        // From a zone that is being opened it may leave only to be shown anew.
+        if matches!(self.openness(zone), Some(Openness::Opening | Openness::Closing)) {
             return Ok(());
         }
         let keeps = |zone| self.openness(zone) == Some(Openness::Open);

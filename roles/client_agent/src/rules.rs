@@ -30,6 +30,8 @@ pub struct Addressee {
     pub dclass: ClassId,
     /// Whether the client owns it.
     pub is_owned: bool,
+    /// Whether it thinks that it still does, as it was not told otherwise.
+    pub may_think_so: bool,
 }
 
 impl Rules {
@@ -77,14 +79,16 @@ impl Rules {
             let dclass = ClassId(uberdog.dclass.0);
             let known = session.view.known(key);
             let is_owned = known.is_some_and(|known| known.how == How::Owned);
-            return Ok(Some(Addressee { dclass, is_owned }));
+            let may_think_so = session.view.lost_unsaid(key);
+            return Ok(Some(Addressee { dclass, is_owned, may_think_so }));
         }
         if is_anonymous {
             return Err(Offence::AnonymousViolation(do_id));
         }
         if let Some(known) = session.view.known(key) {
             let is_owned = known.how == How::Owned;
-            return Ok(Some(Addressee { dclass: known.dclass, is_owned }));
+            let may_think_so = session.view.lost_unsaid(key);
+            return Ok(Some(Addressee { dclass: known.dclass, is_owned, may_think_so }));
         }
         match session.view.was_known(do_id) {
             true => Ok(None),
@@ -92,7 +96,8 @@ impl Rules {
         }
     }
 
-    /// Checks that a client may set a field to a value.
+    /// Checks that a client may set a field to a value. Whether it may: what only the owner may do
+    /// is ignored of who cannot know that it is the owner no longer.
     #[inline]
     pub fn check_update(
         &self,
@@ -100,7 +105,7 @@ impl Rules {
         (do_id, to): (DoId, Addressee),
         field: FieldId,
         value: &[u8],
-    ) -> Result<(), Offence<'static>> {
+    ) -> Result<bool, Offence<'static>> {
         let schema = &self.config.schema;
         let forbidden = Offence::ForbiddenField { do_id, field };
         let class = schema.class_by_number(to.dclass.0).ok_or(forbidden)?;
@@ -109,10 +114,12 @@ impl Rules {
         let may_send = keywords & self.clsend.0 != 0
             || (to.is_owned && keywords & self.ownsend.0 != 0)
             || session.may_send(do_id, field);
-        if !may_send {
+        let is_forgiven = to.may_think_so && keywords & self.ownsend.0 != 0;
+        if !may_send && !is_forgiven {
             return Err(forbidden);
         }
-        schema.check(id, value).map_err(|error| Offence::BadValue(field, error))
+        schema.check(id, value).map_err(|error| Offence::BadValue(field, error))?;
+        Ok(may_send)
     }
 
     /// Takes a field and its value from the front of `fields`; `None` if they are none of the class.

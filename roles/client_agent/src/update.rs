@@ -26,7 +26,9 @@ impl ClientAgent {
         let Some(session) = self.sessions.get(conn) else { return Ok(()) };
         let key = self.terms.key(do_id);
         let Some(to) = self.rules.addressee(session, do_id, key)? else { return Ok(()) };
-        self.rules.check_update(session, (do_id, to), field, value)?;
+        if !self.rules.check_update(session, (do_id, to), field, value)? {
+            return Ok(());
+        }
         if value.len() > BODY_BYTES_MAX - UPDATE_BYTES {
             return Err(Offence::TooLarge);
         }
@@ -48,8 +50,10 @@ impl ClientAgent {
         if !self.rules.config.relocate {
             return Err(Offence::ForbiddenRelocate(do_id));
         }
-        match session.view.known(self.terms.key(do_id)).map(|known| known.how) {
+        let key = self.terms.key(do_id);
+        match session.view.known(key).map(|known| known.how) {
             Some(How::Owned) => (),
+            Some(How::Seen) if session.view.lost_unsaid(key) => return Ok(()),
             Some(How::Seen | How::Declared) => return Err(Offence::ForbiddenRelocate(do_id)),
             None if self.rules.uberdog(do_id).is_some() => {
                 return Err(Offence::ForbiddenRelocate(do_id));

@@ -67,8 +67,7 @@ impl Run {
         self.who.insert(outside, Who::Client(at));
         let now = self.world.now();
         self.world.trace.say(now, || format!("client {at} is {part:?}, on shard {shard}"));
-        let is_mistaken = self.plan.reuses_channels();
-        let eyes = Eyes::new(self.plan.dialect, at as u32 + 1, is_mistaken);
+        let eyes = Eyes::new(at as u32 + 1, &self.plan);
         self.clients.push(Client::new(outside, part, eyes));
         if self.chance.one_in(2) {
             self.say_hello(at);

@@ -2,7 +2,7 @@
 //! the end nothing is left.
 
 use crate::clients::eyes::{Owned, Values};
-use crate::clients::grants::OPENED;
+use crate::clients::grants::{EJECTED, OPENED};
 use crate::clients::person::{Client, Leaving, Part};
 use crate::clients::plan::HALLS;
 use crate::clients::run::{Run, named};
@@ -64,6 +64,8 @@ impl Run {
             if !client.has_ended && client.part != Part::Deaf {
                 return rule("who is ejected is closed", format!("{code} {reason}"));
             }
+        } else if client.excuses.contains(&EJECTED) {
+            // What waits behind a full socket when it is ejected is not said.
         } else if is_lost && !client.may_be_dropped && client.part != Part::Deaf {
             return rule("the honest are not ejected", "its connection ended".into());
         }
@@ -142,10 +144,7 @@ impl Run {
             let what = format!("{told} of {changes:?} to the cluster");
             return Err(Violation::new("DONE comes once", what));
         }
-        // `openotp` does not say of what left while it was owned whether it still is.
-        let known = eyes.objects.iter();
-        let mut known = known.filter(|(_, seen)| seen.is_seen || seen.owned != Owned::Perhaps);
-        if let Some((id, _)) = known.find(|(id, _)| !found.contains_key(id)) {
+        if let Some(id) = eyes.objects.keys().find(|id| !found.contains_key(id)) {
             return wrong(format!("it knows of {id}, which is no more"));
         }
         for (id, found) in found {
@@ -155,10 +154,8 @@ impl Run {
             let owned = eyes.objects.get(id).map_or(Owned::No, |seen| seen.owned);
             let agrees = match (is_owned, owned) {
                 (true, Owned::Yes) | (false, Owned::No) => true,
-                // It is not told all.
-                (true, Owned::Perhaps) | (false, Owned::Yes | Owned::Perhaps) => {
-                    self.plan.dialect == Dialect::OpenOtp
-                }
+                // While it sees it, it is not told that it is not its own any more.
+                (false, Owned::Yes) => self.plan.dialect == Dialect::OpenOtp,
                 (true, Owned::No) => false,
             };
             if !agrees {
@@ -173,9 +170,9 @@ impl Run {
         Ok(())
     }
 
-    /// A client sees an object if it looks there. What it owns it sees as long as it owns it; of its
-    /// own objects that end with its session it is told, but not that they enter, and of what it moves
-    /// itself it does not hear.
+    /// A client sees an object if it looks there. In `openotp` it is not told that what it owns leaves;
+    /// nor of its own objects that end with its session, of which it does not hear that they enter,
+    /// either; and of what it moves itself it does not hear.
     fn check_sight(
         &self,
         client: &Client,
@@ -189,8 +186,10 @@ impl Run {
         let looks = client.eyes.looks_at(found.location);
         let sees = client.eyes.objects.get(&id).is_some_and(|seen| seen.is_seen);
         let is_moved = client.moved.contains(&id);
-        let must = looks && !is_moved && !(is_owned && client.session_objects.contains(&id));
-        let may = looks || is_moved || is_owned;
+        let stays = is_owned && client.eyes.session_objects.contains(&id);
+        let must = looks && !is_moved && !stays;
+        let openotp = self.plan.dialect == Dialect::OpenOtp;
+        let may = looks || is_moved || stays || is_owned && openotp;
         match (must, may, sees) {
             (true, _, false) | (_, false, true) => {
                 let what = format!(
@@ -205,13 +204,14 @@ impl Run {
 
     fn check_object(&self, client: &Client, id: u32, found: &Found) -> Result<(), Violation> {
         let wrong = |what| Err(Violation::new("what a client sees is what there is", what));
-        // What it owns it goes on seeing where it does not look, and hears of as its owner only; if
-        // that comes to where it looks it does not enter again, so the client may be wrong of it.
-        let is_sure = client.eyes.looks_at(found.location) && !client.eyes.given.contains(&id);
+        // Those that end with its session it goes on seeing where it does not look, and they do not
+        // enter again, so the client may be wrong of them.
+        let stays = client.eyes.session_objects.contains(&id);
+        let looks = client.eyes.looks_at(found.location);
+        let is_sure = looks && !stays && !client.moved.contains(&id);
         let seen = client.eyes.objects.get(&id).filter(|seen| seen.is_seen && is_sure);
         let Some(seen) = seen else { return Ok(()) };
-        let is_known = !client.moved.contains(&id);
-        if is_known && seen.location != found.location && HALLS.contains(&found.location.parent.0) {
+        if seen.location != found.location && HALLS.contains(&found.location.parent.0) {
             return wrong(format!("{id} is at {:?}, seen at {:?}", found.location, seen.location));
         }
         let (schema, eyes) = (schema::load(), &client.eyes);
@@ -236,7 +236,7 @@ impl Run {
     fn check_gone(&self, found: &Objects) -> Result<(), Violation> {
         for (at, client) in self.clients.iter().enumerate() {
             let was_let_in = client.has_ended && client.eyes.is_welcome;
-            let left = client.session_objects.iter().find(|id| found.contains_key(id));
+            let left = client.eyes.session_objects.iter().find(|id| found.contains_key(id));
             if let Some(id) = left.filter(|_| was_let_in) {
                 let what = format!("{id} of client {at} is there");
                 return Err(Violation::new("objects of a session end with it", what));
@@ -278,6 +278,9 @@ impl Run {
             for (id, stamp) in &probes {
                 let seen = client.eyes.objects.get(id);
                 let is_owned = self.cluster.things[id].owner == Some(at);
+                if client.moved.contains(id) && !is_owned {
+                    continue; // it may be out of sight, and its client cannot know
+                }
                 let must = seen.is_some_and(|seen| seen.is_seen) || is_owned;
                 let has = client.eyes.has_heard(*id, field.0, *stamp);
                 if must != has {

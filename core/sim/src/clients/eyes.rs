@@ -1,7 +1,7 @@
 //! What a client sees, built from nothing but what it hears, and the rules that what it hears must
 //! keep all the time.
 
-use crate::clients::plan::{HALLS, LOGIN};
+use crate::clients::plan::{HALLS, LOGIN, Plan};
 use crate::clients::schema::{self, Stamp};
 use crate::ledger::Violation;
 use crate::objects::schema::Words;
@@ -27,8 +27,6 @@ pub enum Owned {
     No,
     /// It does.
     Yes,
-    /// It did when the object left; `openotp` does not say more.
-    Perhaps,
 }
 
 /// An object that a client sees or owns.
@@ -56,6 +54,8 @@ pub struct Eyes {
     words: Words,
     /// Whether the cluster may take it for somebody who had its channel before.
     is_mistaken: bool,
+    /// Whether what it is told may be lost on its way.
+    may_not_know: bool,
     /// As whom the client writes.
     writer: u32,
     /// What it sees or owns.
@@ -75,6 +75,8 @@ pub struct Eyes {
     pub cluster_done: u32,
     /// What the client itself has written: it does not hear that, so it may be wrong there.
     pub own: BTreeSet<(u32, u16)>,
+    /// Objects that are to end with its session.
+    pub session_objects: BTreeSet<u32>,
     /// Objects that ever belonged to it.
     pub given: BTreeSet<u32>,
     /// What was said in the name of the uberdog that lets clients in.
@@ -98,13 +100,15 @@ fn broken(rule: &'static str, what: String) -> Broken {
 
 impl Eyes {
     /// Of a client that has just connected.
-    pub fn new(dialect: Dialect, writer: u32, is_mistaken: bool) -> Eyes {
-        let schema = schema::load();
+    pub fn new(writer: u32, plan: &Plan) -> Eyes {
+        let (schema, dialect) = (schema::load(), plan.dialect);
+        let (is_mistaken, may_not_know) = (plan.reuses_channels(), plan.cuts);
         Eyes {
             dialect,
             words: Words::new(&schema),
             schema,
             is_mistaken,
+            may_not_know,
             writer,
             objects: BTreeMap::new(),
             interests: BTreeMap::new(),
@@ -114,6 +118,7 @@ impl Eyes {
             cluster_changes: 0,
             cluster_done: 0,
             own: BTreeSet::new(),
+            session_objects: BTreeSet::new(),
             given: BTreeSet::new(),
             told: Vec::new(),
             is_welcome: false,
@@ -215,7 +220,10 @@ impl Eyes {
         let values = self.read(entry, false)?;
         self.snapshot(id, &values)?;
         if let Some(seen) = self.objects.get_mut(&id) {
-            if seen.is_seen {
+            // What is its own may have left its sight without a word.
+            let openotp = self.dialect == Dialect::OpenOtp;
+            let may_be_back = openotp && seen.owned == Owned::Yes;
+            if seen.is_seen && !may_be_back && !self.session_objects.contains(&id) {
                 return broken("an object enters once", format!("{id} enters again"));
             }
             seen.is_seen = true;
@@ -306,7 +314,8 @@ impl Eyes {
             return broken("what is said can be read", what());
         };
         let of = self.schema.field(known);
-        let owned = self.objects.get(&id).is_some_and(|seen| seen.owned != Owned::No);
+        let owned = self.objects.get(&id).is_some_and(|seen| seen.owned != Owned::No)
+            || self.may_not_know && self.given.contains(&id);
         if !(self.words.is_broadcast(of) || owned && self.words.is_for_owner(of)) {
             return broken("secrets are kept", what());
         }
@@ -349,21 +358,15 @@ impl Eyes {
         let Some(seen) = self.objects.get_mut(&id) else {
             return broken("only what is seen leaves", format!("{id}"));
         };
-        let openotp = self.dialect == Dialect::OpenOtp;
-        match (seen.is_seen, seen.owned) {
-            (true, Owned::No) => {
+        match (self.dialect, seen.is_seen, seen.owned) {
+            // It is neither seen nor owned any more.
+            (Dialect::OpenOtp, _, _) | (Dialect::Astron, true, Owned::No) => {
                 self.objects.remove(&id);
             }
-            (true, Owned::Yes | Owned::Perhaps) => {
-                seen.is_seen = false;
-                if openotp {
-                    seen.owned = Owned::Perhaps;
-                }
+            (Dialect::Astron, true, Owned::Yes) => seen.is_seen = false,
+            (Dialect::Astron, false, _) => {
+                return broken("only what is seen leaves", format!("{id}"));
             }
-            (false, Owned::Yes | Owned::Perhaps) if openotp => {
-                self.objects.remove(&id);
-            }
-            (false, _) => return broken("only what is seen leaves", format!("{id}")),
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ const FIRST_NAME: u64 = 70_000 << 32;
 /// Channels that are opened for clients.
 pub const OPENED: [u64; 3] = [80_000 << 32, 80_000 << 32 | 1, 80_000 << 32 | 2];
 /// The codes of ejections by the cluster.
-const EJECTED: u16 = 777;
+pub const EJECTED: u16 = 777;
 
 impl Run {
     /// An actor hears something.
@@ -149,7 +149,7 @@ impl Run {
 
     fn add_session_object(&mut self, at: usize, id: u32) {
         self.tell(at, &AgentMessage::AddSessionObject { do_id: DoId(id) });
-        self.clients[at].session_objects.insert(id);
+        self.clients[at].eyes.session_objects.insert(id);
         self.watch.session_objects.insert(id);
         self.cluster.things.entry(id).and_modify(|thing: &mut Thing| thing.session = Some(at));
     }
@@ -246,7 +246,7 @@ impl Run {
     fn take_body(&mut self, at: usize) {
         let Some(id) = self.clients[at].body else { return };
         let client = &mut self.clients[at];
-        client.must_end = client.session_objects.contains(&id);
+        client.must_end = client.eyes.session_objects.contains(&id);
         client.excuses.extend([118, 119, 153]);
         match self.chance.one_in(2) {
             true => self.delete(0, id),

@@ -56,8 +56,6 @@ pub struct Client {
     pub body: Option<u32>,
     /// What it has moved itself: it does not hear that in `astron`.
     pub moved: BTreeSet<u32>,
-    /// Objects that end with its session.
-    pub session_objects: BTreeSet<u32>,
     /// Codes with which it may be ejected although it is honest.
     pub excuses: BTreeSet<u16>,
     /// Whether it must be ejected, or dropped, by the time all is quiet.
@@ -99,7 +97,6 @@ impl Client {
             opened: BTreeSet::new(),
             body: None,
             moved: BTreeSet::new(),
-            session_objects: BTreeSet::new(),
             excuses: BTreeSet::new(),
             must_end: false,
             may_be_dropped: false,

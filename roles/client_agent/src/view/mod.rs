@@ -116,6 +116,12 @@ impl View {
         self.objects.get(key).is_some_and(|object| object.is_owned())
     }
 
+    /// Whether the client owned an object that it sees, and could not be told that it does not any
+    /// more.
+    pub fn lost_unsaid(&self, key: Key) -> bool {
+        self.objects.get(key).is_some_and(|object| object.is_lost_unsaid())
+    }
+
     /// What the client knows of an object that it sees or owns, or that was declared to it.
     pub fn known(&self, key: Key) -> Option<Known> {
         if let Some(object) = self.objects.get(key) {

@@ -20,6 +20,7 @@ const OWNED: u8 = 1;
 const COUNTED: u8 = 2;
 const DOUBTED: u8 = 4;
 const ASKED: u8 = 8;
+const LOST_UNSAID: u8 = 16;
 
 const _: () = assert!(size_of::<Object>() == 16, "clients see many objects");
 
@@ -36,6 +37,15 @@ impl Object {
         self.set(OWNED, is_owned);
     }
 
+    /// Whether the client owned it, does not any more, and was not told so.
+    pub fn is_lost_unsaid(&self) -> bool {
+        self.is(LOST_UNSAID)
+    }
+
+    pub fn set_lost_unsaid(&mut self, is_lost_unsaid: bool) {
+        self.set(LOST_UNSAID, is_lost_unsaid);
+    }
+
     /// Whether the zone where it is counts it.
     pub fn is_counted(&self) -> bool {
         self.is(COUNTED)
@@ -45,7 +55,7 @@ impl Object {
         self.set(COUNTED, is_counted);
     }
 
-    /// Whether it may not be any more where it is shown.
+    /// Whether it may not be any more where it is shown, or as it is shown.
     pub fn is_doubted(&self) -> bool {
         self.is(DOUBTED)
     }

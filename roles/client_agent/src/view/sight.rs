@@ -1,8 +1,12 @@
 //! Objects come into a client's sight and its ownership, move about in it, and go.
 //!
 //! Seeing and owning are two things: an object that the client owns is shown to it as its owner's,
-//! and once more as one of a zone if it looks there. An owned object of the session is the
-//! exception: where it goes does not matter, it stays with the client as it is.
+//! and once more as one of a zone whenever it comes into sight there, as it may have changed unheard.
+//! `astron` has two words for what leaves, as one of a zone and as the client's own. `openotp` has
+//! one, which is said when an object is neither any more: until then its owner hears where it goes.
+//!
+//! An owned object of the session is the exception: where it goes does not matter, it stays with the
+//! client as it is.
 
 use super::View;
 use super::action::{Action, Sink};
@@ -29,12 +33,14 @@ impl View {
         let Some(&object) = self.objects.get(key).filter(|object| object.location != new) else {
             return;
         };
-        let stays = object.is_owned() && self.granted.is_of_session(do_id);
+        let is_of_session = self.granted.is_of_session(do_id);
+        let is_followed = is_of_session || terms.dialect == Dialect::OpenOtp;
         let is_of_interest = self.place(terms, key, new);
-        if stays || object.is_seen && is_of_interest {
+        if object.is_owned() && is_followed || object.is_seen && is_of_interest {
             sink(Action::Tell(ToClient::Location { do_id, location: new }));
             self.doubt(terms, key);
-        } else if object.is_seen {
+        }
+        if object.is_seen && !is_of_interest && !(object.is_owned() && is_of_session) {
             self.leave(terms, key, sink);
         }
     }
@@ -68,7 +74,10 @@ impl View {
         if known.is_none() && !self.add(terms, key, entry, sink) {
             return;
         }
-        self.change(key, |object| object.set_owned(true));
+        self.change(key, |object| {
+            object.set_owned(true);
+            object.set_lost_unsaid(false);
+        });
         sink(Action::Tell(ToClient::EnterOwner(*entry)));
     }
 
@@ -88,6 +97,9 @@ impl View {
         } else if !object.is_counted() {
             // It was where the client does not look, and stayed only because it was owned.
             self.leave(terms, key, sink);
+        } else {
+            let is_unsaid = terms.dialect == Dialect::OpenOtp;
+            self.change(key, |object| object.set_lost_unsaid(is_unsaid));
         }
     }
 
@@ -104,7 +116,12 @@ impl View {
         self.change(key, |object| object.is_seen = true);
         self.place(terms, key, entry.location);
         self.doubt(terms, key);
-        match known.filter(|object| object.is_seen) {
+        // What stayed with the client out of its sight may have changed.
+        let is_sure = |object: &Object| !object.is_doubted() && !object.is_asked();
+        if known.is_some_and(|object| object.is_seen && !is_sure(&object)) {
+            self.take_back(terms, key, sink);
+        }
+        match known.filter(|object| object.is_seen && object.is_counted() && is_sure(object)) {
             None => sink(Action::Tell(ToClient::Enter(*entry))),
             // Its move was not heard.
             Some(object) if object.location != entry.location => {
@@ -112,6 +129,15 @@ impl View {
                 sink(Action::Tell(ToClient::Location { do_id, location }));
             }
             Some(_) => (),
+        }
+    }
+
+    /// An object that was in doubt is about to enter anew, as its values may be old: it leaves, unless
+    /// that would mean more.
+    fn take_back(&self, terms: &Terms, key: Key, sink: &mut Sink<'_>) {
+        let is_owners = terms.dialect == Dialect::OpenOtp && self.owns(key);
+        if !is_owners && !self.granted.is_of_session(key.do_id) {
+            sink(Action::Tell(ToClient::Leaving { do_id: key.do_id }));
         }
     }
 
@@ -183,13 +209,14 @@ impl View {
         self.questions = Some(questions);
     }
 
-    /// Zones were closed: what was seen there leaves, by do_id. What is owned stays.
+    /// Zones were closed: what was seen there leaves, by do_id.
     pub(super) fn lose_sight(&mut self, terms: &Terms, sink: &mut Sink<'_>) {
         let mut gone = Vec::new();
         for object in self.objects.iter_mut().filter(|object| object.is_counted()) {
             if !self.zones.contains(terms, object.location) {
                 object.set_counted(false);
-                gone.extend((!object.is_owned()).then_some(object.do_id));
+                let stays = object.is_owned() && self.granted.is_of_session(object.do_id);
+                gone.extend((!stays).then_some(object.do_id));
             }
         }
         gone.sort_unstable();
@@ -201,9 +228,14 @@ impl View {
     fn leave(&mut self, terms: &Terms, key: Key, sink: &mut Sink<'_>) {
         let do_id = key.do_id;
         let is_owned = self.owns(key);
-        match self.granted.is_of_session(do_id) && !is_owned {
-            true => sink(Action::SessionObjectLost(do_id)),
-            false => sink(Action::Tell(ToClient::Leaving { do_id })),
+        match (is_owned, terms.dialect) {
+            (false, _) if self.granted.is_of_session(do_id) => {
+                sink(Action::SessionObjectLost(do_id));
+            }
+            (true, Dialect::OpenOtp) => (), // it has not left its owner
+            (false, _) | (true, Dialect::Astron) => {
+                sink(Action::Tell(ToClient::Leaving { do_id }));
+            }
         }
         if is_owned {
             self.change(key, |object| object.is_seen = false);

@@ -97,6 +97,31 @@ fn an_object_over_the_limit_is_not_shown() {
     assert!(view.sees(terms.key(DoId(7))) && !view.sees(terms.key(DoId(8))));
 }
 
+/// It may have changed before anybody listened there.
+#[test]
+fn what_comes_while_its_zone_is_asked_for_is_shown_anew_when_it_answers() {
+    for dialect in Dialect::ALL {
+        let terms = terms(dialect, Limits::default());
+        let (mut view, mut context, mut told) = (View::default(), 0, Vec::new());
+        let all = (PARENT, Zones(&[[0; 4]]));
+        view.add_interest(&terms, Now(0), (1, BY), all, &mut |action| {
+            if let Action::Ask { context: asked, .. } = action {
+                context = asked;
+            }
+        })
+        .unwrap();
+        let mut note = |action: Action<'_>| match action {
+            Action::Tell(ToClient::Enter(_)) => told.push("enters"),
+            Action::Tell(ToClient::Leaving { .. }) => told.push("leaves"),
+            _ => panic!("{action:?}"),
+        };
+        view.entered(&terms, &entry(7, 0), &mut note);
+        view.answered(&terms, Now(0), context, &entry(7, 0), &mut note);
+        view.entered(&terms, &entry(7, 0), &mut note);
+        assert_eq!(told, ["enters", "leaves", "enters"]);
+    }
+}
+
 /// The channels of their locations would be somebody's own, or have another meaning.
 #[test]
 fn below_nobody_and_reserved_parents_nothing_is_listened_to() {

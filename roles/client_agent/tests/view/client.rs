@@ -39,6 +39,9 @@ pub struct Client {
     session: BTreeSet<DoId>,
     /// Owned objects of the session that entered a zone and were not shown there.
     hidden: BTreeSet<DoId>,
+    /// Those that may enter once more, as they may have changed unheard: they stayed when they went
+    /// out of sight, or came to a zone that is asked for.
+    away: BTreeSet<DoId>,
     changes: Vec<Change>,
     /// The last change of each interest.
     newest: BTreeMap<u16, u64>,
@@ -64,6 +67,7 @@ impl Client {
             owned: BTreeSet::new(),
             session: BTreeSet::new(),
             hidden: BTreeSet::new(),
+            away: BTreeSet::new(),
             changes: Vec::new(),
             newest: BTreeMap::new(),
             changed: 0,
@@ -87,6 +91,7 @@ impl Client {
     pub fn add(&mut self, interest: u16, by_client: bool, parent: DoId, zones: &[u32]) -> By {
         let zones = zones.iter().map(|&zone| Location { parent, zone: Zone(zone) });
         self.interests.insert(interest, zones.collect());
+        self.lose_sight();
         self.change(interest, by_client)
     }
 
@@ -99,7 +104,10 @@ impl Client {
     /// An interest is about to be closed.
     pub fn remove(&mut self, interest: u16, by_client: bool) -> (By, bool) {
         match self.interests.remove(&interest) {
-            Some(_) => (self.change(interest, by_client), true),
+            Some(_) => {
+                self.lose_sight();
+                (self.change(interest, by_client), true)
+            }
             None => (By::Client { context: 0 }, false),
         }
     }
@@ -109,8 +117,24 @@ impl Client {
         assert!(self.changes.iter().all(|change| change.interest != interest), "all is done");
         self.added();
         for (do_id, location) in &self.seen {
-            let stays = self.is_of_interest(*location) || self.owned.contains(do_id);
+            let stays = self.is_of_interest(*location) || self.away.contains(do_id);
             assert!(stays || self.is_ended, "{do_id} has not left with its zone");
+        }
+    }
+
+    /// What it owns leaves its sight without a word in `openotp`. What is of the session, too, does so
+    /// in both dialects, and stays.
+    fn lose_sight(&mut self) {
+        let seen = std::mem::take(&mut self.seen);
+        for (do_id, location) in seen {
+            let is_away = !self.is_of_interest(location) && self.owned.contains(&do_id);
+            let stays = self.session.contains(&do_id);
+            if is_away && stays {
+                self.away.insert(do_id);
+            }
+            if !is_away || stays || self.dialect == Dialect::Astron {
+                self.seen.insert(do_id, location);
+            }
         }
     }
 
@@ -265,13 +289,19 @@ impl Client {
             ToClient::Enter(entry) => {
                 assert!(self.is_of_interest(entry.location), "{entry:?} is of interest");
                 let before = self.seen.insert(entry.do_id, entry.location);
-                assert!(before.is_none(), "{entry:?} enters once");
+                let is_back = self.away.remove(&entry.do_id);
+                assert!(before.is_none() || is_back, "{entry:?} enters once");
+                if !self.answered.contains(&entry.location) {
+                    self.away.insert(entry.do_id);
+                }
                 self.hidden.remove(&entry.do_id);
             }
             ToClient::Leaving { do_id } => {
-                let was_known =
-                    self.seen.remove(&do_id).is_some() || openotp && self.owned.remove(&do_id);
-                assert!(was_known, "{do_id} was seen");
+                // `openotp` has no other word: it is neither seen nor owned any more.
+                let was_owned = openotp && self.owned.remove(&do_id);
+                let was_seen = self.seen.remove(&do_id).is_some();
+                assert!(was_seen || was_owned, "{do_id} was seen");
+                self.away.remove(&do_id);
             }
             ToClient::LeavingOwner { do_id } => {
                 assert!(!openotp && self.owned.remove(&do_id), "{do_id} was owned");
@@ -283,6 +313,11 @@ impl Client {
                 assert!(self.knows(do_id), "{do_id} is known");
                 if let Some(before) = self.seen.get_mut(&do_id) {
                     *before = location;
+                }
+                self.away.remove(&do_id);
+                self.lose_sight();
+                if !self.answered.contains(&location) {
+                    self.away.insert(do_id);
                 }
             }
             ToClient::AddInterest { context, interest, .. }
