@@ -38,7 +38,8 @@ pub struct Config {
     /// A client that says neither HELLO nor HEARTBEAT for so long is ejected, in milliseconds; 0:
     /// it may be silent.
     pub heartbeat_ms: u64,
-    /// After so long an interest is complete although its parent has not answered, in milliseconds.
+    /// After so long an interest is complete although its parent has not answered, in milliseconds; 0:
+    /// never.
     pub interest_ms: u64,
     /// What grows no further.
     pub limits: Limits,

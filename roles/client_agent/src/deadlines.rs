@@ -1,7 +1,10 @@
 //! Until when clients must have done something: a list per rule, in which all wait equally long, so
 //! that what comes in last is due last. A client stands in a list at most once and leaves it at any
 //! time, at no cost.
+//!
+//! Who waits for something first, and then for something else until another time, has an [`Alarm`].
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use runtime::{ConnId, Now};
 
@@ -91,10 +94,38 @@ impl Deadlines {
     }
 }
 
+/// Until when clients wait, each for itself. A client stands in it at most once; it knows when it is
+/// due.
+#[derive(Default)]
+pub struct Alarm(BTreeSet<(Now, ConnId)>);
+
+impl Alarm {
+    /// `conn`, which does not wait yet, waits until `due`.
+    pub fn begin(&mut self, due: Now, conn: ConnId) {
+        self.0.insert((due, conn));
+    }
+
+    /// `conn`, which waits until `due`, waits no more.
+    pub fn end(&mut self, due: Now, conn: ConnId) {
+        self.0.remove(&(due, conn));
+    }
+
+    /// When the first one is due.
+    #[inline]
+    pub fn next(&self) -> Option<Now> {
+        self.0.first().map(|&(due, _)| due)
+    }
+
+    /// The next one that is due; it waits no more.
+    pub fn pop(&mut self, now: Now) -> Option<ConnId> {
+        self.next().filter(|due| *due <= now)?;
+        self.0.pop_first().map(|(_, conn)| conn)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::collections::BTreeSet;
     use proptest::prelude::*;
 
     proptest! {

@@ -76,6 +76,7 @@ impl ClientAgent {
         out.counts.clients -= 1;
         out.counts.clients_established -= u64::from(session.state == State::Established);
         self.clocks.end_all(conn);
+        session.alarm_at.into_iter().for_each(|due| self.clocks.interest.end(due, conn));
         self.held.remove(&conn);
         debug!(client = %session.channel, reason = reason.name(), "left");
         say_left(&session, reason, out);

@@ -1,7 +1,7 @@
 //! What a client's view wants done is done here.
 
 use crate::ClientAgent;
-use crate::deadlines::Deadlines;
+use crate::deadlines::Alarm;
 use crate::ejection::Offence;
 use crate::session::Names;
 use crate::sessions::Ears;
@@ -19,9 +19,9 @@ struct Hands<'a> {
     now: Now,
     conn: ConnId,
     names: Names<'a>,
-    asked_until: &'a mut Now,
+    alarm_at: &'a mut Option<Now>,
     ears: &'a mut Ears,
-    interest_clock: &'a mut Deadlines,
+    alarm: &'a mut Alarm,
     out: &'a mut Outbox,
     /// Why the session is to end.
     offence: Option<Offence<'static>>,
@@ -37,11 +37,10 @@ impl ClientAgent {
         f: impl FnOnce(&mut View, &Terms, &mut Sink<'_>) -> T,
     ) -> Option<T> {
         let (session, ears) = self.sessions.get_both(conn)?;
-        let (view, names, asked_until) = session.apart();
-        let interest_clock = &mut self.clocks.interest;
+        let (view, names, alarm_at) = session.apart();
+        let alarm = &mut self.clocks.interest;
         let (me, now) = (self.me, self.now);
-        let mut hands =
-            Hands { me, now, conn, names, asked_until, ears, interest_clock, out, offence: None };
+        let mut hands = Hands { me, now, conn, names, alarm_at, ears, alarm, out, offence: None };
         let done = f(view, &self.terms, &mut |action| hands.act(&action));
         if let Some(offence) = hands.offence {
             self.eject(conn, &offence, out);
@@ -51,11 +50,15 @@ impl ClientAgent {
 
     /// The first answer that a view has waited for is due.
     pub(crate) fn expire_questions(&mut self, conn: ConnId, out: &mut Outbox) {
+        if let Some(session) = self.sessions.any_mut(conn) {
+            session.alarm_at = None;
+        }
         let now = self.now;
         self.with_view(conn, out, |view, terms, sink| view.expired(terms, now, sink));
-        let asked_until = self.sessions.get(conn).map(|session| session.asked_until);
-        if asked_until.is_some_and(|until| until > now) {
-            self.clocks.interest.begin(now, conn);
+        let Some(session) = self.sessions.get_mut(conn) else { return };
+        if let (None, Some(due)) = (session.alarm_at, session.view.waits_until()) {
+            session.alarm_at = Some(due);
+            self.clocks.interest.begin(due, conn);
         }
     }
 }
@@ -105,10 +108,11 @@ impl Hands<'_> {
     }
 
     fn ask(&mut self, whom: DoId, question: &ObjectMessage<'_>, until: Now) {
-        if *self.asked_until <= self.now {
-            self.interest_clock.begin(self.now, self.conn);
+        // All wait equally long: what is asked later is due later. Who waits no time waits for ever.
+        if self.alarm_at.is_none() && until > self.now {
+            *self.alarm_at = Some(until);
+            self.alarm.begin(until, self.conn);
         }
-        *self.asked_until = until;
         let dialect = self.out.dialect();
         let msgtype = question.msgtype(dialect).expect("both dialects have these questions");
         let write = |out: &mut Vec<u8>| question.write(dialect, out);

@@ -41,7 +41,7 @@ pub use config::{Config, InterestPermission, Limits, Uberdog};
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use deadlines::Deadlines;
+use deadlines::{Alarm, Deadlines};
 use ejection::Offence;
 use entry::Shown;
 use leases::{LESSOR, Leases, Lessor};
@@ -85,7 +85,7 @@ struct Clocks {
     established: Deadlines,
     heartbeat: Deadlines,
     /// Whose view waits for an answer.
-    interest: Deadlines,
+    interest: Alarm,
     /// When the next wake-up comes that was asked for.
     woken_at: Option<Now>,
 }
@@ -108,7 +108,7 @@ impl ClientAgent {
                 hello: Deadlines::after_ms(limits.hello_ms),
                 established: Deadlines::after_ms(limits.established_ms),
                 heartbeat: Deadlines::after_ms(config.heartbeat_ms),
-                interest: Deadlines::after_ms(config.interest_ms),
+                interest: Alarm::default(),
                 woken_at: None,
             },
             reached: Vec::new(),
@@ -206,8 +206,8 @@ impl ClientAgent {
 
 impl Clocks {
     fn next(&self) -> Option<Now> {
-        let all = [&self.hello, &self.established, &self.heartbeat, &self.interest];
-        all.into_iter().filter_map(Deadlines::next).min()
+        let all = [&self.hello, &self.established, &self.heartbeat];
+        all.into_iter().filter_map(Deadlines::next).chain(self.interest.next()).min()
     }
 
     /// Somebody who has not done something in time.
@@ -227,7 +227,6 @@ impl Clocks {
         self.hello.end(conn);
         self.established.end(conn);
         self.heartbeat.end(conn);
-        self.interest.end(conn);
     }
 }
 

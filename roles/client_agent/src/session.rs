@@ -53,8 +53,8 @@ pub struct Session {
     pub messages: Bucket,
     /// The bytes that it has sent.
     pub bytes: Bucket,
-    /// Until when an answer is waited for that its view has asked for last.
-    pub asked_until: Now,
+    /// When it is looked at whether its view still waits for an answer, if it did.
+    pub alarm_at: Option<Now>,
     /// What it sees.
     pub view: View,
     extra: Option<Box<Extra>>,
@@ -86,7 +86,7 @@ impl Session {
             local: arrival.local,
             messages: Bucket::default(),
             bytes: Bucket::default(),
-            asked_until: Now(0),
+            alarm_at: None,
             view: View::default(),
             extra: None,
         };
@@ -127,10 +127,10 @@ impl Session {
         Names { channel: self.channel, sender: self.sender, extra: self.extra() }
     }
 
-    /// Its view, under which channels it goes, and until when an answer is waited for.
-    pub fn apart(&mut self) -> (&mut View, Names<'_>, &mut Now) {
-        let Session { channel, sender, view, extra, asked_until, .. } = self;
-        (view, Names { channel: *channel, sender: *sender, extra: extra.as_deref() }, asked_until)
+    /// Its view, under which channels it goes, and when its alarm is due.
+    pub fn apart(&mut self) -> (&mut View, Names<'_>, &mut Option<Now>) {
+        let Session { channel, sender, view, extra, alarm_at, .. } = self;
+        (view, Names { channel: *channel, sender: *sender, extra: extra.as_deref() }, alarm_at)
     }
 
     /// Whether the cluster lets it send a field that its class does not.

@@ -86,6 +86,11 @@ impl View {
         self.questions.take_if(|questions| questions.is_empty());
     }
 
+    /// Until when the first answer is waited for, if any is: then [`View::expired`] is wanted.
+    pub fn waits_until(&self) -> Option<Now> {
+        self.questions.as_ref()?.waits_until()
+    }
+
     /// Zones that were not of interest before are listened to, and the parent is asked for them.
     pub(super) fn open(
         &mut self,

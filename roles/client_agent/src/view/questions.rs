@@ -130,6 +130,12 @@ impl Questions {
         Some(question.id)
     }
 
+    /// Until when the first answer is waited for.
+    pub fn waits_until(&self) -> Option<Now> {
+        let asked = self.questions.iter().filter_map(|question| question.until);
+        asked.chain(self.located.front().map(|&(until, _)| until)).min()
+    }
+
     /// The first question that was to be answered by now, and to whom it is.
     pub fn late(&self, now: Now) -> Option<(u32, DoId)> {
         let is_late = |question: &&Question| question.until.is_some_and(|until| until <= now);
