@@ -140,6 +140,7 @@ counts! {
     Counter grants_refused_bad_state = "client_grants_refused" {"reason": "bad_state"} "Requests about a client that were refused.";
     Counter grants_refused_bad_channel = "client_grants_refused" {"reason": "bad_channel"} "Requests about a client that were refused.";
     Counter grants_refused_bad_post_remove = "client_grants_refused" {"reason": "bad_post_remove"} "Requests about a client that were refused.";
+    Counter grants_refused_no_client = "client_grants_refused" {"reason": "no_client"} "Requests about a client that were refused.";
     Counter ejected_capacity = "clients_ejected" {"why": "capacity"} "Clients ejected.";
     Counter ejected_protocol = "clients_ejected" {"why": "protocol"} "Clients ejected.";
     Counter ejected_identity = "clients_ejected" {"why": "identity"} "Clients ejected.";

@@ -8,7 +8,8 @@
 //!
 //! Which objects: a State Server's may have any id, a DBSS has ranges of them, and a Database none,
 //! since it is asked about its objects on its control channel. The channels of clients are never
-//! objects: they belong to the shard that holds the client's connection, which leases them in chunks.
+//! objects: they belong to the shard that holds the client's connection, which leases them in chunks;
+//! those that are leased to nobody yet, to the first shard, so that somebody hears what they are told.
 
 use crate::ids::{RoleId, ShardId, StoreId};
 use alloc::vec::Vec;
@@ -115,8 +116,9 @@ impl Leased {
     }
 
     #[inline]
-    fn shard_of(&self, channel: Channel) -> Option<ShardId> {
-        self.shards[((channel.0 - self.leasing.range.start().0) / self.leasing.chunk) as usize]
+    fn shard_of(&self, channel: Channel) -> ShardId {
+        let chunk = (channel.0 - self.leasing.range.start().0) / self.leasing.chunk;
+        self.shards[chunk as usize].unwrap_or(ShardId(0))
     }
 }
 
@@ -215,10 +217,7 @@ impl Placement {
     /// Adds the places of a datagram because of its recipient `channel`.
     fn of(&self, channel: Channel, dialect: Dialect, frame: &[u8], places: &mut Places) {
         if let Some(leased) = self.leased(channel) {
-            if let Some(shard) = leased.shard_of(channel) {
-                places.add(self.me, shard, leased.role);
-            }
-            return;
+            return places.add(self.me, leased.shard_of(channel), leased.role);
         }
         let mut is_control = false;
         for placed in self.roles.iter().filter(|placed| placed.controls.contains(&channel)) {

@@ -26,14 +26,8 @@ impl ClientAgent {
         message: &AgentMessage<'_>,
         out: &mut Outbox,
     ) {
-        // Who asks for what is due when a client goes cannot know that it has gone.
-        if let Some(client) = self.gone(dg) {
-            if let AgentMessage::AddPostRemove { message } = *message {
-                return self.say_at_once(client, message, dg.sender(), out);
-            }
-            if let AgentMessage::AddSessionObject { do_id } = *message {
-                return delete(self.me, do_id, client, out);
-            }
+        if let Some(client) = self.nobodys(dg) {
+            return self.say_to_nobody(client, message, dg.sender(), out);
         }
         let reached = self.addressed(dg);
         if let AgentMessage::SendDatagram { datagram } = *message {
@@ -44,19 +38,68 @@ impl ClientAgent {
             if let Err(refusal) = self.grant(conn, message, dg.sender(), out) {
                 let what = message.name(out.dialect());
                 let request = Request { what, client, sender: dg.sender() };
-                refusal.note(&mut out.counts, &request);
+                refusal.note(out, &request);
             }
         }
         self.reached = reached;
     }
 
-    /// The client that a datagram is for, if it is for that one alone and it is gone. Its channel is
-    /// still leased to this shard: otherwise the datagram would not have come here.
-    fn gone(&self, dg: &Datagram<'_>) -> Option<Channel> {
+    /// The channel of a client that a datagram is for, if it is for that one alone and nobody has it
+    /// any more, or yet. It is leased to this shard, or to none: otherwise the datagram would not have
+    /// come here.
+    pub(crate) fn nobodys(&self, dg: &Datagram<'_>) -> Option<Channel> {
         let client = dg.recipients().next().filter(|_| dg.recipients().len() == 1)?;
-        let mut is_gone = self.rules.config.channels.contains(&client);
-        self.sessions.each(client, |_, _| is_gone = false);
-        is_gone.then_some(client)
+        let mut is_nobodys = self.rules.config.channels.contains(&client);
+        self.sessions.each(client, |_, _| is_nobodys = false);
+        is_nobodys.then_some(client)
+    }
+
+    /// A request about a client that is gone, or never was.
+    fn say_to_nobody(
+        &self,
+        client: Channel,
+        message: &AgentMessage<'_>,
+        sender: Channel,
+        out: &mut Outbox,
+    ) {
+        // Who asks for what is due when a client goes cannot know that it has gone.
+        let was_there = self.was_given(client);
+        match *message {
+            AgentMessage::AddPostRemove { message } if was_there => {
+                self.say_at_once(client, message, sender, out);
+            }
+            AgentMessage::AddSessionObject { do_id } if was_there => {
+                delete(self.me, do_id, client, out);
+            }
+            // So it is.
+            AgentMessage::Eject { .. }
+            | AgentMessage::Drop
+            | AgentMessage::UndeclareObject { .. }
+            | AgentMessage::RemoveSessionObject { .. }
+            | AgentMessage::CloseChannel { .. }
+            | AgentMessage::ClearPostRemoves
+            | AgentMessage::RemoveInterest { .. } => (),
+            AgentMessage::AddPostRemove { .. }
+            | AgentMessage::AddSessionObject { .. }
+            | AgentMessage::SetState { .. }
+            | AgentMessage::SetClientId { .. }
+            | AgentMessage::SendDatagram { .. }
+            | AgentMessage::GetNetworkAddress { .. }
+            | AgentMessage::GetTlvs { .. }
+            | AgentMessage::DeclareObject { .. }
+            | AgentMessage::SetFieldsSendable { .. }
+            | AgentMessage::OpenChannel { .. }
+            | AgentMessage::AddInterest { .. } => {
+                let what = message.name(out.dialect());
+                Refusal::NoClient.note(out, &Request { what, client, sender });
+            }
+        }
+    }
+
+    /// Whether a client channel that nobody has was somebody's.
+    fn was_given(&self, channel: Channel) -> bool {
+        let is_leased = self.lessor.as_ref().is_none_or(|lessor| lessor.has_handed_out(channel));
+        is_leased && !self.leases.is_unused(channel)
     }
 
     /// A post-remove for a client that is gone already is due: who asked for it could not know, and
@@ -66,7 +109,7 @@ impl ClientAgent {
             Ok(last) => last,
             Err(error) => {
                 let request = Request { what: "AddPostRemove", client, sender };
-                return Refusal::from(error).note(&mut out.counts, &request);
+                return Refusal::from(error).note(out, &request);
             }
         };
         let to: SmallVec<[Channel; 2]> = last.recipients().collect();

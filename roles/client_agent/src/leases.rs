@@ -20,6 +20,7 @@ pub const LESSOR: ShardId = ShardId(0);
 
 /// The chunks of all shards, at the lessor.
 pub struct Lessor {
+    leasing: Leasing,
     /// The lowest chunk that was never handed out.
     next: u32,
     count: u32,
@@ -29,7 +30,14 @@ pub struct Lessor {
 impl Lessor {
     /// Nothing is handed out yet.
     pub fn new(leasing: &Leasing) -> Lessor {
-        Lessor { next: 0, count: leasing.chunks(), returned: VecDeque::new() }
+        let (leasing, count) = (leasing.clone(), leasing.chunks());
+        Lessor { leasing, next: 0, count, returned: VecDeque::new() }
+    }
+
+    /// Whether the chunk of a channel was ever handed out.
+    pub fn has_handed_out(&self, channel: Channel) -> bool {
+        let behind = self.leasing.range.start().0 + u64::from(self.next) * self.leasing.chunk;
+        channel.0 < behind
     }
 
     /// A chunk for whoever asks, if any is left.
@@ -88,6 +96,12 @@ impl Leases {
             self.present = self.spare.take()?;
             self.present.next().map(Channel)
         })
+    }
+
+    /// Whether a channel was leased to this shard and never given to a client since.
+    pub fn is_unused(&self, channel: Channel) -> bool {
+        let spare = self.spare.as_ref();
+        self.present.contains(&channel.0) || spare.is_some_and(|spare| spare.contains(&channel.0))
     }
 
     /// How often the lessor is to be asked now: it will be. Only where a client has come, so many wait;

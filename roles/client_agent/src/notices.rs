@@ -3,6 +3,7 @@
 
 use crate::ClientAgent;
 use crate::entry::Audience;
+use crate::refusal::{Refusal, Request};
 use crate::session::Session;
 use crate::view::{Sink, Terms, View};
 use alloc::vec::Vec;
@@ -175,6 +176,12 @@ impl ClientAgent {
                     Audience::Observer => self.reached(dg),
                     Audience::Owner => self.addressed(dg),
                 };
+                if audience == Audience::Owner
+                    && let Some(client) = self.nobodys(dg)
+                {
+                    let request = Request { what: "EnterOwner", client, sender: dg.sender() };
+                    Refusal::NoClient.note(out, &request);
+                }
                 for &conn in &reached {
                     self.with_view(conn, out, |view, terms, sink| f(view, terms, &entry, sink));
                 }

@@ -1,16 +1,20 @@
 //! What the cluster wanted of a client and does not get. The client stays as it is; it is counted, and
-//! logged with who sent it.
+//! logged with who sent it, and the Event Logger hears of it.
 
 use crate::post_removes::NotStored;
 use crate::view::OverLimit;
 use core::fmt;
-use runtime::Counts;
+use runtime::{Counts, Outbox};
 use tracing::{debug, warn};
+use wire::event::{Event, Value};
 use wire::ids::{Channel, ClassId};
 
 /// Why the cluster does not get what it wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {
+    /// Who had this channel is gone, or nobody ever had it.
+    #[error("no client has this channel")]
+    NoClient,
     /// There is no such state.
     #[error("there is no state {0}")]
     BadState(u16),
@@ -40,29 +44,39 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    fn count(self, counts: &mut Counts) -> u64 {
-        let count = match self {
-            Refusal::BadState(_) => &mut counts.grants_refused_bad_state,
-            Refusal::BadChannel(_) => &mut counts.grants_refused_bad_channel,
-            Refusal::UnknownClass(_) => &mut counts.grants_refused_unknown_class,
+    /// What kind of refusal it is, as the metrics and the events have it; and counts it.
+    fn count(self, counts: &mut Counts) -> (&'static str, u64) {
+        let (kind, count) = match self {
+            Refusal::NoClient => ("no_client", &mut counts.grants_refused_no_client),
+            Refusal::BadState(_) => ("bad_state", &mut counts.grants_refused_bad_state),
+            Refusal::BadChannel(_) => ("bad_channel", &mut counts.grants_refused_bad_channel),
+            Refusal::UnknownClass(_) => ("unknown_class", &mut counts.grants_refused_unknown_class),
             Refusal::PostRemove(NotStored::NotADatagram) => {
-                &mut counts.grants_refused_bad_post_remove
+                ("bad_post_remove", &mut counts.grants_refused_bad_post_remove)
             }
             Refusal::Full { .. }
             | Refusal::View(_)
             | Refusal::Shard(_)
             | Refusal::PostRemove(NotStored::TooMany(_) | NotStored::TooLong(_)) => {
-                &mut counts.grants_refused_limit
+                ("limit", &mut counts.grants_refused_limit)
             }
         };
         *count += 1;
-        *count
+        (kind, *count)
     }
 
-    /// Counts it, and says so in the log: the first one of its kind, the second, the fourth and so
-    /// on as a warning, as a flood of them must not flood the log.
-    pub fn note(self, counts: &mut Counts, request: &Request) {
-        let count = self.count(counts);
+    /// Counts it, and says so: to the event logger, and in the log, there the first one of its kind,
+    /// the second, the fourth and so on as a warning, as a flood of them must not flood it.
+    pub fn note(self, out: &mut Outbox, request: &Request) {
+        let (kind, count) = self.count(&mut out.counts);
+        let values = [
+            ("message", Value::Text(request.what)),
+            ("client", Value::Id(request.client.0)),
+            ("channel", Value::Id(request.sender.0)),
+            ("reason", Value::Text(kind)),
+            ("detail", Value::Shown(&self)),
+        ];
+        out.event(&Event { sender: "ClientAgent", kind: "request-refused", values: &values });
         if count.is_power_of_two() {
             warn!("refused {request}: {self} (number {count} of this kind on this shard)");
         } else {
