@@ -279,7 +279,19 @@ impl ClientAgent {
         let added = self.with_view(conn, out, |view, terms, sink| {
             view.add_interest(terms, now, (interest, by), (parent, zones), sink)
         });
-        added.unwrap_or(Ok(())).map_err(Refusal::View)
+        let added = added.unwrap_or(Ok(())).map_err(Refusal::View);
+        if added.is_err() {
+            self.answer_done(conn, (interest, caller), out);
+        }
+        added
+    }
+
+    /// Says that an interest is done though nothing was: who asked for it would wait for ever.
+    fn answer_done(&self, conn: ConnId, (interest, caller): (u16, Channel), out: &mut Outbox) {
+        if let Some(client) = self.sessions.get(conn).map(|session| session.sender) {
+            let done = AgentAnswer::DoneInterestResp { client, interest };
+            answer(self.me, caller, client, &done, out);
+        }
     }
 
     fn remove_interest_for(
@@ -294,6 +306,7 @@ impl ClientAgent {
         });
         if let Some(Err(error)) = removed {
             debug!(%caller, "to be removed: {error}");
+            self.answer_done(conn, (interest, caller), out);
         }
     }
 
