@@ -283,6 +283,12 @@ impl Outbox {
         done
     }
 
+    /// How many more single channels `who` may subscribe.
+    pub fn subscriptions_left(&self, who: Participant) -> usize {
+        let taken = self.router.channels.count_of(who);
+        self.config.limits.subscriptions_max.saturating_sub(taken) as usize
+    }
+
     /// `who` leaves a channel.
     pub fn unsubscribe(&mut self, who: Participant, channel: Channel) -> Result<(), OverLimit> {
         self.churns = true;

@@ -97,7 +97,10 @@ impl Hands<'_> {
 
     fn listen(&mut self, location: Location) {
         let Some(channel) = location.channel() else { return };
-        if self.ears.open(channel, self.conn, self.out).is_err() {
+        if !self.ears.is_fair(channel, self.conn, self.out) {
+            let what = "more zones than its share of those that can still be heard here";
+            self.offence = Some(Offence::OverLimit(what));
+        } else if self.ears.open(channel, self.conn, self.out).is_err() {
             self.offence = Some(Offence::OverLimit("no more zones can be heard here"));
         }
     }

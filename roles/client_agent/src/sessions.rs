@@ -8,6 +8,11 @@ use runtime::router::OverLimit;
 use runtime::{ConnId, Kind, Outbox, Participant, RoleId};
 use wire::ids::Channel;
 
+/// A client may hear this part of the channels that the role may still hear, besides its own...
+const SHARED_BY: usize = 1024;
+/// ...and so many in any case.
+const SHARE_MIN: usize = 16;
+
 /// All clients of a shard.
 pub struct Sessions {
     slots: Vec<Option<Box<Session>>>,
@@ -139,6 +144,15 @@ impl Ears {
             self.channels.remove(channel.0, conn.into());
         }
         heard
+    }
+
+    /// Whether it is fair that a client hears a location besides what it hears, if the role would hear
+    /// that for it alone: its share shrinks with what is left for all, so that some is always left for
+    /// those who want little.
+    pub fn is_fair(&self, location: Channel, conn: ConnId, out: &Outbox) -> bool {
+        let heard = self.channels.count_of(conn.into()) as usize;
+        let share = out.subscriptions_left(self.me.into()) / SHARED_BY;
+        heard <= share.max(SHARE_MIN) || self.members(location) > 0
     }
 
     /// A client hears a channel no longer.

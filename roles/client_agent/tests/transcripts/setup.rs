@@ -4,7 +4,8 @@
 //! config relocate=true add_interest=enabled   as the configuration file has it: relocate,
 //!                                             add_interest, send_version, send_hash,
 //!                                             heartbeat_timeout, interest_timeout, channels
-//!                                             (how many), and every limit by its name
+//!                                             (how many), and every limit by its name; and
+//!                                             subscriptions_max of the Message Director
 //! client anna from=10.0.0.7:5000 to=10.0.0.1:7198 tlvs=<010000>
 //! ```
 
@@ -92,8 +93,18 @@ fn set(config: &mut Config, name: &str, value: &str) {
         "granted_max" => limits.granted_max = number() as usize,
         "post_removes_max" => limits.post_removes_max = number() as usize,
         "post_remove_bytes_max" => limits.post_remove_bytes_max = number() as usize,
+        "subscriptions_max" => (), // the shard's, see below
         _ => panic!("config {name} is not known"),
     }
+}
+
+/// How the shards of a transcript are limited.
+pub fn shard_limits(said: &[String]) -> runtime::Limits {
+    let mut limits = runtime::Limits::default();
+    for most in said.iter().filter_map(|pair| pair.strip_prefix("subscriptions_max=")) {
+        limits.subscriptions_max = most.parse().expect("a number");
+    }
+    limits
 }
 
 /// How a client comes; `tlvs` is memory for what it brings along.

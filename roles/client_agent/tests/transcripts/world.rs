@@ -1,7 +1,7 @@
 //! A daemon's shards, driven by hand: sockets that take everything, an inbox per shard, a clock
 //! that stands still, and shards that take turns in different orders.
 
-use crate::setup::{CLIENTS, arrival, config};
+use crate::setup::{CLIENTS, arrival, config, shard_limits};
 use client_agent::ClientAgent;
 use dc::Schema;
 use message_director::{Allow, LISTENER, MessageDirector};
@@ -222,7 +222,7 @@ fn shard(
         me: ShardId(at as u16),
         shards: setting.shards,
         dialect,
-        limits: Limits::default(),
+        limits: shard_limits(&script.config),
         upstream: None,
         hash_seeds: HASH_SEEDS,
     });
