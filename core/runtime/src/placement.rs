@@ -63,6 +63,13 @@ impl Leasing {
         u32::try_from(last + 1).expect("few chunks, as they are long enough")
     }
 
+    /// The chunk of a channel of the range.
+    #[inline]
+    pub fn chunk_of(&self, channel: Channel) -> u32 {
+        let at = (channel.0 - self.range.start().0) / self.chunk;
+        u32::try_from(at).expect("few chunks, as they are long enough")
+    }
+
     /// The channels of a chunk.
     pub fn channels_of(&self, chunk: u32) -> RangeInclusive<Channel> {
         let low = self.range.start().0 + u64::from(chunk) * self.chunk;
@@ -117,8 +124,7 @@ impl Leased {
 
     #[inline]
     fn shard_of(&self, channel: Channel) -> ShardId {
-        let chunk = (channel.0 - self.leasing.range.start().0) / self.leasing.chunk;
-        self.shards[chunk as usize].unwrap_or(ShardId(0))
+        self.shards[self.leasing.chunk_of(channel) as usize].unwrap_or(ShardId(0))
     }
 }
 

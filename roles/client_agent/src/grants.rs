@@ -99,7 +99,7 @@ impl ClientAgent {
     /// Whether a client channel that nobody has was somebody's.
     fn was_given(&self, channel: Channel) -> bool {
         let is_leased = self.lessor.as_ref().is_none_or(|lessor| lessor.has_handed_out(channel));
-        is_leased && !self.leases.is_unused(channel)
+        is_leased && !self.leases.is_new(channel)
     }
 
     /// A post-remove for a client that is gone already is due: who asked for it could not know, and

@@ -3,10 +3,14 @@
 //! The instance of shard 0 is the lessor. It hands out chunks ascending, then those that came back, in
 //! the order in which they came. Where a chunk is a single channel, a client's channel is asked for when
 //! it connects and comes back when it leaves, so that the order in which clients of all shards get
-//! channels is that of a single list. Longer chunks stay with their shard: the present one is used up,
-//! then what clients gave back, oldest first, and then the spare one, which is asked for ahead.
+//! channels is that of a single list.
+//!
+//! Of longer chunks the present one is used up, then what clients gave back, oldest first, and then the
+//! spare one, which is asked for ahead. One that has no client any more comes back, unless there is no
+//! spare one. So a shard without clients keeps two, and one with clients no more than these and those
+//! in which some of them have their channels.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use core::ops::RangeInclusive;
 use runtime::{Leasing, ShardId};
 use wire::ids::Channel;
@@ -60,13 +64,31 @@ pub struct Leases {
     leasing: Leasing,
     /// What was never used of the present chunk.
     present: RangeInclusive<u64>,
-    spare: Option<RangeInclusive<u64>>,
-    /// What clients gave back, and single channels that came for clients that wait.
-    freed: VecDeque<Channel>,
+    /// Whether nobody ever had what is left of it.
+    is_present_new: bool,
+    /// Chunks, and whether nobody ever had a channel of them.
+    spare: VecDeque<(u32, bool)>,
+    /// The lowest chunk that was never leased to any shard, as far as it is known here.
+    never_leased: u32,
+    /// The longer chunks that are leased and not spare.
+    used: BTreeMap<u32, Used>,
+    /// How many of them there have been.
+    uses: u32,
+    /// What clients gave back, and in which use of its chunk: if that is over, it is no longer here.
+    /// And single channels that came for clients that wait.
+    freed: VecDeque<(Channel, u32)>,
     /// Questions that the lessor has not answered yet.
     asked: usize,
     /// The lessor has said that it has no chunk left.
     is_exhausted: bool,
+}
+
+/// A longer chunk, from when it becomes the present one until it is spare again, or comes back.
+struct Used {
+    /// Which of all.
+    number: u32,
+    /// How many clients have their channels in it.
+    clients: u64,
 }
 
 impl Leases {
@@ -75,7 +97,11 @@ impl Leases {
         Leases {
             leasing,
             present: NOTHING,
-            spare: None,
+            is_present_new: false,
+            spare: VecDeque::new(),
+            never_leased: 0,
+            used: BTreeMap::new(),
+            uses: 0,
             freed: VecDeque::new(),
             asked: 0,
             is_exhausted: false,
@@ -89,28 +115,57 @@ impl Leases {
 
     /// A channel for a client, if there is one here.
     pub fn take(&mut self) -> Option<Channel> {
-        if let Some(channel) = self.present.next() {
-            return Some(Channel(channel));
+        if self.is_singly() {
+            return self.freed.pop_front().map(|(channel, _)| channel);
         }
-        self.freed.pop_front().or_else(|| {
-            self.present = self.spare.take()?;
+        let channel = self.present.next().map(Channel).or_else(|| self.take_freed());
+        let channel = channel.or_else(|| {
+            let (chunk, is_new) = self.spare.pop_front()?;
+            self.is_present_new = is_new;
+            self.uses = self.uses.wrapping_add(1);
+            self.used.insert(chunk, Used { number: self.uses, clients: 0 });
+            let channels = self.leasing.channels_of(chunk);
+            self.present = channels.start().0..=channels.end().0;
             self.present.next().map(Channel)
-        })
+        })?;
+        let chunk = self.leasing.chunk_of(channel);
+        self.used.get_mut(&chunk).expect("it is in use").clients += 1;
+        Some(channel)
     }
 
-    /// Whether a channel was leased to this shard and never given to a client since.
-    pub fn is_unused(&self, channel: Channel) -> bool {
-        let spare = self.spare.as_ref();
-        self.present.contains(&channel.0) || spare.is_some_and(|spare| spare.contains(&channel.0))
+    /// What was given back first.
+    fn take_freed(&mut self) -> Option<Channel> {
+        loop {
+            let (channel, number) = self.freed.pop_front()?;
+            let used = self.used.get(&self.leasing.chunk_of(channel));
+            if used.is_some_and(|used| used.number == number) {
+                return Some(channel);
+            }
+        }
+    }
+
+    /// Whether a channel is leased to this shard, and no client ever had it.
+    pub fn is_new(&self, channel: Channel) -> bool {
+        let chunk = self.leasing.chunk_of(channel);
+        self.is_present_new && self.present.contains(&channel.0)
+            || self.spare.contains(&(chunk, true))
+    }
+
+    /// A chunk is leased to some shard; whether that is so for the first time.
+    pub fn heard_of(&mut self, chunk: u32) -> bool {
+        let is_new = chunk >= self.never_leased;
+        self.never_leased = self.never_leased.max(chunk + 1);
+        is_new
     }
 
     /// How often the lessor is to be asked now: it will be. Only where a client has come, so many wait;
-    /// otherwise it is asked for what is kept ahead alone.
+    /// otherwise it is asked for what is kept ahead alone, and not after it had none left.
     pub fn ask(&mut self, waiting: usize) -> usize {
         let wanted = if self.is_singly() {
             waiting.saturating_sub(self.asked)
         } else {
-            usize::from(self.spare.is_none() && self.asked == 0 && !self.is_exhausted)
+            let may_have_some = waiting > 0 || !self.is_exhausted;
+            usize::from(self.spare.is_empty() && self.asked == 0 && may_have_some)
         };
         self.asked += wanted;
         wanted
@@ -121,14 +176,14 @@ impl Leases {
         self.asked > 0
     }
 
-    /// The lessor's answer: a chunk.
-    pub fn lease(&mut self, chunk: u32) {
+    /// The lessor's answer: a chunk, and whether it was never leased before.
+    pub fn lease(&mut self, chunk: u32, is_new: bool) {
         self.asked -= 1;
-        let channels = self.leasing.channels_of(chunk);
+        self.is_exhausted = false;
         if self.is_singly() {
-            self.freed.push_back(*channels.start());
+            self.freed.push_back((*self.leasing.channels_of(chunk).start(), 0));
         } else {
-            self.spare = Some(channels.start().0..=channels.end().0);
+            self.spare.push_back((chunk, is_new));
         }
     }
 
@@ -140,17 +195,32 @@ impl Leases {
 
     /// A client's channel is free again. Returns the chunk that the lessor is to have back, if it is.
     pub fn give_back(&mut self, channel: Channel) -> Option<u32> {
+        let chunk = self.leasing.chunk_of(channel);
         if self.is_singly() {
-            let at = channel.0 - self.leasing.range.start().0;
-            return Some(u32::try_from(at).expect("there are few chunks"));
+            return Some(chunk);
         }
-        self.freed.push_back(channel);
-        None
+        let used = self.used.get_mut(&chunk).expect("a client's channel is of a chunk in use");
+        used.clients -= 1;
+        let is_present = !self.present.is_empty()
+            && self.leasing.chunk_of(Channel(*self.present.start())) == chunk;
+        if used.clients > 0 || is_present {
+            self.freed.push_back((channel, used.number));
+            return None;
+        }
+        self.used.remove(&chunk);
+        if self.used.is_empty() {
+            self.freed = VecDeque::new();
+        }
+        if self.spare.is_empty() {
+            self.spare.push_back((chunk, false));
+            return None;
+        }
+        Some(chunk)
     }
 
     /// Single channels that came for clients that wait no more.
     pub fn take_unwanted(&mut self) -> Option<Channel> {
-        if self.is_singly() { self.freed.pop_front() } else { None }
+        if self.is_singly() { self.freed.pop_front().map(|(channel, _)| channel) } else { None }
     }
 }
 
@@ -244,7 +314,7 @@ mod tests {
         fn pass_answer(&mut self) {
             let Some((at, answer)) = self.answers.pop_front() else { return };
             match answer {
-                Some(chunk) => self.shards[at].lease(chunk),
+                Some(chunk) => self.shards[at].lease(chunk, true),
                 None => self.shards[at].none_left(),
             }
             self.serve(at);
@@ -290,8 +360,21 @@ mod tests {
             world.settle();
             prop_assert!(world.waiting.iter().all(|&waiting| waiting == 0));
             prop_assert!(world.held.keys().all(|channel| (1000..1000 + count).contains(&channel.0)));
-            // All come, now that everything has settled, as long as there is room for sure.
-            let room = if chunk == 1 { count as usize - world.held.len() } else { 0 };
+            // All come, now that everything has settled, as long as there is room for sure: when all
+            // have left, a shard keeps two chunks, if they are longer.
+            if chunk > 1 {
+                for (channel, at) in core::mem::take(&mut world.held) {
+                    world.leave(at, channel);
+                }
+                world.settle();
+            }
+            let chunks = count.div_ceil(chunk) as usize;
+            let room = match chunk {
+                1 => count as usize - world.held.len(),
+                // The last one may be short.
+                _ => chunks.saturating_sub(2 * (shards - 1) + 1) * chunk as usize,
+            };
+            let shards = if chunk == 1 { shards } else { 1 };
             let turned_away = world.turned_away;
             for at in 0..room {
                 world.arrive(at % shards);
@@ -322,6 +405,43 @@ mod tests {
             [1000, 1001, 1002, 1003, 1002, 1000]
         );
         assert_eq!(world.turned_away, 1);
+    }
+
+    #[test]
+    fn what_a_crowd_leaves_is_there_for_another_shard() {
+        let mut world = World::new(64, 4, 2);
+        for at in [1, 0] {
+            for _ in 0..56 {
+                world.arrive(at);
+                world.settle();
+            }
+            assert_eq!((world.held.len(), world.turned_away), (56, 0));
+            for (channel, at) in core::mem::take(&mut world.held) {
+                world.leave(at, channel);
+                world.settle();
+            }
+            assert!(world.shards[at].freed.is_empty(), "nothing is kept of who has left");
+        }
+    }
+
+    /// One that was turned away because all were taken does not stay so.
+    #[test]
+    fn a_shard_asks_again_when_somebody_comes() {
+        let mut world = World::new(16, 4, 2);
+        for _ in 0..14 {
+            world.arrive(1);
+            world.settle();
+        }
+        assert_eq!((world.held.len(), world.turned_away), (12, 2));
+        for (channel, at) in core::mem::take(&mut world.held) {
+            world.leave(at, channel);
+        }
+        for _ in 0..8 {
+            world.settle();
+            world.arrive(0);
+        }
+        world.settle();
+        assert_eq!((world.held.len(), world.turned_away), (8, 2));
     }
 
     #[test]
