@@ -52,9 +52,8 @@ impl ClientAgent {
             Told::NoneLeft => self.leases.none_left(),
             Told::Leased { chunk, shard } => {
                 out.lease(self.me, chunk, Some(shard));
-                let is_new = self.leases.heard_of(chunk);
                 if shard == out.me() {
-                    self.leases.lease(chunk, is_new);
+                    self.leases.lease(chunk);
                 }
             }
         }
@@ -81,14 +80,13 @@ impl ClientAgent {
             };
         };
         out.lease(self.me, chunk, Some(to));
-        let is_new = self.leases.heard_of(chunk);
         let told = Told::Leased { chunk, shard: to }.write();
         let others = (0..out.shards() as u16).map(ShardId);
         for shard in others.filter(|&shard| shard != LESSOR && shard != to) {
             out.tell(shard, self.me, &told);
         }
         match to {
-            LESSOR => self.leases.lease(chunk, is_new),
+            LESSOR => self.leases.lease(chunk),
             _ => out.tell(to, self.me, &told),
         }
     }

@@ -62,15 +62,13 @@ impl ClientAgent {
         sender: Channel,
         out: &mut Outbox,
     ) {
-        // Who asks for what is due when a client goes cannot know that it has gone.
-        let was_there = self.was_given(client);
         match *message {
-            AgentMessage::AddPostRemove { message } if was_there => {
+            // Who asks for what is due when a client goes cannot know that it has gone; nor can this
+            // agent know whom it had before it was started.
+            AgentMessage::AddPostRemove { message } => {
                 self.say_at_once(client, message, sender, out);
             }
-            AgentMessage::AddSessionObject { do_id } if was_there => {
-                delete(self.me, do_id, client, out);
-            }
+            AgentMessage::AddSessionObject { do_id } => delete(self.me, do_id, client, out),
             // So it is.
             AgentMessage::Eject { .. }
             | AgentMessage::Drop
@@ -79,9 +77,7 @@ impl ClientAgent {
             | AgentMessage::CloseChannel { .. }
             | AgentMessage::ClearPostRemoves
             | AgentMessage::RemoveInterest { .. } => (),
-            AgentMessage::AddPostRemove { .. }
-            | AgentMessage::AddSessionObject { .. }
-            | AgentMessage::SetState { .. }
+            AgentMessage::SetState { .. }
             | AgentMessage::SetClientId { .. }
             | AgentMessage::SendDatagram { .. }
             | AgentMessage::GetNetworkAddress { .. }
@@ -94,12 +90,6 @@ impl ClientAgent {
                 Refusal::NoClient.note(out, &Request { what, client, sender });
             }
         }
-    }
-
-    /// Whether a client channel that nobody has was somebody's.
-    fn was_given(&self, channel: Channel) -> bool {
-        let is_leased = self.lessor.as_ref().is_none_or(|lessor| lessor.has_handed_out(channel));
-        is_leased && !self.leases.is_new(channel)
     }
 
     /// A post-remove for a client that is gone already is due: who asked for it could not know, and

@@ -24,7 +24,6 @@ pub const LESSOR: ShardId = ShardId(0);
 
 /// The chunks of all shards, at the lessor.
 pub struct Lessor {
-    leasing: Leasing,
     /// The lowest chunk that was never handed out.
     next: u32,
     count: u32,
@@ -34,14 +33,7 @@ pub struct Lessor {
 impl Lessor {
     /// Nothing is handed out yet.
     pub fn new(leasing: &Leasing) -> Lessor {
-        let (leasing, count) = (leasing.clone(), leasing.chunks());
-        Lessor { leasing, next: 0, count, returned: VecDeque::new() }
-    }
-
-    /// Whether the chunk of a channel was ever handed out.
-    pub fn has_handed_out(&self, channel: Channel) -> bool {
-        let behind = self.leasing.range.start().0 + u64::from(self.next) * self.leasing.chunk;
-        channel.0 < behind
+        Lessor { next: 0, count: leasing.chunks(), returned: VecDeque::new() }
     }
 
     /// A chunk for whoever asks, if any is left.
@@ -64,12 +56,7 @@ pub struct Leases {
     leasing: Leasing,
     /// What was never used of the present chunk.
     present: RangeInclusive<u64>,
-    /// Whether nobody ever had what is left of it.
-    is_present_new: bool,
-    /// Chunks, and whether nobody ever had a channel of them.
-    spare: VecDeque<(u32, bool)>,
-    /// The lowest chunk that was never leased to any shard, as far as it is known here.
-    never_leased: u32,
+    spare: VecDeque<u32>,
     /// The longer chunks that are leased and not spare.
     used: BTreeMap<u32, Used>,
     /// How many of them there have been.
@@ -97,9 +84,7 @@ impl Leases {
         Leases {
             leasing,
             present: NOTHING,
-            is_present_new: false,
             spare: VecDeque::new(),
-            never_leased: 0,
             used: BTreeMap::new(),
             uses: 0,
             freed: VecDeque::new(),
@@ -120,8 +105,7 @@ impl Leases {
         }
         let channel = self.present.next().map(Channel).or_else(|| self.take_freed());
         let channel = channel.or_else(|| {
-            let (chunk, is_new) = self.spare.pop_front()?;
-            self.is_present_new = is_new;
+            let chunk = self.spare.pop_front()?;
             self.uses = self.uses.wrapping_add(1);
             self.used.insert(chunk, Used { number: self.uses, clients: 0 });
             let channels = self.leasing.channels_of(chunk);
@@ -144,20 +128,6 @@ impl Leases {
         }
     }
 
-    /// Whether a channel is leased to this shard, and no client ever had it.
-    pub fn is_new(&self, channel: Channel) -> bool {
-        let chunk = self.leasing.chunk_of(channel);
-        self.is_present_new && self.present.contains(&channel.0)
-            || self.spare.contains(&(chunk, true))
-    }
-
-    /// A chunk is leased to some shard; whether that is so for the first time.
-    pub fn heard_of(&mut self, chunk: u32) -> bool {
-        let is_new = chunk >= self.never_leased;
-        self.never_leased = self.never_leased.max(chunk + 1);
-        is_new
-    }
-
     /// How often the lessor is to be asked now: it will be. Only where a client has come, so many wait;
     /// otherwise it is asked for what is kept ahead alone, and not after it had none left.
     pub fn ask(&mut self, waiting: usize) -> usize {
@@ -176,14 +146,14 @@ impl Leases {
         self.asked > 0
     }
 
-    /// The lessor's answer: a chunk, and whether it was never leased before.
-    pub fn lease(&mut self, chunk: u32, is_new: bool) {
+    /// The lessor's answer: a chunk.
+    pub fn lease(&mut self, chunk: u32) {
         self.asked -= 1;
         self.is_exhausted = false;
         if self.is_singly() {
             self.freed.push_back((*self.leasing.channels_of(chunk).start(), 0));
         } else {
-            self.spare.push_back((chunk, is_new));
+            self.spare.push_back(chunk);
         }
     }
 
@@ -212,7 +182,7 @@ impl Leases {
             self.freed = VecDeque::new();
         }
         if self.spare.is_empty() {
-            self.spare.push_back((chunk, false));
+            self.spare.push_back(chunk);
             return None;
         }
         Some(chunk)
@@ -314,7 +284,7 @@ mod tests {
         fn pass_answer(&mut self) {
             let Some((at, answer)) = self.answers.pop_front() else { return };
             match answer {
-                Some(chunk) => self.shards[at].lease(chunk, true),
+                Some(chunk) => self.shards[at].lease(chunk),
                 None => self.shards[at].none_left(),
             }
             self.serve(at);
