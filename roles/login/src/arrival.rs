@@ -7,6 +7,7 @@
 use crate::LoginManager;
 use crate::login::{Hindrance, Login, Phase};
 use crate::outgoing::Outgoing;
+use crate::presence::Waited;
 use tracing::{debug, warn};
 use wire::client::AgentMessage;
 use wire::datagram::write_datagram;
@@ -61,6 +62,9 @@ impl LoginManager {
         if !self.park.stands() {
             return;
         }
+        if self.presence.is_doubted(visitor) {
+            return; // the channel of its client may be somebody else's by now
+        }
         match (self.guests.client_of(visitor), asked_to_go) {
             (None, _) => (),
             (Some(other), Some((asked, until_ms))) if asked == other => {
@@ -94,6 +98,8 @@ impl LoginManager {
         out.object(me, visitor, &ObjectMessage::SetOwner { owner: client });
         let location = Location { parent: park, zone: self.config.zone };
         out.object(me, visitor, &ObjectMessage::SetZone { location });
+        self.presence.enters(visitor, self.now_ms + self.config.limits.login_ms);
+        out.object(me, visitor, &ObjectMessage::Locate { context: 0 });
         self.tell(client, WELCOME, "welcome", visitor, out);
     }
 
@@ -103,12 +109,40 @@ impl LoginManager {
         arriving.into_iter().for_each(|client| self.try_arrival(client, out));
     }
 
+    /// The park is there again: whether the visitors are that were in it.
+    pub(crate) fn look_for_visitors(&mut self, out: &mut Outgoing) {
+        let until_ms = self.now_ms + self.config.limits.takeover_ms;
+        for visitor in self.presence.ask(until_ms) {
+            out.object(self.config.uberdog, visitor, &ObjectMessage::Locate { context: 0 });
+        }
+    }
+
+    /// Visitors that are not in the park.
+    pub(crate) fn end_late_visits(&mut self, out: &mut Outgoing) {
+        for (visitor, why) in self.presence.take_late(self.now_ms) {
+            let Some(client) = self.guests.client_of(visitor) else { continue };
+            match why {
+                // Its client left while there was no link.
+                Waited::Doubted => self.session_over(client, out),
+                Waited::Entering => {
+                    self.counts.not_arrived += 1;
+                    let count = self.counts.not_arrived;
+                    if count.is_power_of_two() {
+                        warn!("visitor {visitor} does not answer from the park (number {count})");
+                    }
+                    self.eject(client, "your visitor does not arrive, try again later", out);
+                }
+            }
+        }
+    }
+
     /// A client is gone.
     pub(crate) fn session_over(&mut self, client: Channel, out: &mut Outgoing) {
         if let Some(Login { .. }) = self.end(client) {
             self.counts.gone += 1;
         }
         let Some(visitor) = self.guests.leave(client) else { return };
+        self.presence.is_certain(visitor);
         // Its Client Agent has done so, unless the client was gone before it became the visitor.
         let delete = ObjectMessage::DeleteRam { do_id: visitor };
         out.object(self.config.uberdog, visitor, &delete);

@@ -38,6 +38,7 @@ counts! {
     Counter ejected = "logins_ejected" "Clients ejected because of too many wrong passwords.";
     Counter replaced = "logins_replaced" "Clients ejected because their account logged in elsewhere.";
     Counter not_left = "logins_not_left" "Clients that were replaced though nobody said that they were gone.";
+    Counter not_arrived = "logins_not_arrived" "Clients that were let in and ejected as their visitor did not arrive in the park.";
     Counter busy = "logins_busy" "Logins put off because too many were under way.";
     Counter repeated = "logins_repeated" "Logins of clients that were logged in or about to be.";
     Counter late = "logins_late" "Logins that took too long and were given up.";

@@ -40,6 +40,15 @@ impl Guests {
         self.clients.keys().copied()
     }
 
+    pub(crate) fn all_visitors(&self) -> impl Iterator<Item = DoId> {
+        self.visitors.keys().copied()
+    }
+
+    /// Only those that have been let in stay.
+    pub(crate) fn forget_strangers(&mut self) {
+        self.clients.retain(|_, guest| guest.visitor.is_some());
+    }
+
     pub(crate) fn greet(&mut self, client: Channel) {
         self.clients.entry(client).or_default();
     }

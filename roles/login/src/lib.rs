@@ -22,6 +22,7 @@ mod login;
 mod outgoing;
 mod park_object;
 mod password;
+mod presence;
 mod questions;
 mod registration;
 
@@ -36,6 +37,7 @@ use guests::Guests;
 use login::{Hindrance, Login};
 use outgoing::DIALECT;
 use park_object::ParkObject;
+use presence::Presence;
 use questions::{Asker, Name, Questions};
 use registration::Registration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +71,7 @@ pub struct LoginManager {
     now_ms: u64,
     park: ParkObject,
     guests: Guests,
+    presence: Presence,
     /// Logins under way: one of each client at most.
     logins: BTreeMap<Channel, Login>,
     /// Those of them that are to become a visitor, and cannot yet.
@@ -89,6 +92,7 @@ impl LoginManager {
             now_ms: 0,
             park: ParkObject::default(),
             guests: Guests::default(),
+            presence: Presence::default(),
             logins: BTreeMap::new(),
             arriving: BTreeSet::new(),
             registrations: BTreeMap::new(),
@@ -125,8 +129,11 @@ impl LoginManager {
     fn linked(&mut self, out: &mut Outgoing) {
         out.control(&ControlMessage::SetConName(b"LoginManager"));
         out.control(&ControlMessage::AddChannel(Channel::object(self.config.uberdog)));
-        // Who left meanwhile could not tell.
+        // Who left meanwhile could not tell, and its channel may be another client's by now. Who is
+        // nobody in the park is forgotten; of the others it is seen whether their visitors are there.
+        self.guests.forget_strangers();
         self.guests.clients().for_each(|client| self.ask_to_tell(client, out));
+        self.presence.doubt(self.guests.all_visitors());
         for client in std::mem::take(&mut self.unanswered) {
             self.tell_later(client, Hindrance::LinkLost, out);
         }
@@ -146,6 +153,7 @@ impl LoginManager {
         self.park.tick(self.now_ms, &self.config, &self.classes, out);
         self.end_late_logins(out);
         self.end_late_registrations(out);
+        self.end_late_visits(out);
         self.try_arrivals(out);
     }
 
@@ -182,10 +190,13 @@ impl LoginManager {
             } else if field == self.classes.session_over {
                 self.session_over(sender, out);
             }
-        } else if let ObjectNotice::LocateResp { do_id, .. } = *notice
-            && self.park.located(do_id, &self.config)
-        {
-            self.try_arrivals(out);
+        } else if let ObjectNotice::LocateResp { do_id, .. } = *notice {
+            if self.park.located(do_id, &self.config) {
+                self.look_for_visitors(out);
+                self.try_arrivals(out);
+            } else if Channel::object(do_id) == sender {
+                self.presence.is_certain(do_id);
+            }
         }
     }
 

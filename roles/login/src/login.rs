@@ -132,7 +132,11 @@ impl LoginManager {
         let limits = &self.config.limits;
         let is_new = !self.guests.knows(client);
         let packed = [&(name.len() as u16).to_le_bytes()[..], name].concat();
-        if self.guests.visitor_of(client).is_some() || self.logins.contains_key(&client) {
+        let visitor = self.guests.visitor_of(client);
+        if visitor.is_some_and(|visitor| self.presence.is_doubted(visitor)) {
+            // It may be somebody else, whose channel was that of a visitor when there was a link.
+            Some(Hindrance::LinkLost)
+        } else if visitor.is_some() || self.logins.contains_key(&client) {
             Some(Hindrance::Repeated)
         } else if name.len() > NAME_BYTES_MAX
             || !self.classes.allows(&self.config.schema, self.classes.username, &packed)

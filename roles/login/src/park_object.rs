@@ -5,6 +5,7 @@
 use crate::classes::Classes;
 use crate::config::Config;
 use crate::outgoing::Outgoing;
+use tracing::{info, warn};
 use wire::ids::{Channel, DoId};
 use wire::state_server::{Entry, Location, ObjectMessage, StateServerMessage};
 
@@ -19,6 +20,8 @@ const CREATED_MS: u64 = 1000;
 pub(crate) struct ParkObject {
     state: State,
     has_stood: bool,
+    /// It was said that nobody answers for it.
+    is_missed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,7 +30,7 @@ enum State {
     #[default]
     Unknown,
     /// It has been asked where it is, and has until then.
-    Asked { until_ms: u64 },
+    Asked { until_ms: u64, is_created: bool },
     /// It is there.
     Stands,
 }
@@ -43,7 +46,7 @@ impl ParkObject {
     ) {
         if self.has_stood {
             ask(config, out);
-            self.state = State::Asked { until_ms: now_ms + SILENCE_MS };
+            self.state = State::Asked { until_ms: now_ms + SILENCE_MS, is_created: false };
         } else {
             self.create(now_ms, config, classes, out);
         }
@@ -64,6 +67,9 @@ impl ParkObject {
             return false;
         }
         (self.state, self.has_stood) = (State::Stands, true);
+        if std::mem::take(&mut self.is_missed) {
+            info!("the park {do_id} is there");
+        }
         true
     }
 
@@ -75,7 +81,14 @@ impl ParkObject {
         out: &mut Outgoing,
     ) {
         match self.state {
-            State::Asked { until_ms } if until_ms <= now_ms => {
+            State::Asked { until_ms, is_created } if until_ms <= now_ms => {
+                if is_created && !std::mem::replace(&mut self.is_missed, true) {
+                    let (park, control) = (config.park, config.state_server);
+                    warn!(
+                        "no State Server on channel {control} answers for the park {park}: nobody can \
+                         be let in until one does"
+                    );
+                }
                 self.create(now_ms, config, classes, out);
             }
             State::Asked { .. } | State::Unknown | State::Stands => (),
@@ -85,7 +98,7 @@ impl ParkObject {
     fn create(&mut self, now_ms: u64, config: &Config, classes: &Classes, out: &mut Outgoing) {
         create(config, classes, out);
         ask(config, out);
-        self.state = State::Asked { until_ms: now_ms + CREATED_MS };
+        self.state = State::Asked { until_ms: now_ms + CREATED_MS, is_created: true };
     }
 }
 

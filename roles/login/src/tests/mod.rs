@@ -5,7 +5,7 @@ mod world;
 use crate::{Counts, Input};
 use wire::ids::{Channel, DoId, Zone};
 use wire::state_server::Location;
-use world::{PARK, Present, UBERDOG, World, text, update};
+use world::{Client, PARK, Present, UBERDOG, World, text, update};
 
 const WELCOME: Option<u8> = Some(0);
 const WRONG: Option<u8> = Some(1);
@@ -390,7 +390,63 @@ fn a_link_that_breaks_ends_logins_and_no_sessions() {
     world.database_waits = false;
     world.run();
     assert_eq!(world.clients[&2].results, [(2, "not possible at the moment".into(), DoId(0))]);
-    assert_eq!((world.counts().visitors, world.counts().guests), (0, 1));
+    assert_eq!((world.counts().visitors, world.counts().guests), (0, 0));
     assert_eq!(world.login(2, "Anna", "sesame"), WELCOME);
     assert_eq!(world.counts().replaced, 0);
+}
+
+/// Its Client Agent deleted the visitor, and gave the channel to somebody else.
+#[test]
+fn who_gets_the_channel_of_one_who_left_unheard_is_not_taken_for_him() {
+    let mut world = anna();
+    assert_eq!(world.login(3, "Carl", "sesame"), WELCOME);
+    assert_eq!(world.login(5, "Anna", "wrong"), WRONG);
+    let (anna, carl) = (visitor(&world, 1), visitor(&world, 3));
+    world.step(Input::Unlinked);
+    world.present.remove(&anna);
+    for client in [1, 5] {
+        world.clients.insert(client, Client::default());
+    }
+    world.step(Input::Linked);
+    // It is not known yet.
+    assert_eq!(world.login(1, "Bert", "sesame"), LATER);
+    assert_eq!(world.login(6, "Anna", "sesame"), None);
+    world.pass(3100);
+    assert_eq!(world.clients[&6].results[0].0, 0);
+    assert_eq!(world.clients[&1].ejected, None, "it was never Anna");
+    assert_eq!(world.login(1, "Bert", "sesame"), WELCOME);
+    for _ in 0..4 {
+        assert_eq!(world.login(5, "Anna", "wrong"), WRONG);
+    }
+    assert_eq!(world.clients[&5].ejected, None, "the first one was somebody else's");
+    // Carl has been there all the time.
+    assert_eq!(world.present[&carl].owner, Channel(3));
+    assert_eq!((world.counts().visitors, world.counts().replaced), (3, 0));
+}
+
+#[test]
+fn a_park_that_does_not_answer_is_not_waited_for() {
+    let mut world = World::without_link(|_| ());
+    world.state_server_is_there = false;
+    world.step(Input::Linked);
+    assert_eq!(world.login(1, "Anna", "sesame"), None);
+    world.pass(15_100);
+    assert_eq!(world.clients[&1].results[0].0, 2);
+}
+
+#[test]
+fn a_visitor_that_does_not_arrive_is_not_waited_for() {
+    let mut world = World::new(|_| ());
+    world.visitors_are_silent = true;
+    assert_eq!(world.login(1, "Anna", "sesame"), WELCOME);
+    world.pass(14_900);
+    assert_eq!(world.clients[&1].ejected, None);
+    world.pass(200);
+    let why = "your visitor does not arrive, try again later".to_owned();
+    assert_eq!(world.clients[&1].ejected, Some((100, why)));
+    assert_eq!((world.counts().not_arrived, world.counts().visitors), (1, 0));
+    world.visitors_are_silent = false;
+    assert_eq!(world.login(2, "Anna", "sesame"), WELCOME);
+    world.pass(20_000);
+    assert_eq!((world.clients[&2].ejected.clone(), world.counts().not_arrived), (None, 1));
 }

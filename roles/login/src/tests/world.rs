@@ -74,6 +74,8 @@ pub struct World {
     pub present: BTreeMap<DoId, Present>,
     pub park_stands: bool,
     pub state_server_is_there: bool,
+    /// Visitors do not arrive.
+    pub visitors_are_silent: bool,
     pub parks_created: u32,
     /// While true, requests to the Database wait.
     pub database_waits: bool,
@@ -111,6 +113,7 @@ impl World {
             present: BTreeMap::new(),
             park_stands: false,
             state_server_is_there: true,
+            visitors_are_silent: false,
             parks_created: 0,
             database_waits: false,
             requests: VecDeque::new(),
@@ -244,6 +247,17 @@ impl World {
                 if self.park_stands {
                     let location = Location::NOWHERE;
                     let notice = ObjectNotice::LocateResp { context, do_id, location };
+                    let msgtype = notice.msgtype(OPENOTP).unwrap();
+                    self.mail.push_back(datagram(do_id.0.into(), msgtype, |out| {
+                        notice.write(OPENOTP, out);
+                    }));
+                }
+            }
+            ObjectMessage::Locate { context } => {
+                if let Some(Present { location, .. }) = self.present.get(&do_id)
+                    && !self.visitors_are_silent
+                {
+                    let notice = ObjectNotice::LocateResp { context, do_id, location: *location };
                     let msgtype = notice.msgtype(OPENOTP).unwrap();
                     self.mail.push_back(datagram(do_id.0.into(), msgtype, |out| {
                         notice.write(OPENOTP, out);
