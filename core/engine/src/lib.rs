@@ -28,6 +28,7 @@ mod wake;
 
 pub use cpus::{CpusError, ShardCpus};
 pub use hangup::Hangup;
+pub use signals::expect_hangups;
 pub use stop::Stop;
 pub use stores::StoreStats;
 pub use tls::{TlsAcceptor, TlsError, TlsFiles};

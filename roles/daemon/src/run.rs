@@ -62,6 +62,9 @@ pub fn run(path: Option<&Path>, log: &Log) -> ExitCode {
         Err(problems) => return misconfigured(&problems),
     };
     log::begin(log);
+    if let Err(error) = engine::expect_hangups() {
+        warn!("SIGHUP ends the daemon until it is ready: {error}");
+    }
     warnings.iter().for_each(|warning| warn!("{warning}"));
     match serve(config, log.log_format) {
         Ok(()) => ExitCode::SUCCESS,
