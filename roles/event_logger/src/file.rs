@@ -5,12 +5,13 @@
 //! * What cannot be written is lost and counted, said once, and told in the file as soon as that
 //!   takes lines again. The next lines are tried anew.
 //! * Lines are whole: what a failed write has left of one is cut off again.
-//! * A device (`/dev/stdout`) is written to as it is; nothing takes its place.
+//! * A device, a pipe or a stream of the process (`/dev/stdout`) is written to as it is; nothing takes
+//!   its place. Who reads it slowly is waited for, and what comes meanwhile may be lost.
 
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::line::Stamp;
-use crate::names::{Names, OpenError};
+use crate::names::{Names, OpenError, is_stream};
 use crate::own::{write_lost, write_opened};
 use crate::schedule::end_of_file;
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -127,8 +128,9 @@ impl LogFile {
         if self.stuck_until.is_some_and(|until| now.timestamp() < until) {
             return false;
         }
-        let Open { file, until, has_events, is_torn, .. } = &self.open;
+        let Open { file, path, until, has_events, is_torn, .. } = &self.open;
         let metadata = file.metadata().ok().filter(|metadata| metadata.is_file());
+        let metadata = metadata.filter(|_| !is_stream(path));
         metadata.is_some_and(|metadata| {
             let is_old = bytes > 0 && until.is_some_and(|until| until <= now.timestamp());
             let is_full = *has_events && metadata.len().saturating_add(bytes) > self.rotate_bytes;

@@ -2,16 +2,17 @@
 //!
 //! The first name is the one of the pattern; `-1`, `-2` and so on tell others of the same time apart.
 //! A file that is there is left for the next name if it is full, if another process writes to it, or
-//! if its last line is torn: what follows a torn line could be read as a part of it.
+//! if its last line is torn: what follows a torn line could be read as a part of it. A pipe, a character
+//! device or a stream of the process (`/dev/stdout`) is written to as it is.
 
 use crate::config::{Config, Pattern};
 use jiff::Zoned;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, fcntl_setfl, flock};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Files of one time.
@@ -100,11 +101,18 @@ fn create(path: &Path) -> io::Result<Option<File>> {
 /// The file that is there. `None`: it takes no more.
 fn go_on(path: &Path, bytes_max: u64) -> io::Result<Option<File>> {
     let kind = fs::metadata(path)?.file_type();
-    if kind.is_char_device() {
-        return OpenOptions::new().append(true).open(path).map(Some);
+    if kind.is_char_device() || kind.is_fifo() || kind.is_file() && is_stream(path) {
+        return open_stream(path).map(Some);
     }
     if !kind.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+        let what = if kind.is_dir() {
+            "it is a folder"
+        } else if kind.is_socket() {
+            "it is a socket, which cannot be opened; a pipe, a terminal or a file can"
+        } else {
+            "it is neither a file, a pipe nor a character device"
+        };
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
     let mut file = OpenOptions::new().read(true).append(true).open(path)?;
     let length = file.metadata()?.len();
@@ -112,6 +120,27 @@ fn go_on(path: &Path, bytes_max: u64) -> io::Result<Option<File>> {
         return Ok(None);
     }
     lock(file)
+}
+
+/// Whether a path stands for what a process has open already, whatever that is: it is somebody else's,
+/// and there is no other of this name.
+pub fn is_stream(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder == Path::new("/dev/fd"))
+        || ["/dev/stdout", "/dev/stderr"].iter().any(|stream| path == Path::new(stream))
+        || path.starts_with("/proc")
+}
+
+/// What is written to as it is. A pipe that nobody reads is no place for events: it is not waited for.
+fn open_stream(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new().append(true).custom_flags(flags).open(path);
+    let file = file.map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NXIO) => io::Error::new(error.kind(), "nobody reads it"),
+        _ => error,
+    })?;
+    // Lines are whole: who reads slowly is waited for.
+    fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file)
 }
 
 fn ends_a_line(file: &mut File, length: u64) -> io::Result<bool> {

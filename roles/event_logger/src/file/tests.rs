@@ -68,6 +68,41 @@ impl Desk {
     }
 }
 
+/// As `/dev/stdout` is where somebody reads what the daemon says.
+#[test]
+fn a_pipe_is_written_to_as_it_is() {
+    let desk = Desk::new("events.csv");
+    let path = desk.folder.path().join("events.csv");
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let refused = LogFile::open(&desk.config, Arc::clone(&desk.counts), &desk.now);
+    assert!(refused.err().unwrap().to_string().ends_with("nobody reads it"));
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let mut log = desk.open();
+    log.write(&desk.now, b"a\n", 1);
+    log.rotate(&desk.now);
+    log.write(&desk.now, b"b\n", 1);
+    let mut lines = io::BufRead::lines(io::BufReader::new(reader));
+    assert!(lines.next().unwrap().unwrap().ends_with(OPENED));
+    assert_eq!([(); 2].map(|()| lines.next().unwrap().unwrap()), ["a", "b"]);
+    assert_eq!(desk.files(), [], "nothing takes its place");
+}
+
+#[test]
+fn what_is_no_place_for_events_is_said() {
+    let desk = Desk::new("events.csv");
+    let path = desk.folder.path().join("events.csv");
+    fs::create_dir(&path).unwrap();
+    let why = |desk: &Desk| {
+        let refused = LogFile::open(&desk.config, Arc::clone(&desk.counts), &desk.now);
+        refused.err().unwrap().to_string()
+    };
+    assert!(why(&desk).ends_with("it is a folder"));
+    fs::remove_dir(&path).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    assert!(why(&desk).contains("it is a socket"));
+}
+
 const OPENED: &str = "log-opened,Log opened.";
 
 #[test]
