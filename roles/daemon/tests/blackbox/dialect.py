@@ -9,6 +9,7 @@ the two shows. A row: the name, what `openotp` has, what `astron` has; `-` for n
     zones                 u16 count and that many u32
     fields                u16 count and that many u16
     ids                   u16 to the end
+    zones_left            u32 to the end
     ids32                 u32 count and that many u32
     rest                  bytes to the end
 """
@@ -130,6 +131,36 @@ DeleteFieldsDisk          | - | 2231 do_id:u32 fields:fields
 DeleteDisk                | 2060 do_id:u32 | 2232 do_id:u32
 """
 
+# To a client's channel, for its Client Agent.
+CLIENT_AGENT = """
+SetState            | 3110 state:u16 | 1000 state:u16
+SetClientId         | 3103 channel:u64 | 1001 channel:u64
+SendDatagram        | 3100 datagram:string | 1002 datagram:string
+Eject               | 3101 code:u16 reason:string | 1004 code:u16 reason:string
+Drop                | 3102 | 1005
+GetNetworkAddress   | - | 1006 context:u32
+DeclareObject       | 3114 do_id:u32 dclass:u16 | 1010 do_id:u32 dclass:u16
+UndeclareObject     | 3115 do_id:u32 | 1011 do_id:u32
+AddSessionObject    | 3112 do_id:u32 | 1012 do_id:u32
+RemoveSessionObject | 3113 do_id:u32 | 1013 do_id:u32
+SetFieldsSendable   | 3111 do_id:u32 fields:ids | 1014 do_id:u32 fields:fields
+GetTlvs             | - | 1015 context:u32
+OpenChannel         | 3104 channel:u64 | 1100 channel:u64
+CloseChannel        | 3105 channel:u64 | 1101 channel:u64
+AddPostRemove       | 3108 message:string | 1110 message:string
+ClearPostRemoves    | 3109 | 1111
+AddInterest         | 3106 interest:u16 parent:u32 zones:zones_left | 1200 interest:u16 parent:u32 zone:u32
+AddInterestMultiple | - | 1201 interest:u16 parent:u32 zones:zones
+RemoveInterest      | 3107 interest:u16 | 1203 interest:u16
+"""
+
+# What a Client Agent answers to whoever asked, in the name of the client.
+CLIENT_NOTICES = """
+GetNetworkAddressResp | - | 1007 context:u32 remote:string remote_port:u16 local:string local_port:u16
+GetTlvsResp           | - | 1016 context:u32 tlvs:string
+DoneInterestResp      | - | 1204 client:u64 interest:u16
+"""
+
 INTEGERS = {"bool": "<B", "u8": "<B", "u16": "<H", "u32": "<I", "u64": "<Q"}
 
 
@@ -145,14 +176,15 @@ class Dialect:
 
     def __init__(self, name, column, control, children):
         self.name, self.control, self._children = name, control, children
-        self.control_shapes = _by_name(CONTROL, column)
+        self.control_shapes = by_name(CONTROL, column)
         self.shapes = {}
-        for table in (STATE_SERVER, REQUESTS, NOTICES, DATABASE, DATABASE_NOTICES, DBSS):
-            self.shapes.update(_by_name(table, column))
+        for table in (STATE_SERVER, REQUESTS, NOTICES, DATABASE, DATABASE_NOTICES, DBSS,
+                      CLIENT_AGENT, CLIENT_NOTICES):
+            self.shapes.update(by_name(table, column))
         # What is heard: a notice, if it can be one, else what one object says to another.
         self.heard = {}
-        for table in (REQUESTS, NOTICES, DATABASE, DATABASE_NOTICES, DBSS):
-            self.heard.update((s.number, s) for s in _by_name(table, column).values())
+        for table in (REQUESTS, NOTICES, DATABASE, DATABASE_NOTICES, DBSS, CLIENT_NOTICES):
+            self.heard.update((s.number, s) for s in by_name(table, column).values())
 
     @property
     def astron(self):
@@ -173,22 +205,15 @@ class Dialect:
 
     def encode(self, name, **args):
         """A message: its number and payload. What the dialect does not send is left out."""
-        return _encode(self.shapes[name], args)
+        return encode(self.shapes[name], args)
 
     def encode_control(self, name, **args):
         """A message to the Message Director."""
-        return _encode(self.control_shapes[name], args)
+        return encode(self.control_shapes[name], args)
 
     def decode(self, message):
         """The name and the parameters of what was heard; without a name if it makes no sense."""
-        number, payload = struct.unpack_from("<H", message)[0], message[2:]
-        shape = self.heard.get(number)
-        if shape is None:
-            return f"message {number}", {"payload": payload}
-        try:
-            return shape.name, _decode(shape.layout, payload)
-        except (struct.error, ValueError) as error:
-            return f"bad {shape.name}: {error}", {"payload": payload}
+        return decode(self.heard, message)
 
 
 def location(parent, zone):
@@ -196,7 +221,8 @@ def location(parent, zone):
     return parent << 32 | zone
 
 
-def _by_name(table, column):
+def by_name(table, column):
+    """The messages of a table as the dialect in that column has them."""
     shapes = {}
     for row in table.strip().splitlines():
         cells = [cell.strip() for cell in row.split("|")]
@@ -207,7 +233,8 @@ def _by_name(table, column):
     return shapes
 
 
-def _encode(shape, args):
+def encode(shape, args):
+    """A message of this shape: its number and payload."""
     out = [struct.pack("<H", shape.number)]
     out += [_pack(kind, args[name]) for name, kind in shape.layout]
     return b"".join(out)
@@ -224,9 +251,23 @@ def _pack(kind, value):
         return struct.pack(f"<H{len(value)}H", len(value), *value)
     if kind == "ids":
         return struct.pack(f"<{len(value)}H", *value)
+    if kind == "zones_left":
+        return struct.pack(f"<{len(value)}I", *value)
     if kind == "ids32":
         return struct.pack(f"<I{len(value)}I", len(value), *value)
     return value
+
+
+def decode(shapes, message):
+    """The name and the parameters of a message; `shapes` are those that it may have, by number."""
+    number, payload = struct.unpack_from("<H", message)[0], message[2:]
+    shape = shapes.get(number)
+    if shape is None:
+        return f"message {number}", {"payload": payload}
+    try:
+        return shape.name, _decode(shape.layout, payload)
+    except (struct.error, ValueError) as error:
+        return f"bad {shape.name}: {error}", {"payload": payload}
 
 
 def _decode(layout, payload):

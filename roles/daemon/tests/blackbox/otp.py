@@ -18,6 +18,10 @@ class Mismatch(AssertionError):
     """What came is not what was expected."""
 
 
+class Closed(Mismatch):
+    """The other end has closed the connection."""
+
+
 class Heard:
     """A datagram as it came."""
 
@@ -234,19 +238,23 @@ class Connection:
                 return
         raise Mismatch("the connection was not closed")
 
+    def read_frame(self, body):
+        """What a frame says."""
+        return Heard(self.dialect, body)
+
     def _read(self):
         try:
             read = self.socket.recv(1 << 18)
         except BlockingIOError:
             return
         if not read:
-            raise Mismatch("the daemon closed the connection")
+            raise Closed("the daemon closed the connection")
         bytes_, at = self.unread + read, 0
         while len(bytes_) - at >= 2:
             (length,) = struct.unpack_from("<H", bytes_, at)
             if len(bytes_) - at - 2 < length:
                 break
-            self.came.append(Heard(self.dialect, bytes_[at + 2 : at + 2 + length]))
+            self.came.append(self.read_frame(bytes_[at + 2 : at + 2 + length]))
             at += 2 + length
         self.unread = bytes_[at:]
 
