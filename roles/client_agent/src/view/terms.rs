@@ -3,7 +3,7 @@
 use crate::config::{Config, Limits};
 use ahash::RandomState;
 use wire::dialect::Dialect;
-use wire::ids::DoId;
+use wire::ids::{Channel, DoId};
 use wire::state_server::Location;
 
 /// What all views of an agent have in common.
@@ -49,8 +49,10 @@ impl Terms {
     }
 
     /// Whether a parent has locations that a client may listen to: elsewhere their channels would
-    /// be somebody's own, or of another meaning.
+    /// be somebody's own, or of another meaning. Nor has the Message Director, which would take a
+    /// question for a command.
     pub(super) fn has_locations(&self, parent: DoId) -> bool {
-        parent.0 != 0 && !self.dialect.is_reserved_do_id(parent)
+        let is_director = Channel::object(parent) == self.dialect.control_channel();
+        parent.0 != 0 && !is_director && !self.dialect.is_reserved_do_id(parent)
     }
 }

@@ -42,7 +42,7 @@ GATES = {
     # Who does not speak in time.
     "beating": "client: {heartbeat_timeout: 1200}",
     "early": "limits: {hello_ms: 300}",
-    "login": "limits: {established_ms: 1500}",
+    "login": "limits: {established_ms: 2000}",
     "unanswered": "client: {add_interest: enabled}, tuning: {interest_timeout: 200}",
     # Of which there is little.
     "three": "",
@@ -53,6 +53,7 @@ GATES = {
     "bulky": "limits: {bytes_per_second: 1, byte_burst: 4000}",
     "framed": "limits: {frame_bytes_max: 1002}",
     "crowded": "limits: {per_address_max: 2}",
+    "slow": "client: {write_buffer_size: 65536, write_timeout_ms: 0}",
     "proxied": "haproxy: true",
 }
 CHANNELS = {"three": 3, "reused": 1}  # how many channels there are; elsewhere plenty
@@ -202,6 +203,16 @@ class Day(Stage):
         """What is said to a channel when the client is gone."""
         message = self.d.encode("UpdateField", do_id=0, field=0, value=word)
         self.tell(client, "AddPostRemove", message=self.me.datagram(channel, message))
+
+    def goes(self, client, how=None):
+        """A client goes (vanishes, if nothing else is said), and all that comes of that has come: the
+        last word that was left with it has been said."""
+        channel = self.channel()
+        self.listen(channel)
+        self.leave_word(client, channel, b"gone")
+        (how or client.vanishes)()
+        self.me.expect_nothing_before(lambda heard: heard.to == (channel,))
+        self.settle()
 
     def word_left(self, channel, word):
         """What was left with a client, as it is said."""

@@ -5,7 +5,8 @@ Of the required fields, and of those that somebody has set: `broadcast` and `clr
 """
 
 from fair import FOR_CLIENTS, FOR_NOBODY, FOR_OWNERS, RIDE_VALUES
-from protocol import MISSING_OBJECT
+from protocol import FORBIDDEN_FIELD, MISSING_OBJECT
+from stage import CONTROL, only
 from world import text, u8, u16
 
 PRIVATE = [RIDE_VALUES["setBrake"], RIDE_VALUES["setToll"], FOR_NOBODY["setCargo"]]
@@ -143,3 +144,52 @@ def test_an_object_that_moves_within_a_zone_does_not_enter_anew(t):
     t.look(anna, 1, meadow, zone, sees=[ride])
     t.goes_to(ride, meadow, zone)
     t.nothing_comes()
+
+
+def test_an_object_that_is_created_anew(t):
+    """Under an id that was another one's a moment ago: that one leaves, this one enters."""
+    meadow, zone, ride = scene(t)
+    anna = t.guest()
+    t.look(anna, 1, meadow, zone, sees=[ride])
+    t.delete(ride)
+    again = t.thing("Balloon", meadow.do_id, zone, ride.do_id)
+    t.create(again)
+    anna.expect(t.left(ride), t.seen(again))
+    t.set_field(again, "rise", u16(1))
+    anna.expect(t.shown(again, "rise", u16(1)))
+    anna.update(again, "mutter", u8(1))
+    anna.expect_ejected(FORBIDDEN_FIELD)
+
+
+def test_what_an_ai_leaves_behind_leaves(t):
+    """SHARD_RESET, in `astron` DELETE_AI_OBJECTS: when an AI has crashed, its objects go."""
+    meadow, zone, ai = t.meadow(), t.zone(), t.channel()
+    rides = [t.ride(meadow, zone) for _ in range(5)]
+    for ride in rides[:4]:
+        t.set_ai(ride, ai)
+    t.drain()
+    anna = t.guest()
+    t.look(anna, 1, meadow, zone, sees=rides)
+    t.send(CONTROL, "ShardReset", ai=ai)
+    anna.expect_set([t.left(ride) for ride in rides[:4]])
+    t.set_field(rides[4], "creak", u8(1))
+    anna.expect(t.shown(rides[4], "creak", u8(1)))
+
+
+@only("astron")
+def test_what_stood_in_a_parent_goes_with_it(t):
+    meadow, zone, ride = scene(t)
+    anna = t.guest()
+    t.look(anna, 1, meadow, zone, sees=[ride])
+    t.delete(meadow)
+    anna.expect(t.left(ride))
+
+
+@only("openotp")
+def test_what_stood_in_a_parent_stays(t):
+    meadow, zone, ride = scene(t)
+    anna = t.guest()
+    t.look(anna, 1, meadow, zone, sees=[ride])
+    t.delete(meadow)
+    t.set_field(ride, "creak", u8(1))
+    anna.expect(t.shown(ride, "creak", u8(1)))

@@ -270,7 +270,7 @@ def test_clients_that_share_a_zone_go_one_by_one(t):
     anna, bert, carl = t.guests(3)
     for client in [anna, bert, carl]:
         t.look(client, 1, meadow, zone, sees=[ride])
-    anna.vanishes()
+    t.goes(anna)
     bert.closes(1)
     bert.expect(t.left(ride), t.done(1))
     t.set_field(ride, "creak", u8(1))
