@@ -1,9 +1,10 @@
-//! The scripts in `blackbox/` against the daemon: the rules of the State Server, of the Database and
-//! of the DBSS, in both dialects, what an Event Logger writes down, and bad nights of a store, seen
-//! from outside. Skipped with a word where there is no Python 3.8 or newer.
+//! The scripts in `blackbox/` against the daemon: the rules of the State Server, of the Client Agent,
+//! of the Database and of the DBSS, in both dialects, what an Event Logger writes down, and bad nights
+//! of a store, seen from outside. Skipped with a word where there is no Python 3.8 or newer.
 //!
 //! By hand, with any number of shards and names of tests:
 //! `python3 roles/daemon/tests/blackbox/run.py --binary target/debug/ferriswheel --shards 1,2,3`
+//! `python3 roles/daemon/tests/blackbox/clients/run.py --binary target/debug/ferriswheel`
 //! `python3 roles/daemon/tests/blackbox/stored/run.py --binary target/debug/ferriswheel`
 //! `python3 roles/daemon/tests/blackbox/stored/kill_loop.py --binary .. --kills 200`
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
@@ -42,6 +43,16 @@ fn pass(script: &str, arguments: &[&str]) {
 #[test]
 fn the_black_box_scripts_pass() {
     pass("run.py", &[]);
+}
+
+#[test]
+fn the_scripts_of_clients_pass_in_openotp() {
+    pass("clients/run.py", &["--dialect", "openotp"]);
+}
+
+#[test]
+fn the_scripts_of_clients_pass_in_astron() {
+    pass("clients/run.py", &["--dialect", "astron"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 One daemon per dialect and number of shards. A name is a script (`move`), or a part of a test's
 name. A line for each test; the last line says how many passed and failed; exit code 1 if any did.
-Objects that are stored have a runner of their own: `stored/run.py`.
+Objects that are stored, and clients, have runners of their own: `stored/run.py`, `clients/run.py`.
 """
 
 import argparse

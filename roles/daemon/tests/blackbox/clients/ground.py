@@ -17,12 +17,10 @@ nobody was ejected of whom nobody expected it.
 import itertools
 import re
 
+import fair  # noqa: F401  its classes become known
 import stage
-from daemon import START_SECONDS
-from fair import RIDE_VALUES
-from otp import ANY, Mismatch
 from protocol import ANONYMOUS, ESTABLISHED, NEW, Protocol, mark
-from stage import Park, Stage, packed
+from stage import Park, Stage
 from visitor import Visitor
 from world import NUMBERS
 
@@ -48,7 +46,8 @@ GATES = {
     "three": "",
     "reused": "",
     "small": "client: {add_interest: enabled}, tuning: {interest_timeout: 60000},\n"
-             "     limits: {interests_max: 2, zones_max: 3, objects_max: 2, granted_max: 2, post_removes_max: 1}",
+             "     limits: {interests_max: 2, zones_max: 3, objects_max: 2, granted_max: 2,\n"
+             "       post_removes_max: 1}",
     "chatty": "limits: {messages_per_second: 1, message_burst: 40}",
     "bulky": "limits: {bytes_per_second: 1, byte_burst: 4000}",
     "framed": "limits: {frame_bytes_max: 1002}",
@@ -309,7 +308,3 @@ class Day(Stage):
         for client in self.clients:
             if client.is_open:
                 client.expect_silence()
-
-
-__all__ = ["ANY", "BOOTH", "ENTRANCE", "EVERYBODY", "KIOSK", "RIDE_VALUES", "SECRET_HASH", "START_SECONDS",
-           "VERSION", "Day", "Gate", "Ground", "Mismatch", "configuration", "packed"]

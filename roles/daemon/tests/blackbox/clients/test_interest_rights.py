@@ -1,6 +1,7 @@
 """Who may open which interest (`client.add_interest`), and interests that the cluster opens."""
 
-from ground import ANY, KIOSK
+from ground import KIOSK
+from otp import ANY
 from protocol import FORBIDDEN_INTEREST
 from stage import only
 

@@ -42,7 +42,8 @@ def test_who_has_logged_in_stays(t):
     anna, bert = t.guest("login"), t.visitor("login")
     bert.expect_ejected(GENERIC)
     anna.update(KIOSK, "ask", text("still here"))
-    t.expect(t.dg(KIOSK, anna.channel, "UpdateField", do_id=KIOSK, field=NUMBERS["ask"], value=text("still here")))
+    t.expect(t.dg(KIOSK, anna.channel, "UpdateField", do_id=KIOSK, field=NUMBERS["ask"],
+                  value=text("still here")))
 
 
 def test_whose_heart_does_not_beat(t):

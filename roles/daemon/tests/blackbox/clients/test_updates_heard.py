@@ -2,7 +2,7 @@
 
 from ground import BOOTH, KIOSK
 from stage import only, packed
-from world import NUMBERS, text, u8, u16
+from world import NUMBERS, text, u8, u16, u32
 
 
 def scene(t, visitors=1):
@@ -28,7 +28,7 @@ def test_what_is_not_broadcast_is_not_heard(t):
     ride, anna = scene(t)
     t.set_ai(ride, t.me.channel)
     t.drain()
-    for field, value in [("setToll", u16(1)), ("board", u16(1)), ("setTill", b"\1\0\0\0"), ("hint", text("no")),
+    for field, value in [("setToll", u16(1)), ("board", u16(1)), ("setTill", u32(1)), ("hint", text("no")),
                          ("setColour", u16(1)), ("setMotto", text("m")), ("setBrake", u16(1)), ("setFuse", u8(1))]:
         t.set_field(ride, field, value)
     t.nothing_comes()
@@ -40,8 +40,8 @@ def test_the_owner_hears_what_is_for_owners(t):
     carl = t.guest()
     t.give(carl, ride)
     t.set_field(ride, "hint", text("psst"))
-    t.set_field(ride, "setTill", b"\1\0\0\0")
-    carl.expect(t.shown(ride, "hint", text("psst")), t.shown(ride, "setTill", b"\1\0\0\0"))
+    t.set_field(ride, "setTill", u32(1))
+    carl.expect(t.shown(ride, "hint", text("psst")), t.shown(ride, "setTill", u32(1)))
     t.nothing_comes()
 
 
@@ -97,7 +97,7 @@ def test_of_several_fields_only_those_for_clients_come(t):
     ride, anna = scene(t)
     t.set_ai(ride, t.channel())
     t.set_owner(ride, t.channel())
-    t.set_fields(ride, [("setTill", b"\1\0\0\0"), ("setToll", u16(3)), ("creak", u8(1)), ("hint", text("no")),
+    t.set_fields(ride, [("setTill", u32(1)), ("setToll", u16(3)), ("creak", u8(1)), ("hint", text("no")),
                         ("setFuse", u8(1))])
     anna.expect(t.shown(ride, "creak", u8(1)))
 
