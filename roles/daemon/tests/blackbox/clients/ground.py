@@ -16,13 +16,15 @@ nobody was ejected of whom nobody expected it.
 
 import itertools
 import re
+import time
 
 import fair  # noqa: F401  its classes become known
 import stage
+from otp import PATIENCE, Mismatch
 from protocol import ANONYMOUS, ESTABLISHED, NEW, Protocol, mark
 from stage import Park, Stage
 from visitor import Visitor
-from world import NUMBERS
+from world import NUMBERS, u32
 
 # UberDOGs: two that are open to everybody, one for those who have logged in.
 ENTRANCE, BOOTH, KIOSK = 4701, 4702, 4703
@@ -151,18 +153,14 @@ class Day(Stage):
 
     def knocks(self, client):
         """A client says something at the entrance; all it has said before has been judged. Its sender."""
-        token = next(self.ground.tokens)
-        client.update(ENTRANCE, "knock", token.to_bytes(4, "little"))
-        found = []
-
-        def done(heard):
-            if heard.name == "UpdateField" and heard.args["value"] == token.to_bytes(4, "little"):
-                found.append(heard.sender)
-            return bool(found)
-
-        self.ground.porter.expect_nothing_before(done)
-        self.ground.porter.came.clear()
-        return found[0]
+        value, deadline = u32(next(self.ground.tokens)), time.monotonic() + PATIENCE
+        client.update(ENTRANCE, "knock", value)
+        while time.monotonic() < deadline:
+            heard = self.ground.porter.hear(0.2)
+            if heard and heard.name == "UpdateField" and heard.args["value"] == value:
+                return heard.sender
+            client.must_be_there()
+        raise Mismatch("a client knocks, and is not heard")
 
     # The cluster speaks of clients.
 

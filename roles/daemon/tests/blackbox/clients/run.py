@@ -27,6 +27,7 @@ import ground  # noqa: E402
 import world  # noqa: E402
 from daemon import Daemon  # noqa: E402
 from dialect import DIALECTS  # noqa: E402
+from otp import Mismatch  # noqa: E402
 from runner import Tally, run_one, tests  # noqa: E402
 
 DC_FILES = [FOLDER.parent / "world.dc", FOLDER / "fair.dc"]
@@ -50,7 +51,7 @@ def run_all(binary, dialect, shards, chosen, tally):
             tally.say(f"{place} {script}: {name}", since, trouble)
             if daemon.process.poll() is not None:
                 break
-        wrong = daemon.stop()
+        wrong = stops(served)
         if wrong:
             wrong.append("its log ends with\n" + daemon.log_tail())
         tally.say(f"{place} the daemon stops in order", began, "\n".join(wrong))
@@ -59,6 +60,22 @@ def run_all(binary, dialect, shards, chosen, tally):
         tally.say(f"{place} the daemon serves", began, trouble)
     finally:
         daemon.remove()
+
+
+def stops(served):
+    """The daemon stops, and what was wrong with that: the last words of its clients must be said."""
+    day = ground.Day(served)
+    channel, anna = day.channel(), day.guest()
+    day.listen(channel)
+    day.leave_word(anna, channel, b"we close")
+    wrong = served.daemon.stop()
+    try:
+        day.me.expect(day.word_left(channel, b"we close"))
+        anna.expect_closed()
+    except Mismatch as mismatch:
+        wrong.append(str(mismatch))
+    day.end()
+    return wrong
 
 
 def check_numbers(binary, tally):

@@ -152,11 +152,28 @@ def test_a_client_does_not_hear_its_own_name(t):
     hears(anna)
 
 
+def test_two_clients_of_one_name(t):
+    """Two windows of one account: both hear what is said to it, and neither what the other says."""
+    meadow, zone, name, anna, bert = t.meadow(), t.zone(), t.channel(), *t.guests(2)
+    ride, carl = t.ride(meadow, zone), t.guest()
+    for client in [anna, bert, carl]:
+        t.look(client, 1, meadow, zone, sees=[ride])
+    for client in [anna, bert]:
+        t.tell(client, "SetClientId", channel=name)
+    says(t, name)
+    hears(anna)
+    hears(bert)
+    anna.update(ride, "wave", u16(1))
+    carl.expect(t.shown(ride, "wave", u16(1)))
+    t.nothing_comes()
+
+
 def test_who_has_a_name_owns_by_it(t):
     anna, name, ride = t.guest(), t.channel(), t.ride(t.meadow(), t.zone())
     t.tell(anna, "SetClientId", channel=name)
     t.set_owner(ride, name)
     anna.expect(t.owned(ride))
+    anna.update(ride, "honk", u8(1))
     t.set_owner(ride, 0)
     anna.expect(t.disowned(ride))
 

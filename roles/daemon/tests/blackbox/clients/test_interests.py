@@ -211,6 +211,27 @@ def test_only_zones_that_are_not_open_are_asked_for(t):
     anna.expect(t.done(2, 2))
 
 
+def test_objects_are_shown_as_they_are_found(t):
+    """`me` plays the parent and what is in it: DONE comes when all have answered, and not before."""
+    anna, garden, zone = t.guest(), t.do(), t.zone()
+    t.listen(garden)
+    anna.opens(1, garden, zone, context=1)
+    asked, flowers = t.me.hear(), [t.thing("Ride", garden, zone) for _ in range(2)]
+    context = asked.args.get("context")
+    if t.astron:
+        t.send(anna.channel, "CountZonesResp", garden, context=context, count=2)
+    for flower in flowers:
+        t.nothing_comes()
+        to = anna.channel
+        enter = t.enter_interest(flower, context, to) if t.astron else t.enter_zone(flower, to)
+        t.send(enter.to, enter.name, flower.do_id, **enter.args)
+        anna.expect(t.seen(flower))
+    if not t.astron:
+        t.nothing_comes()
+        t.send(anna.channel, "QueryZoneDone", garden, parent=garden, zones=[zone])
+    anna.expect(t.done(1, 1))
+
+
 def answer(t, asked, client, parent, zones):
     """A client's question must be this one; `me`, as the parent, answers that nothing is there."""
     assert asked and asked.name == "QueryZones" and asked.sender == client.channel, asked

@@ -38,6 +38,18 @@ def test_session_objects_go_with_a_client_that_vanishes(t):
     t.expect_gone(*rides)
 
 
+def test_session_objects_go_with_a_client_that_crashes(t):
+    """Its connection is reset, or it says that nothing follows."""
+    _, _, anna, ride, other = scene(t, 2)
+    bert = t.guest()
+    in_session(t, anna, ride)
+    in_session(t, bert, other)
+    anna.crashes()
+    t.expect(*t.deleted(ride, anna.channel))
+    bert.falls_silent()
+    t.expect(*t.deleted(other, bert.channel))
+
+
 def test_session_objects_go_with_a_client_that_is_ejected(t):
     _, _, anna, ride = scene(t)
     in_session(t, anna, ride)

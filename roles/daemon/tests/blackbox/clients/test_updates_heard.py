@@ -29,7 +29,8 @@ def test_what_is_not_broadcast_is_not_heard(t):
     t.set_ai(ride, t.me.channel)
     t.drain()
     for field, value in [("setToll", u16(1)), ("board", u16(1)), ("setTill", u32(1)), ("hint", text("no")),
-                         ("setColour", u16(1)), ("setMotto", text("m")), ("setBrake", u16(1)), ("setFuse", u8(1))]:
+                         ("setColour", u16(1)), ("setMotto", text("m")), ("setBrake", u16(1)),
+                         ("setFuse", u8(1))]:
         t.set_field(ride, field, value)
     t.nothing_comes()
 

@@ -4,7 +4,9 @@ It says what it is told to say, good or bad, and keeps what it hears in order, a
 ../otp.py do; `expect` and its kin demand what comes next, and nothing else in between.
 """
 
+import select
 import socket
+import struct
 from collections import deque
 
 from otp import ANY, PATIENCE, Closed, Connection, Mismatch
@@ -76,6 +78,16 @@ class Visitor(Connection):
         self.is_open = False
         self.socket.close()
 
+    def crashes(self):
+        """Its connection is reset."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.vanishes()
+
+    def falls_silent(self):
+        """Says that nothing follows, and still listens: then it is let go."""
+        self.socket.shutdown(socket.SHUT_WR)
+        self.expect_closed()
+
     # Hearing things.
 
     def word(self, name, **args):
@@ -85,6 +97,14 @@ class Visitor(Connection):
     def expect_mark(self, token):
         """Hears on until the mark of the cluster; what came before it stays to be looked at."""
         self.expect_nothing_before(lambda word: word.name == "Mark" and word.args["token"] == token)
+
+    def must_be_there(self):
+        """Its connection stands, and it has not been ejected."""
+        if select.select([self.socket], [], [], 0)[0]:
+            self._read()
+        for word in self.came:
+            if word.name == "Eject":
+                raise Mismatch(f"a client that should be there was ejected: {word}")
 
     def expect_ejected(self, code, reason=ANY):
         """It is told why, with some words at least, and then the connection ends."""
