@@ -80,6 +80,20 @@ def test_below_an_uberdog(t):
     anna.expect(t.done(1, 4))
 
 
+def test_what_was_opened_below_what_has_left_may_be_closed(t):
+    """The client cannot know yet that the parent has left."""
+    meadow, zone, ride = scene(t)
+    anna, seat = t.guest("usual"), t.zone()
+    child = t.ride(ride, seat)
+    t.declare(anna, meadow)
+    t.look(anna, 1, meadow, zone, sees=[ride])
+    t.look(anna, 2, ride, seat, sees=[child])
+    t.goes_to(ride, meadow, t.zone())
+    anna.expect(t.left(ride))
+    anna.closes(2)
+    anna.expect(t.left(child), t.done(2))
+
+
 def test_not_below_what_is_known_no_more(t):
     meadow, zone, ride = scene(t)
     anna = t.guest("usual")
