@@ -3,6 +3,8 @@
 import struct
 
 from ground import KIOSK
+from otp import frame
+from protocol import INVALID
 from stage import only
 from world import NUMBERS, text, u8, u16
 
@@ -55,11 +57,10 @@ def test_a_dropped_client_is_told_nothing(t):
 
 def test_one_that_talks_on_is_told_why_all_the_same(t):
     """What it still says is thrown away, and the words arrive."""
-    t.listen(KIOSK)
     anna = t.guest()
     t.send(anna.channel, "Eject", code=122, reason=b"enough")
     for _ in range(200):
-        anna.write_to_the_end(b"\x02\x00" + u16(60_000))
+        anna.write_to_the_end(frame(anna.protocol.encode("Heartbeat")))
     anna.expect_ejected(122, "enough")
     t.nothing_comes()
 
@@ -68,10 +69,9 @@ def test_what_an_ejected_client_says_is_not_done(t):
     t.listen(KIOSK)
     anna = t.guest()
     anna.say(u16(60_000))
-    anna.write_to_the_end(b"".join(
-        struct.pack("<H", len(message)) + message for message in
-        [anna.protocol.encode("UpdateField", do_id=KIOSK, field=NUMBERS["ask"], value=text("late"))] * 20))
-    anna.expect_ejected(108)
+    late = anna.protocol.encode("UpdateField", do_id=KIOSK, field=NUMBERS["ask"], value=text("late"))
+    anna.write_to_the_end(frame(late) * 20)
+    anna.expect_ejected(INVALID)
     t.nothing_comes()
 
 
@@ -147,8 +147,22 @@ def test_the_cluster_asks_what_a_proxy_said(t):
     t.expect(t.dg(t.me.channel, bert.channel, "GetTlvsResp", context=7, tlvs=b""))
 
 
-def test_a_proxy_s_header_of_version_1(t):
-    t.guest("proxied", b"PROXY TCP4 203.0.113.9 192.0.2.1 1234 7198\r\n")
+def test_headers_of_a_proxy(t):
+    """Both versions, with addresses of both kinds; and of the proxy itself, which sees to our health."""
+    version_2 = proxy_header()[:12]
+    six = bytes(15) + b"\1" + bytes(15) + b"\2" + struct.pack(">HH", 1234, 7198)
+    for opening in [b"PROXY TCP4 203.0.113.9 192.0.2.1 1234 7198\r\n", b"PROXY UNKNOWN\r\n",
+                    b"PROXY TCP6 2001:db8::9 2001:db8::1 1234 7198\r\n",
+                    proxy_header(), version_2 + b"\x21\x21\0\x24" + six, version_2 + b"\x20\0\0\0"]:
+        t.guest("proxied", opening)
+    t.nothing_comes()
+
+
+def test_what_is_no_header_of_a_proxy(t):
+    for opening in [b"PROXY TCP4 203.0.113.9\r\n", b"PROXY " + b"x" * 200, proxy_header()[:12] + bytes(20)]:
+        anna = t.stranger("proxied")
+        anna.write_to_the_end(opening)
+        anna.expect_closed()
 
 
 def test_who_comes_past_the_proxy_is_turned_away(t):

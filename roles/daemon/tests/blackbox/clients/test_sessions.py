@@ -106,12 +106,13 @@ def test_a_session_does_not_outlive_an_object_that_is_seen(t):
 
 def test_a_session_object_that_goes_out_of_sight(t):
     meadow, zone, anna, ride = scene(t)
+    place, old = t.zone(), ride.at
+    t.listen(location(meadow.do_id, place))
     t.look(anna, 1, meadow, zone, sees=[ride])
     in_session(t, anna, ride)
-    t.goes_to(ride, meadow, t.zone())
+    t.goes_to(ride, meadow, place)
     anna.expect_ejected(SESSION_OBJECT_LOST)
-    t.drain()
-    t.expect_gone(ride)
+    t.expect(*t.moved(ride, old), *t.deleted(ride, anna.channel))
 
 
 def test_a_session_object_whose_zone_is_closed(t):
