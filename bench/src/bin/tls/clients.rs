@@ -4,24 +4,26 @@ use crate::certificate::{Certificate, NAME};
 use crate::server::Door;
 use anyhow::{Context, Result, anyhow, ensure};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, Stream};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Clients at a time.
-const AT_ONCE: usize = 16;
+/// Clients at a time: as many as the load tester lets log in at a time.
+const AT_ONCE: usize = 64;
 const CEILING: Duration = Duration::from_secs(20);
 
-/// What a handshake rests on.
+/// What a handshake rests on, and whether who has shaken hands goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// On nothing: keys are agreed and a signature is made.
+    /// On nothing: keys are agreed and a signature is made. Who is in stays.
     Full,
-    /// On an earlier one: keys are agreed.
-    Resumed,
+    /// The same, but who is in goes at once.
+    FullAndEnd,
+    /// On an earlier one: keys are agreed. Who is in goes at once.
+    ResumedAndEnd,
 }
 
 impl Kind {
@@ -29,63 +31,111 @@ impl Kind {
     pub fn title(self) -> &'static str {
         match self {
             Kind::Full => "full handshake, TLS 1.3, ECDSA P-256",
-            Kind::Resumed => "resumed handshake, TLS 1.3",
+            Kind::FullAndEnd => "the same, and the connection's end",
+            Kind::ResumedAndEnd => "resumed handshake, TLS 1.3, and the end",
         }
+    }
+
+    /// Whether it rests on an earlier one.
+    pub fn is_resumed(self) -> bool {
+        self == Kind::ResumedAndEnd
+    }
+
+    /// Whether the connection's end counts too.
+    pub fn ends(self) -> bool {
+        self != Kind::Full
     }
 }
 
-/// Lets `count` clients come one after the other, some at a time: each shakes hands, says that it
-/// goes, and waits until the server has closed.
-pub fn shake_hands(
+/// Somebody who has shaken hands.
+pub struct Guest {
+    connection: ClientConnection,
+    socket: TcpStream,
+}
+
+/// Clients that come to shake hands, some at a time.
+pub struct Clients {
     address: SocketAddr,
-    certificate: &Certificate,
     kind: Kind,
-    count: usize,
-) -> Result<()> {
-    let left = AtomicUsize::new(count);
-    let client = || -> Result<()> {
-        let config = certificate.client(kind == Kind::Resumed)?;
-        if kind == Kind::Resumed {
-            come_and_go(address, &config)?;
+    /// One for each that is there at a time.
+    configs: Vec<Arc<ClientConfig>>,
+}
+
+impl Clients {
+    /// Gets them ready, so that they have what they rest on.
+    pub fn new(address: SocketAddr, certificate: &Certificate, kind: Kind) -> Result<Clients> {
+        let configs = (0..AT_ONCE).map(|_| certificate.client(kind.is_resumed()));
+        let configs = configs.collect::<Result<Vec<_>>>()?;
+        if kind.is_resumed() {
+            configs.iter().try_for_each(|config| Guest::come(address, config)?.go())?;
         }
+        Ok(Clients { address, kind, configs })
+    }
+
+    /// Lets `count` come one after the other and shake hands. They are given back, or say at once
+    /// that they go, and wait until the server has closed.
+    pub fn shake_hands(&self, count: usize) -> Result<Vec<Guest>> {
+        let left = AtomicUsize::new(count);
         let takes = |left: usize| left.checked_sub(1);
-        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, takes).is_ok() {
-            let resumed = come_and_go(address, &config)? == HandshakeKind::Resumed;
-            ensure!(resumed == (kind == Kind::Resumed), "a handshake of another kind");
+        let is_next = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, takes).is_ok();
+        let come = |config| -> Result<Vec<Guest>> {
+            let mut guests = Vec::new();
+            while is_next() {
+                guests.extend(self.come(config)?);
+            }
+            Ok(guests)
+        };
+        thread::scope(|scope| {
+            let come = &come;
+            let start = |config| scope.spawn(move || come(config));
+            let threads: Vec<_> = self.configs.iter().map(start).collect();
+            let mut guests = Vec::new();
+            for thread in threads {
+                guests.extend(thread.join().map_err(|_| anyhow!("a client has panicked"))??);
+            }
+            Ok(guests)
+        })
+    }
+
+    /// One of them; unless it has gone already.
+    fn come(&self, config: &Arc<ClientConfig>) -> Result<Option<Guest>> {
+        let guest = Guest::come(self.address, config)?;
+        let is_resumed = guest.connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        ensure!(is_resumed == self.kind.is_resumed(), "a handshake of another kind");
+        if !self.kind.ends() {
+            return Ok(Some(guest));
         }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(client)).collect();
-        let mut ended = threads.into_iter().map(|thread| thread.join());
-        ended.try_for_each(|ended| ended.map_err(|_| anyhow!("a client has panicked"))?)
-    })
-}
-
-fn come_and_go(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<HandshakeKind> {
-    let (mut connection, mut socket) = come(address, config)?;
-    let kind = connection.handshake_kind().context("no handshake")?;
-    connection.send_close_notify();
-    connection.write_tls(&mut socket)?;
-    socket.shutdown(Shutdown::Write)?;
-    // The ticket, and then the end.
-    match Stream::new(&mut connection, &mut socket).read(&mut [0]) {
-        Ok(0) => Ok(kind),
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(kind),
-        other => Err(anyhow!("instead of the end: {other:?}")),
+        guest.go()?;
+        Ok(None)
     }
 }
 
-fn come(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<(ClientConnection, TcpStream)> {
-    let mut socket = dial(address)?;
-    let mut connection = ClientConnection::new(Arc::clone(config), NAME.try_into()?)?;
-    while connection.is_handshaking() {
-        connection.complete_io(&mut socket)?;
+impl Guest {
+    /// Comes and shakes hands.
+    pub fn come(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Guest> {
+        let mut socket = dial(address)?;
+        let mut connection = ClientConnection::new(Arc::clone(config), NAME.try_into()?)?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut socket)?;
+        }
+        while connection.wants_write() {
+            connection.write_tls(&mut socket)?;
+        }
+        Ok(Guest { connection, socket })
     }
-    while connection.wants_write() {
+
+    /// Says that it goes, and waits for the ticket and the end.
+    pub fn go(self) -> Result<()> {
+        let Guest { mut connection, mut socket } = self;
+        connection.send_close_notify();
         connection.write_tls(&mut socket)?;
+        socket.shutdown(Shutdown::Write)?;
+        // The server says so too, encrypted: to it the handshake is done.
+        match Stream::new(&mut connection, &mut socket).read(&mut [0]) {
+            Ok(0) => Ok(()),
+            other => Err(anyhow!("instead of the end: {other:?}")),
+        }
     }
-    Ok((connection, socket))
 }
 
 /// Lets `count` clients come through `door` and say nothing; they stay as long as what is returned.
@@ -98,13 +148,13 @@ pub fn come_and_stay(
     let config = certificate.client(false)?;
     let one = |_| match door {
         Door::Plain => dial(address),
-        Door::Secure => Ok(come(address, &config)?.1),
+        Door::Secure => Ok(Guest::come(address, &config)?.socket),
     };
     (0..count).map(one).collect()
 }
 
 fn dial(address: SocketAddr) -> Result<TcpStream> {
-    let socket = TcpStream::connect(address)?;
+    let socket = TcpStream::connect(address).context("connecting")?;
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(CEILING))?;
     Ok(socket)
