@@ -1,6 +1,7 @@
-//! Sockets: listening ones, one per shard and address, and what every connection is set to.
+//! Sockets: listening ones, one per shard and address, and what every connection is set to. What a
+//! listening one is set to, those have that it accepts.
 
-use rustix::fd::BorrowedFd;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::sockopt;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -34,12 +35,13 @@ fn listen(address: SocketAddr, joins: bool) -> io::Result<Socket> {
     }
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(joins)?;
+    configure(socket.as_fd())?;
     socket.bind(&address.into())?;
     socket.listen(ACCEPT_BACKLOG)?;
     Ok(socket)
 }
 
-/// Sets what every connection has: no delay, and an end after 30 s without an answer, whether or not
+/// Sets what every connection that is dialled has, and every listening socket for those who come: no delay, and an end after 30 s without an answer, whether or not
 /// something is under way.
 pub fn configure(socket: BorrowedFd<'_>) -> io::Result<()> {
     sockopt::set_tcp_nodelay(socket, true)?;
@@ -64,4 +66,23 @@ pub fn local(socket: BorrowedFd<'_>) -> io::Result<SocketAddr> {
 /// An IPv4 address that is written as one of IPv6, as IPv4.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    #[test]
+    fn who_is_accepted_has_what_the_listener_has() {
+        let (address, sockets) = bind(([127, 0, 0, 1], 0).into(), 1).unwrap();
+        let _client = TcpStream::connect(address).unwrap();
+        let (accepted, _) = sockets[0].accept().unwrap();
+        assert!(sockopt::tcp_nodelay(&accepted).unwrap());
+        assert!(sockopt::socket_keepalive(&accepted).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&accepted).unwrap(), KEEPALIVE_AFTER);
+        assert_eq!(sockopt::tcp_keepintvl(&accepted).unwrap(), KEEPALIVE_EVERY);
+        let within = sockopt::tcp_user_timeout(&accepted).unwrap();
+        assert_eq!(u128::from(within), ANSWER_WITHIN.as_millis());
+    }
 }
