@@ -2,15 +2,17 @@
 //!
 //! A shard hands over a connection with what has come on it, and gets it back with what is to be
 //! sent. The queue is bounded; nobody waits for room in it. The threads are nicer than the shards:
-//! who is connected goes before who would like to be.
+//! who is connected goes before who would like to be. While more waits in the queue a shard is not
+//! woken for each that is done but, a little later, for several.
 
 use crate::records::{Records, Sealed, Stand};
 use crate::wake::Waker;
-use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam::channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use rustls::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 use std::{io, num, thread};
 use tracing::{error, warn};
 
@@ -18,6 +20,8 @@ use tracing::{error, warn};
 const WORKERS_MAX: usize = 2;
 /// Turns of handshakes that wait for a worker.
 const QUEUED_MAX: usize = 4096;
+/// A shard hears of what is done no later than so, and one turn of a handshake.
+const TOLD_WITHIN: Duration = Duration::from_micros(500);
 /// How much nicer than the shards.
 const NICE: i32 = 5;
 
@@ -46,7 +50,7 @@ pub struct Shaken {
 pub struct HandshakeLink {
     me: usize,
     jobs: Sender<Job>,
-    answers: mpsc::Receiver<Shaken>,
+    answers: Receiver<Shaken>,
     /// How many it has handed over that are not back.
     away: u64,
 }
@@ -95,7 +99,7 @@ impl Workers {
         // Declared before the queue, so that if a thread cannot be started the others end.
         let mut workers = Workers { threads: Vec::new() };
         let (jobs, queue) = bounded(QUEUED_MAX);
-        let (senders, receivers): (Vec<_>, Vec<_>) = wakers.iter().map(|_| mpsc::channel()).unzip();
+        let (senders, receivers): (Vec<_>, Vec<_>) = wakers.iter().map(|_| unbounded()).unzip();
         for number in 0..count {
             let (queue, senders, wakers) = (queue.clone(), senders.clone(), Arc::clone(wakers));
             let work = move || work(&queue, &senders, &wakers);
@@ -116,12 +120,18 @@ impl Drop for Workers {
     }
 }
 
-fn work(queue: &Receiver<Job>, answers: &[mpsc::Sender<Shaken>], wakers: &[Waker]) {
+fn work(queue: &Receiver<Job>, answers: &[Sender<Shaken>], wakers: &[Waker]) {
     if let Err(error) = rustix::process::nice(NICE) {
         warn!(%error, "the threads for handshakes are no nicer than the shards");
     }
     let mut out = Sealed::default();
-    for Job { shard, token, mut records } in queue {
+    let mut untold = Untold { since: vec![None; answers.len()], answers, wakers };
+    loop {
+        let job = queue.try_recv().or_else(|_| {
+            untold.tell(|_| true); // nobody else would while this thread waits
+            queue.recv()
+        });
+        let Ok(Job { shard, token, mut records }) = job else { return };
         out.clear();
         let mut plain = Vec::new();
         // What one connection has brought about ends that connection alone (I6).
@@ -129,9 +139,80 @@ fn work(queue: &Receiver<Job>, answers: &[mpsc::Sender<Shaken>], wakers: &[Waker
             catch_unwind(AssertUnwindSafe(|| records.receive(&mut [], &mut plain, &mut out)));
         let result = done.unwrap_or_else(|_| Err(Error::General("a panic".into())));
         let shaken = Shaken { token, records, plain, out: out.as_slice().to_vec(), result };
-        // A shard that has ended meanwhile wants no answer.
-        if answers[shard].send(shaken).is_ok() {
-            wakers[shard].wake();
+        let now = Instant::now();
+        untold.answer(now, shard, shaken);
+        untold.tell(|since| now - since >= TOLD_WITHIN);
+    }
+}
+
+/// Since when there has been something for each shard that it has not been woken for.
+struct Untold<'a> {
+    since: Vec<Option<Instant>>,
+    answers: &'a [Sender<Shaken>],
+    wakers: &'a [Waker],
+}
+
+impl Untold<'_> {
+    fn answer(&mut self, now: Instant, shard: usize, shaken: Shaken) {
+        if self.answers[shard].is_empty() {
+            self.since[shard] = None; // it has looked by itself
         }
+        // A shard that has ended meanwhile wants no answer.
+        if self.answers[shard].send(shaken).is_ok() {
+            self.since[shard].get_or_insert(now);
+        }
+    }
+
+    fn tell(&mut self, is_due: impl Fn(Instant) -> bool) {
+        for (shard, since) in self.since.iter_mut().enumerate() {
+            let is_told = since.take_if(|since| is_due(*since)).is_some();
+            if is_told && !self.answers[shard].is_empty() {
+                self.wakers[shard].wake();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustls::ServerConfig;
+    use rustls::crypto::ring::default_provider;
+    use rustls::server::ResolvesServerCertUsingSni;
+
+    const SHARDS: usize = 3;
+    const CEILING: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
+
+    fn garbage() -> Box<Records> {
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        let mut records = Box::new(Records::new(Arc::new(config), false).unwrap());
+        records.wait_with(vec![22, 3, 1, 0, 1, 0]);
+        records
+    }
+
+    #[test]
+    fn a_shard_that_sleeps_is_woken_for_each_that_it_waits_for() {
+        let wakers: Arc<[Waker]> = (0..SHARDS).map(|_| Waker::new().unwrap()).collect();
+        let (workers, mut links) = Workers::start(Some(2), &wakers).unwrap();
+        for round in 0..300 {
+            for number in 0..round % 7 + 1 {
+                assert!(links[number % SHARDS].submit(number as u64, garbage()));
+            }
+            for (link, waker) in links.iter_mut().zip(wakers.iter()) {
+                while link.away() > 0 {
+                    let mut event = [PollFd::new(waker.event(), PollFlags::IN)];
+                    assert_eq!(poll(&mut event, Some(&CEILING)).unwrap(), 1, "it sleeps for ever");
+                    rustix::io::read(waker.event(), &mut [0; 8]).unwrap();
+                    while link.take().is_some() {}
+                }
+            }
+        }
+        drop(links);
+        drop(workers);
     }
 }

@@ -3,10 +3,9 @@
 //! It keeps a buffer only while the begin of a record, or of a handshake message, waits for its
 //! rest: an idle connection has none. It keeps no plaintext.
 
-use rustls::ServerConfig;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
-use rustls::{Error, HandshakeKind};
+use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConfig};
 use std::sync::Arc;
 
 /// The most bytes that one record can have.
@@ -66,16 +65,20 @@ pub struct Records {
     connection: UnbufferedServerConnection,
     /// What has come and is not understood yet.
     pending: Vec<u8>,
+    /// Whether the peer is to show a certificate.
+    asks_certificate: bool,
     /// It has failed; nothing may be asked of it any more.
     is_broken: bool,
 }
 
 impl Records {
-    /// A connection of which nothing has come yet.
-    pub fn new(config: Arc<ServerConfig>) -> Result<Records, Error> {
+    /// A connection of which nothing has come yet. `asks_certificate`: whether `config` wants one of
+    /// the peer.
+    pub fn new(config: Arc<ServerConfig>, asks_certificate: bool) -> Result<Records, Error> {
         Ok(Records {
             connection: UnbufferedServerConnection::new(config)?,
             pending: Vec::new(),
+            asks_certificate,
             is_broken: false,
         })
     }
@@ -83,6 +86,20 @@ impl Records {
     /// Whether the handshake rested on an earlier one.
     pub fn is_resumed(&self) -> bool {
         self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// Whether the keys are agreed and nothing is left to be signed or verified: what is left of the
+    /// handshake takes no longer than some records. In TLS 1.3 that is so from the server's first
+    /// flight on, unless the client shows a certificate.
+    pub fn is_nearly_done(&self) -> bool {
+        let is_tls13 = self.is_tls13();
+        let is_agreed = self.connection.negotiated_key_exchange_group().is_some();
+        is_tls13 && is_agreed && !self.asks_certificate
+    }
+
+    /// Whether TLS 1.3 is spoken: then nothing but tickets is answered to the end of the handshake.
+    pub fn is_tls13(&self) -> bool {
+        self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
     }
 
     /// Takes what has come and does nothing yet.

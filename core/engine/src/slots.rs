@@ -219,7 +219,7 @@ impl Slots {
 
     /// Whether something waits for room in a socket.
     pub fn have_unsent(&mut self) -> bool {
-        let waits = |slot: &mut Slot| slot.stage.unsent().is_some_and(|unsent| !unsent.is_empty());
+        let waits = |slot: &mut Slot| slot.stage.unsent().is_some_and(|unsent| unsent.lacks_room());
         self.slots.iter_mut().any(waits)
     }
 

@@ -86,7 +86,7 @@ impl TlsAcceptor {
     /// A connection by the certificates of now.
     pub(crate) fn begin(&self) -> Result<Records, Error> {
         let config = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
-        Records::new(Arc::clone(&config))
+        Records::new(Arc::clone(&config), self.0.files.authority.is_some())
     }
 
     /// The files.

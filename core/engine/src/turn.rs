@@ -39,6 +39,8 @@ const COUNTERS_EVERY: Duration = Duration::from_millis(20);
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 const SLOW_TURN_NS: u64 = 1_000_000;
+/// Handshakes whose end is done here in a turn, each some 10 us; the workers do that of the others.
+const HANDSHAKES_ENDED_PER_TURN: usize = 16;
 /// The mark of blocks of plaintext, whose memory is used again. Those of the ring are below it.
 const PLAIN_TICKET: Ticket = Ticket(1 << 16);
 const SPARE_BLOCKS_MAX: usize = 16;
@@ -85,6 +87,8 @@ pub struct TurnLoop {
     sealed: Sealed,
     /// Plaintext on its way into records.
     gathered: Vec<u8>,
+    /// How many handshakes may still be ended here in this turn.
+    ends_left: usize,
     /// Memory for plaintext.
     spare_blocks: Vec<Vec<u8>>,
     /// Whether the ring watches the waker.
@@ -122,6 +126,7 @@ impl TurnLoop {
             lingering: VecDeque::new(),
             sealed: Sealed::default(),
             gathered: Vec::new(),
+            ends_left: 0,
             spare_blocks: Vec::new(),
             is_watched: false,
             stopping: None,
@@ -135,6 +140,7 @@ impl TurnLoop {
     pub fn turn(&mut self) -> io::Result<Turned> {
         let began = Instant::now();
         let now = self.now(began);
+        self.ends_left = HANDSHAKES_ENDED_PER_TURN;
         let reaped = self.reap(began)?;
         let drained = self.drain(now);
         let mut completions = std::mem::take(&mut self.completions);

@@ -32,10 +32,9 @@ impl TurnLoop {
         let at = token.slot() as usize;
         if let Some(fd) = ring::accepted(completion.result) {
             self.counts.accepted += 1;
-            let ends = listen::configure(fd.as_fd())
-                .and_then(|()| Ok((listen::peer(fd.as_fd())?, listen::local(fd.as_fd())?)));
+            let ends = (listen::peer(fd.as_fd()), listen::local(fd.as_fd()));
             // A peer that is gone already is no connection; the descriptor closes itself.
-            if let (Ok((peer, local)), None) = (ends, self.stopping) {
+            if let ((Ok(peer), Ok(local)), None) = (ends, self.stopping) {
                 self.arrive(now, at, fd, peer, local);
             }
         } else if self.stopping.is_none() {
@@ -95,19 +94,40 @@ impl TurnLoop {
         }
     }
 
-    /// Sends a handshake to a worker.
+    /// Sends a handshake to a worker, or ends it here if little is left of it.
     fn shake(&mut self, now: Now, conn: ConnId) {
-        if let Err(why) = self.send_to_worker(conn) {
-            self.refuse(now, conn, why);
+        let token = self.slots.token(Op::Receive, conn).0;
+        match self.take_handshake(conn) {
+            Err(why) => self.refuse(now, conn, why),
+            Ok(None) => (),
+            Ok(Some(records)) if records.is_nearly_done() && self.ends_left > 0 => {
+                self.ends_left -= 1;
+                self.end_handshake(now, token, records);
+            }
+            Ok(Some(records)) => {
+                let link = self.parts.handshakes.as_mut().expect("where there is TLS are workers");
+                let is_taken = link.submit(token, records);
+                self.counts.handshakes_queued = link.away();
+                if !is_taken {
+                    self.refuse(now, conn, Refusal::TooManyHandshakes);
+                }
+            }
         }
     }
 
-    fn send_to_worker(&mut self, conn: ConnId) -> Result<(), Refusal> {
-        let token = self.slots.token(Op::Receive, conn);
+    fn end_handshake(&mut self, now: Now, token: u64, mut records: Box<Records>) {
+        let mut plain = Vec::new();
+        self.sealed.clear();
+        let result = records.receive(&mut [], &mut plain, &mut self.sealed);
+        let out = self.sealed.as_slice().to_vec();
+        self.step_shaken(now, Shaken { token, records, plain, out, result });
+    }
+
+    /// A handshake, with all that has come of it.
+    fn take_handshake(&mut self, conn: ConnId) -> Result<Option<Box<Records>>, Refusal> {
         let slot = self.slots.get(conn);
-        let Stage::Entering(entering) = &mut slot.stage else { return Ok(()) };
-        let tls = &self.parts.doors[entering.door].transport.tls;
-        let (Some(acceptor), Some(link)) = (tls, &mut self.parts.handshakes) else {
+        let Stage::Entering(entering) = &mut slot.stage else { return Ok(None) };
+        let Some(acceptor) = &self.parts.doors[entering.door].transport.tls else {
             unreachable!("where there is no TLS nobody shakes hands")
         };
         if let Some(pass) = &mut slot.pass {
@@ -124,9 +144,7 @@ impl TurnLoop {
             Refusal::HandshakeFailed
         })?;
         records.wait_with(incoming);
-        let is_taken = link.submit(token.0, records);
-        self.counts.handshakes_queued = link.away();
-        if is_taken { Ok(()) } else { Err(Refusal::TooManyHandshakes) }
+        Ok(Some(records))
     }
 
     /// Takes the handshakes that are back from the workers.
@@ -150,10 +168,16 @@ impl TurnLoop {
         let Some((socket, Stage::Entering(entering))) = self.slots.get(conn).parts() else {
             return; // turned away meanwhile
         };
-        match entering.unsent.send_behind(socket, &out) {
-            Ok(true) => (),
-            Ok(false) => self.full.push(conn),
-            Err(error) => debug!(%error, "gone during its handshake"),
+        let is_done = matches!(result, Ok(Stand::Open | Stand::Closed));
+        if is_done && records.is_tls13() {
+            // A ticket is for another day: it goes with the first word to the client.
+            entering.unsent.hold(&out);
+        } else {
+            match entering.unsent.send_behind(socket, &out) {
+                Ok(true) => (),
+                Ok(false) => self.full.push(conn),
+                Err(error) => debug!(%error, "gone during its handshake"),
+            }
         }
         let (left, peer) = (entering.left, entering.peer);
         match result {

@@ -53,7 +53,7 @@ impl TurnLoop {
         let Secure { records, unsent } = &mut **secure;
         self.sealed.clear();
         let sealed = records.seal_end(&mut self.sealed);
-        if sealed.is_err() || unsent.send_behind(socket, self.sealed.as_slice()).is_err() {
+        if sealed.is_err() || unsent.send_last(socket, self.sealed.as_slice()).is_err() {
             debug!("the peer is gone before it could be told");
         }
     }

@@ -65,10 +65,12 @@ impl Sealing<'_> {
     /// encrypted. So no more than one piece waits here. Also: whether the socket is full.
     fn write(&mut self, secure: &mut Secure, slices: &[&[u8]]) -> (Write, bool) {
         let Secure { records, unsent } = secure;
-        match unsent.send(self.socket) {
-            Ok(true) => (),
-            Ok(false) => return (Write::Written(0), true),
-            Err(_) => return (Write::Broken, false),
+        if unsent.lacks_room() {
+            match unsent.send(self.socket) {
+                Ok(true) => (),
+                Ok(false) => return (Write::Written(0), true),
+                Err(_) => return (Write::Broken, false),
+            }
         }
         let (mut rest, mut written) = (Rest { slices, at: 0 }, 0);
         while let Some(piece) = rest.take(self.gathered) {

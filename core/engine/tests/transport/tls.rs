@@ -1,6 +1,6 @@
 //! TLS as clients see it.
 
-use crate::certificates::{Authority, Certificates, VERSIONS};
+use crate::certificates::{Authority, Certificates, NAME, VERSIONS};
 use crate::porter::{
     Client, FLOOD, House, NOTE, Noted, Tls, alone, dial, flood_frame, rest, shake, wait_until,
 };
@@ -88,6 +88,53 @@ fn who_comes_back_resumes() {
         }
     }
     house.await_figure("resumptions", |counts| counts.handshakes_resumed, 4);
+}
+
+#[test]
+fn who_was_told_nothing_has_its_ticket_before_the_end() {
+    let _alone = alone();
+    let certificates = Certificates::new();
+    let house = House::open(1, secure(&certificates));
+    let config = certificates.client(&TLS13, None);
+    for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+        let mut client = Client::secure(house.address, &config);
+        assert_eq!(client.stream.conn.handshake_kind(), Some(kind));
+        client.half_close();
+        assert!(rest(&mut client.stream).is_empty());
+    }
+}
+
+#[test]
+fn many_shake_hands_at_once() {
+    let _alone = alone();
+    let certificates = Certificates::new();
+    let house = House::open(2, secure(&certificates));
+    let config = certificates.client(&TLS13, None);
+    // More of them finish in one turn than a shard ends by itself.
+    let hellos = (0..100).map(|_| {
+        let name = NAME.try_into().unwrap();
+        let mut connection = rustls::ClientConnection::new(config.clone(), name).unwrap();
+        let mut socket = dial(house.address);
+        connection.write_tls(&mut socket).unwrap();
+        (connection, socket)
+    });
+    let mut hellos: Vec<_> = hellos.collect();
+    for (connection, socket) in &mut hellos {
+        while connection.is_handshaking() && !connection.wants_write() {
+            read_tls(connection, socket);
+            connection.process_new_packets().unwrap();
+        }
+    }
+    for (connection, socket) in &mut hellos {
+        while connection.wants_write() {
+            connection.write_tls(socket).unwrap();
+        }
+    }
+    for (connection, socket) in hellos {
+        let mut client = Client { stream: rustls::StreamOwned::new(connection, socket) };
+        client.echo(b"who is there?");
+    }
+    house.await_figure("handshakes", |counts| counts.handshakes_done, 100);
 }
 
 #[test]
