@@ -4,12 +4,10 @@ use crate::certificate::{Certificate, NAME};
 use crate::server::Door;
 use anyhow::{Context, Result, anyhow, ensure};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, Stream};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Clients at a time: as many as the load tester lets log in at a time.
 const AT_ONCE: usize = 64;
@@ -74,59 +72,81 @@ impl Clients {
 
     /// Lets `count` come one after the other and shake hands. They are given back, or say at once
     /// that they go, and wait until the server has closed.
+    ///
+    /// One thread looks at all of them in turn and never sleeps: whoever sends to one that does has
+    /// to wake it, and here that would be the server.
     pub fn shake_hands(&self, count: usize) -> Result<Vec<Guest>> {
-        let left = AtomicUsize::new(count);
-        let takes = |left: usize| left.checked_sub(1);
-        let is_next = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, takes).is_ok();
-        let come = |config| -> Result<Vec<Guest>> {
-            let mut guests = Vec::new();
-            while is_next() {
-                guests.extend(self.come(config)?);
+        let mut present: Vec<Option<Guest>> = self.configs.iter().map(|_| None).collect();
+        let (mut begun, mut over, mut guests) = (0, 0, Vec::new());
+        let mut since = Instant::now();
+        while over < count {
+            ensure!(since.elapsed() < CEILING, "the server answers nobody");
+            for (place, config) in present.iter_mut().zip(&self.configs) {
+                let Some(guest) = place else {
+                    if begun < count {
+                        *place = Some(Guest::begin(self.address, config)?);
+                        begun += 1;
+                    }
+                    continue;
+                };
+                if guest.go_on(self.kind)? {
+                    guests.extend(place.take().filter(|_| !self.kind.ends()));
+                    (over, since) = (over + 1, Instant::now());
+                }
             }
-            Ok(guests)
-        };
-        thread::scope(|scope| {
-            let come = &come;
-            let start = |config| scope.spawn(move || come(config));
-            let threads: Vec<_> = self.configs.iter().map(start).collect();
-            let mut guests = Vec::new();
-            for thread in threads {
-                guests.extend(thread.join().map_err(|_| anyhow!("a client has panicked"))??);
-            }
-            Ok(guests)
-        })
-    }
-
-    /// One of them; unless it has gone already.
-    fn come(&self, config: &Arc<ClientConfig>) -> Result<Option<Guest>> {
-        let guest = Guest::come(self.address, config)?;
-        let is_resumed = guest.connection.handshake_kind() == Some(HandshakeKind::Resumed);
-        ensure!(is_resumed == self.kind.is_resumed(), "a handshake of another kind");
-        if !self.kind.ends() {
-            return Ok(Some(guest));
         }
-        guest.go()?;
-        Ok(None)
+        Ok(guests)
     }
 }
 
 impl Guest {
-    /// Comes and shakes hands.
-    pub fn come(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Guest> {
+    /// Comes, and says hello.
+    fn begin(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Guest> {
         let mut socket = dial(address)?;
         let mut connection = ClientConnection::new(Arc::clone(config), NAME.try_into()?)?;
-        while connection.is_handshaking() {
-            connection.complete_io(&mut socket)?;
+        connection.write_tls(&mut socket)?;
+        socket.set_nonblocking(true)?;
+        Ok(Guest { connection, socket })
+    }
+
+    /// Does what can be done without waiting; whether that was all.
+    fn go_on(&mut self, kind: Kind) -> Result<bool> {
+        let Guest { connection, socket } = self;
+        match connection.read_tls(socket) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            count => ensure!(count? > 0, "the server has closed"),
+        }
+        let was_shaking = connection.is_handshaking();
+        let has_ended = connection.process_new_packets()?.peer_has_closed();
+        if connection.is_handshaking() || !was_shaking {
+            return Ok(has_ended);
+        }
+        let is_resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        ensure!(is_resumed == kind.is_resumed(), "a handshake of another kind");
+        if kind.ends() {
+            connection.send_close_notify();
         }
         while connection.wants_write() {
-            connection.write_tls(&mut socket)?;
+            connection.write_tls(socket)?;
         }
-        Ok(Guest { connection, socket })
+        if kind.ends() {
+            socket.shutdown(Shutdown::Write)?;
+        }
+        Ok(!kind.ends())
+    }
+
+    /// Comes and shakes hands.
+    pub fn come(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Guest> {
+        let mut guest = Guest::begin(address, config)?;
+        guest.socket.set_nonblocking(false)?;
+        while !guest.go_on(Kind::Full)? {}
+        Ok(guest)
     }
 
     /// Says that it goes, and waits for the ticket and the end.
     pub fn go(self) -> Result<()> {
         let Guest { mut connection, mut socket } = self;
+        socket.set_nonblocking(false)?;
         connection.send_close_notify();
         connection.write_tls(&mut socket)?;
         socket.shutdown(Shutdown::Write)?;
