@@ -55,7 +55,7 @@ impl Door {
 
     /// Whether who is admitted is a connection at once.
     pub fn is_open(&self) -> bool {
-        self.transport.proxy.is_none() && self.transport.tls.is_none()
+        !self.transport.client_speaks_first()
     }
 
     /// Lets somebody in, if there is room; a proxy, if it is trusted.

@@ -322,7 +322,7 @@ fn bind_all(config: &Config, shards: usize) -> Result<Bound, StartError> {
     doors.resize_with(shards, Vec::new);
     for listener in &config.listeners {
         let &Listener { id, address, .. } = listener;
-        let bound = listen::bind(address, shards);
+        let bound = listen::bind(address, shards, listener.transport.client_speaks_first());
         let failed = |error| StartError::Bind { listener: id, address, error };
         let (address, sockets) = bound.map_err(failed)?;
         addrs.push((id, address));

@@ -1,6 +1,7 @@
 //! Sockets: listening ones, one per shard and address, and what every connection is set to. What a
 //! listening one is set to, those have that it accepts.
 
+use crate::ring;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::sockopt;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -14,21 +15,26 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Binds `address` once per shard; the kernel spreads connections over them. With port 0 all get
-/// the port that the first one was given.
-pub fn bind(address: SocketAddr, shards: usize) -> io::Result<(SocketAddr, Vec<Socket>)> {
+/// the port that the first one was given. Where the client `speaks_first`, a connection is accepted
+/// when something has come on it, or a second later: the shard is woken once for both.
+pub fn bind(
+    address: SocketAddr,
+    shards: usize,
+    speaks_first: bool,
+) -> io::Result<(SocketAddr, Vec<Socket>)> {
     // The first one listens alone before it lets others in: with SO_REUSEPORT from the start, a
     // second daemon would join this one instead of failing.
-    let first = listen(address, false)?;
+    let first = listen(address, false, speaks_first)?;
     let address = first.local_addr()?.as_socket().unwrap_or(address);
     first.set_reuse_port(true)?;
     let mut sockets = vec![first];
     for _ in 1..shards {
-        sockets.push(listen(address, true)?);
+        sockets.push(listen(address, true, speaks_first)?);
     }
     Ok((address, sockets))
 }
 
-fn listen(address: SocketAddr, joins: bool) -> io::Result<Socket> {
+fn listen(address: SocketAddr, joins: bool, speaks_first: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
@@ -36,6 +42,9 @@ fn listen(address: SocketAddr, joins: bool) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(joins)?;
     configure(socket.as_fd())?;
+    if speaks_first {
+        ring::defer_accept(socket.as_fd())?;
+    }
     socket.bind(&address.into())?;
     socket.listen(ACCEPT_BACKLOG)?;
     Ok(socket)
@@ -71,11 +80,12 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::net::TcpStream;
 
     #[test]
     fn who_is_accepted_has_what_the_listener_has() {
-        let (address, sockets) = bind(([127, 0, 0, 1], 0).into(), 1).unwrap();
+        let (address, sockets) = bind(([127, 0, 0, 1], 0).into(), 1, false).unwrap();
         let _client = TcpStream::connect(address).unwrap();
         let (accepted, _) = sockets[0].accept().unwrap();
         assert!(sockopt::tcp_nodelay(&accepted).unwrap());
@@ -84,5 +94,17 @@ mod tests {
         assert_eq!(sockopt::tcp_keepintvl(&accepted).unwrap(), KEEPALIVE_EVERY);
         let within = sockopt::tcp_user_timeout(&accepted).unwrap();
         assert_eq!(u128::from(within), ANSWER_WITHIN.as_millis());
+    }
+
+    #[test]
+    fn who_speaks_first_is_accepted_first_and_who_is_silent_too() {
+        let (address, sockets) = bind(([127, 0, 0, 1], 0).into(), 1, true).unwrap();
+        let silent = TcpStream::connect(address).unwrap();
+        let mut speaker = TcpStream::connect(address).unwrap();
+        speaker.write_all(b"hello").unwrap();
+        for client in [speaker, silent] {
+            let (_, accepted) = sockets[0].accept().unwrap();
+            assert_eq!(accepted.as_socket(), Some(client.local_addr().unwrap()));
+        }
     }
 }

@@ -267,6 +267,23 @@ pub fn accepted(result: i32) -> Option<OwnedFd> {
     (result >= 0).then(|| unsafe { OwnedFd::from_raw_fd(result as RawFd) })
 }
 
+/// Lets `listener` accept nobody before something has come from it, or a second is over
+/// (TCP_DEFER_ACCEPT).
+pub fn defer_accept(listener: BorrowedFd<'_>) -> io::Result<()> {
+    let seconds: libc::c_int = 1;
+    // SAFETY: the descriptor is open, and the kernel reads one int at the address given.
+    let set = unsafe {
+        libc::setsockopt(
+            listener.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            (&raw const seconds).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// What a system call of a ring came to. A signal, a time-out, a full completion queue (reap first)
 /// and a moment without memory are no failures.
 fn went_in(entered: io::Result<usize>) -> io::Result<()> {

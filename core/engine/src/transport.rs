@@ -36,6 +36,13 @@ pub struct Transport {
     pub tls: Option<TlsAcceptor>,
 }
 
+impl Transport {
+    /// Whether nothing is said to who comes before it has said something.
+    pub(crate) fn client_speaks_first(&self) -> bool {
+        self.proxy.is_some() || self.tls.is_some()
+    }
+}
+
 /// Which proxies are believed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ProxyPolicy {
