@@ -50,7 +50,8 @@ pub fn play(seed: u64, shards: Option<usize>, sabotage: Sabotage, show: Show) ->
 /// be it to go, and may be taken for it: the protocol cannot tell them apart, and the model does not
 /// try. A run in which that shows ends there.
 fn is_for_the_one_before(plan: &plan::Plan, violation: &Violation) -> bool {
-    const RULES: [&str; 4] = [
+    const RULES: [&str; 5] = [
+        "a post-remove is said once",
         "connections stand",
         "the honest are not ejected",
         "a client says only what it may",
