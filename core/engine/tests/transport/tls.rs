@@ -215,7 +215,7 @@ fn garbage_and_silence_are_turned_away() {
 
 /// The first flight of a client.
 fn hello(certificates: &Certificates) -> Vec<u8> {
-    let name = crate::certificates::NAME.try_into().unwrap();
+    let name = NAME.try_into().unwrap();
     let config = certificates.client(&TLS13, None);
     let mut connection = rustls::ClientConnection::new(config, name).unwrap();
     let mut hello = Vec::new();
@@ -229,7 +229,7 @@ fn a_handshake_may_come_in_single_bytes() {
     let certificates = Certificates::new();
     let house = House::open(1, secure(&certificates));
     for version in VERSIONS {
-        let name = crate::certificates::NAME.try_into().unwrap();
+        let name = NAME.try_into().unwrap();
         let config = certificates.client(version, None);
         let mut connection = rustls::ClientConnection::new(config, name).unwrap();
         let mut socket = dial(house.address);
