@@ -91,18 +91,7 @@ impl Log {
             counted: Stats::default(),
         };
         log.tallies.of(segment).file = u64::from(prepared.bytes);
-        log.prepare_reserve()?;
         Ok(Opened { log, parts, report })
-    }
-
-    fn prepare_reserve(&mut self) -> Result<(), OpenError> {
-        let segment = self.take_segment_number();
-        match self.prepare(segment) {
-            Ok(reserve) => self.prepared(reserve),
-            Err(why) if why.passes() => self.now_full(&why),
-            Err(why) => return Err(why.into()),
-        }
-        Ok(())
     }
 }
 
