@@ -50,8 +50,8 @@ fn listen(address: SocketAddr, joins: bool, speaks_first: bool) -> io::Result<So
     Ok(socket)
 }
 
-/// Sets what every connection that is dialled has, and every listening socket for those who come: no delay, and an end after 30 s without an answer, whether or not
-/// something is under way.
+/// Sets what every connection that is dialled has, and every listening socket for those who come: no
+/// delay, and an end after 30 s without an answer, whether or not something is under way.
 pub fn configure(socket: BorrowedFd<'_>) -> io::Result<()> {
     sockopt::set_tcp_nodelay(socket, true)?;
     sockopt::set_socket_keepalive(socket, true)?;
