@@ -6,6 +6,7 @@ How long something takes is not tested, except that it does not happen too early
 import time
 
 from ground import KIOSK
+from otp import frame
 from protocol import GENERIC, NO_HEARTBEAT
 from world import NUMBERS, text
 
@@ -61,10 +62,11 @@ def test_nothing_else_is_a_heartbeat(t):
     t.listen(KIOSK)
     anna = t.guest("beating")
     deadline = time.monotonic() + 20
+    talk = anna.protocol.encode("UpdateField", do_id=KIOSK, field=NUMBERS["ask"], value=text("hello"))
+    talk = frame(talk) + frame(anna.protocol.interest(0, 1, KIOSK, []))
     word = t.done(1)
     while word.name == "Done":
-        anna.update(KIOSK, "ask", text("hello"))
-        anna.opens(1, KIOSK)
+        anna.write_to_the_end(talk)
         word = anna.hear()
         assert word and time.monotonic() < deadline, "it is there yet"
         time.sleep(0.02)
