@@ -1,5 +1,6 @@
 """Owners: SET_OWNER gives an object to a client, which then sees it wherever it is."""
 
+from stage import only
 from world import i16, text, u8
 
 
@@ -98,6 +99,21 @@ def test_what_is_owned_stays_when_its_zone_is_closed(t):
     anna.update(mine, "steer", i16(1))
     t.expect(t.updated(mine, "steer", i16(1), by=anna.channel, to=[t.me.channel]))
     t.nothing_comes()
+
+
+@only("astron")
+def test_what_is_owned_and_goes_out_of_sight(t):
+    """It leaves as one of the zone, and is still the client's own."""
+    meadow, zone, anna = t.meadow(), t.zone(), t.guest()
+    ride = t.ride(meadow, zone)
+    t.look(anna, 1, meadow, zone, sees=[ride])
+    t.give(anna, ride)
+    t.goes_to(ride, meadow, t.zone())
+    anna.expect(t.left(ride))
+    t.set_field(ride, "hint", text("psst"))
+    anna.expect(t.shown(ride, "hint", text("psst")))
+    t.goes_to(ride, meadow, zone)
+    anna.expect(t.seen(ride))
 
 
 def test_who_owns_an_object_that_it_then_comes_to_see(t):
