@@ -1,9 +1,11 @@
 //! What is said of the store to the Event Logger.
 
 use crate::Database;
+use crate::stored::FIRST;
+use crate::told::Told;
 use alloc::vec::Vec;
 use core::fmt::Display;
-use runtime::Outbox;
+use runtime::{Outbox, ShardId};
 use wire::event::{Event, Value};
 use wire::ids::DoId;
 
@@ -15,10 +17,24 @@ impl Database {
         }
     }
 
-    /// The disk is full: said once until it takes writes again.
-    pub(crate) fn say_full(&mut self, out: &mut Outbox) {
-        if !self.lacks_room {
-            self.lacks_room = true;
+    /// The disk refuses what this instance writes, or takes it again. The first one says so.
+    pub(crate) fn note_room(&mut self, has_room: bool, out: &mut Outbox) {
+        if self.lacks_room != has_room {
+            return;
+        }
+        self.lacks_room = !has_room;
+        if self.is_first(out) {
+            self.room_of(out.me(), has_room, out);
+        } else {
+            out.tell(FIRST, self.me, &Told::Room { has_room }.write());
+        }
+    }
+
+    /// The disk is full: said once until it takes the writes of all shards again.
+    pub(crate) fn room_of(&mut self, shard: ShardId, has_room: bool, out: &mut Outbox) {
+        let (before, bit) = (self.without_room, 1 << shard.0);
+        self.without_room = if has_room { before & !bit } else { before | bit };
+        if before == 0 && self.without_room != 0 {
             self.say_event("storage-full", &[], out);
         }
     }

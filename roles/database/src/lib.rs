@@ -118,6 +118,8 @@ pub struct Database {
     sweeps: bool,
     /// The disk was full when it was last written to.
     lacks_room: bool,
+    /// Of the first instance: the shards whose writes the disk refuses, a bit each.
+    without_room: u64,
     /// The time of the present input.
     now: Now,
 }
@@ -145,6 +147,7 @@ impl Database {
             hasher,
             sweeps: false,
             lacks_room: false,
+            without_room: 0,
             now: Now(0),
             config,
             part,
@@ -207,6 +210,7 @@ impl Database {
         match told {
             Told::Create { do_id, mail } => self.bear_told(do_id, &mail, out),
             Told::Returned { do_id } => self.ids.give_back(do_id),
+            Told::Room { has_room } => self.room_of(from, has_room, out),
             Told::Found { query, refused, more, do_ids } => {
                 self.gather(from, query, (refused, more, do_ids), out);
             }

@@ -15,6 +15,8 @@ use wire::ids::DoId;
 
 /// The wake-up at which a sweep goes on.
 pub const SWEEP: u64 = 1;
+/// The instance that gives out ids, and speaks for all.
+pub const FIRST: ShardId = ShardId(0);
 
 impl Database {
     /// Bytes of all that waits for the disk: what is to be said, requests, and new versions.
@@ -71,7 +73,7 @@ impl Database {
         match self.part.hear(reply) {
             Heard::Nothing => (),
             Heard::Durable(ticket) => {
-                self.lacks_room = false;
+                self.note_room(true, out);
                 self.durable(ticket, out);
             }
             Heard::Refused { ticket, do_id } => self.refused(ticket, do_id, out),
@@ -95,7 +97,7 @@ impl Database {
 
     /// A write was not carried out, as the disk is full.
     fn refused(&mut self, ticket: Ticket, do_id: DoId, out: &mut Outbox) {
-        self.say_full(out);
+        self.note_room(false, out);
         self.rolled_back(do_id);
         for held in self.pending.refused(ticket) {
             self.undo(held, Refusal::DiskFull, out);
@@ -204,7 +206,7 @@ impl Database {
 
     /// Whether this instance gives out ids.
     pub(crate) fn is_first(&self, out: &Outbox) -> bool {
-        out.me() == ShardId(0)
+        out.me() == FIRST
     }
 }
 

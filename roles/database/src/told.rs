@@ -39,6 +39,11 @@ pub enum Told<'a> {
         /// The id.
         do_id: DoId,
     },
+    /// To the first instance: the disk refuses what I write, or takes it again.
+    Room {
+        /// Whether it takes it.
+        has_room: bool,
+    },
     /// Your query concerns these objects here.
     Found {
         /// The query.
@@ -55,6 +60,7 @@ pub enum Told<'a> {
 const CREATE: u8 = 0;
 const RETURNED: u8 = 1;
 const FOUND: u8 = 2;
+const ROOM: u8 = 3;
 
 impl<'a> Told<'a> {
     /// Its bytes.
@@ -72,6 +78,7 @@ impl<'a> Told<'a> {
                 out.push(RETURNED);
                 out.extend_from_slice(&do_id.0.to_le_bytes());
             }
+            Told::Room { has_room } => out.extend_from_slice(&[ROOM, u8::from(has_room)]),
             Told::Found { query, refused, more, do_ids } => {
                 out.push(FOUND);
                 out.extend_from_slice(&query.asker.0.to_le_bytes());
@@ -95,6 +102,7 @@ impl<'a> Told<'a> {
                 Ok(Told::Create { do_id, mail: Mail { sender, msgtype, payload: r.rest() } })
             }
             RETURNED => Ok(Told::Returned { do_id: r.do_id()? }),
+            ROOM => Ok(Told::Room { has_room: r.bool()? }),
             _ => {
                 let query = QueryId { asker: r.channel()?, context: r.u32()?, query: r.u64()? };
                 let (refused, more) = (r.bool()?, r.bool()?);
