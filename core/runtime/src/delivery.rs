@@ -7,6 +7,7 @@ use crate::ids::{ConnId, Kind, Participant, RoleId};
 use crate::outbox::Outbox;
 use crate::uplink::Uplink;
 use alloc::vec::Vec;
+use wire::event::{Event, Value};
 use wire::framing::{self, BodyTooLong};
 use wire::ids::{Channel, MsgType};
 
@@ -209,12 +210,19 @@ impl Outbox {
             self.outgoing.push(conn, frame.span);
         } else if !upstream.queue(frame.bytes(), self.config.limits.upstream_queue_bytes_max) {
             self.counts.dropped_upstream_queue_full += 1;
-            if self.counts.dropped_upstream_queue_full == 1 {
-                tracing::warn!(
-                    "the queue for the upstream is full; what goes up is dropped and counted"
-                );
+            if upstream.overflows() {
+                self.say_overflow();
             }
         }
+    }
+
+    #[cold]
+    fn say_overflow(&mut self) {
+        let bytes = self.config.limits.upstream_queue_bytes_max;
+        tracing::warn!("the queue for the upstream is full; what goes up is dropped and counted");
+        let values = [("bytes", Value::Id(bytes as u64))];
+        let kind = "upstream-queue-full";
+        self.event(&Event { sender: "MessageDirector", kind, values: &values });
     }
 
     #[inline]

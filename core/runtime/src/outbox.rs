@@ -87,6 +87,8 @@ pub struct Outbox {
     pub(crate) batches: Vec<Batch>,
     /// Large frames of this turn: for which shards (a bit each), and where.
     pub(crate) large: Vec<(u64, Span)>,
+    /// Connections that were paused since roles heard of it.
+    pub(crate) flooding: Vec<ConnId>,
     /// How many backlogs each connection is paused for.
     paused: BTreeMap<ConnId, u32>,
     /// What this shard counts; roles count here too.
@@ -126,6 +128,7 @@ impl Outbox {
             own: Vec::new(),
             batches: (0..config.shards).map(|_| Batch::default()).collect(),
             large: Vec::new(),
+            flooding: Vec::new(),
             paused: BTreeMap::new(),
             counts: Counts::default(),
             config,
@@ -493,6 +496,7 @@ impl Outbox {
         };
         upstream_behind
             || !self.closes.is_empty()
+            || !self.flooding.is_empty()
             || !self.leaving.is_empty()
             || self.outgoing.is_dirty()
             || self.batches.iter().any(|batch| !batch.is_empty())
@@ -554,6 +558,7 @@ impl Outbox {
             *count += 1;
             if *count == 1 && self.outgoing.is_open(conn) {
                 self.counts.pauses += 1;
+                self.flooding.push(conn);
                 self.effects.push(Effect::Pause(conn));
             }
         } else {

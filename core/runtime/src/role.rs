@@ -75,6 +75,11 @@ pub enum Input<'a> {
         /// Why.
         reason: CloseReason,
     },
+    /// One of its connections is not read from for now, as it floods somebody who is slow.
+    Paused {
+        /// The connection.
+        conn: ConnId,
+    },
     /// A datagram for a channel that this role subscribed, or that is placed here.
     Datagram {
         /// Its frame, length tag included.

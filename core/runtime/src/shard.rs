@@ -201,6 +201,7 @@ impl Shard {
     pub fn finish(&mut self, now: Now) {
         self.out.events.now = now;
         self.follow_up(now);
+        self.tell_paused(now);
         self.proceed(now);
         self.close_stalled(now);
         if self.work.is_empty() {
@@ -317,6 +318,15 @@ impl Shard {
                 }
             } else {
                 return;
+            }
+        }
+    }
+
+    /// Lets roles hear of their connections that were paused.
+    fn tell_paused(&mut self, now: Now) {
+        for conn in core::mem::take(&mut self.out.flooding) {
+            if let Some(role) = self.role_of(conn) {
+                self.step(now, role, Input::Paused { conn });
             }
         }
     }

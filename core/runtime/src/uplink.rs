@@ -29,6 +29,8 @@ pub struct Upstream {
     announcing: Option<Cursor>,
     queue: VecDeque<Vec<u8>>,
     queued: usize,
+    /// Something did not fit since nothing waited the last time.
+    is_full: bool,
 }
 
 impl Upstream {
@@ -83,7 +85,13 @@ impl Upstream {
         }
         let page = self.queue.pop_front()?;
         self.queued -= page.len();
+        self.is_full &= self.queued > 0;
         Some(page)
+    }
+
+    /// Something did not fit; whether it is the first since nothing waited.
+    pub fn overflows(&mut self) -> bool {
+        !core::mem::replace(&mut self.is_full, true)
     }
 
     /// Bytes that wait.

@@ -180,6 +180,7 @@ impl Role for Database {
             | Input::Connected { .. }
             | Input::ConnectFailed { .. }
             | Input::Frame { .. }
+            | Input::Paused { .. }
             | Input::Closed { .. } => unreachable!("a Database has no connections"),
         }
         self.part.take_requests().for_each(|request| out.ask_store(self.me, request));

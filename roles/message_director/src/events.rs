@@ -50,6 +50,11 @@ pub fn say_dropped(link: &Link, what: &str, out: &mut Outbox) {
     say("link-message-dropped", &[address, name, ("detail", Value::Text(what))], out);
 }
 
+/// A link floods somebody, and is not read from for now.
+pub fn say_flooding(link: &Link, out: &mut Outbox) {
+    say("link-flooding", &who(link), out);
+}
+
 /// The upstream link stands; so many post-removes are announced on it.
 pub fn say_upstream_up(address: &str, peer: SocketAddr, post_removes: usize, out: &mut Outbox) {
     let values = [

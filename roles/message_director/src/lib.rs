@@ -88,6 +88,11 @@ impl Role for MessageDirector {
             Input::Connected { conn, peer, .. } => self.upstream_connected(now, conn, peer, out),
             Input::ConnectFailed { why, .. } => self.upstream_failed(now, why, out),
             Input::Closed { conn, reason } => self.closed(now, conn, reason, out),
+            // What floods from above is the daemon's there.
+            Input::Paused { conn } => {
+                let link = self.links.get(&conn);
+                link.into_iter().for_each(|link| events::say_flooding(link, out));
+            }
             Input::Told { from, message } => {
                 let told =
                     Told::read(message).expect("instances of this role write what they read");

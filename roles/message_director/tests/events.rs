@@ -10,26 +10,29 @@ use runtime::{
 };
 use std::net::SocketAddr;
 use wire::control::ControlMessage;
+use wire::datagram::write_datagram;
 use wire::dialect::Dialect;
 use wire::framing::{begin_frame, finish_frame};
-use wire::ids::Channel;
+use wire::ids::{Channel, MsgType};
 
 const NOW: Now = Now(1);
 const LOCAL: &str = "10.0.0.1:7199";
 const PEER: &str = "10.0.0.2:5";
 
-/// Sockets that take everything.
-struct Sink;
+/// Sockets that take everything, but for one.
+struct Sink(Option<ConnId>);
 
 impl Sockets for Sink {
-    fn write(&mut self, _: ConnId, slices: &[&[u8]]) -> Write {
-        Write::Written(slices.iter().map(|slice| slice.len()).sum())
+    fn write(&mut self, conn: ConnId, slices: &[&[u8]]) -> Write {
+        let all = slices.iter().map(|slice| slice.len()).sum();
+        Write::Written(if self.0 == Some(conn) { 0 } else { all })
     }
 }
 
 struct Desk {
     shard: Shard,
     now: Now,
+    sink: Sink,
 }
 
 impl Desk {
@@ -56,7 +59,7 @@ impl Desk {
             Box::new(MessageDirector::new(id, config))
         });
         shard.start(NOW);
-        Desk { shard, now: NOW }
+        Desk { shard, now: NOW, sink: Sink(None) }
     }
 
     fn accepted(&mut self, conn: u32, peer: &str) {
@@ -77,7 +80,7 @@ impl Desk {
     /// Ends the turn; the events that were said in it, their texts joined by a comma.
     fn events(&mut self) -> Vec<String> {
         self.shard.finish(self.now);
-        self.shard.flush(self.now, &mut Sink);
+        self.shard.flush(self.now, &mut self.sink);
         let effects: Vec<Effect> = self.shard.effects().collect();
         self.shard.recycle().for_each(drop);
         let packets = effects.iter().filter_map(|effect| match effect {
@@ -186,6 +189,51 @@ fn the_upstream_comes_and_goes() {
     desk.check(&["upstream-up,above:7199,10.0.0.9:7199,0"]);
     desk.shard.closed(NOW, ConnId(9), CloseReason::Reset);
     desk.check(&["upstream-down,above:7199,reset"]);
+}
+
+/// A datagram for a channel, of some bytes.
+fn dg(to: u64, bytes: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let payload = |out: &mut Vec<u8>| out.resize(out.len() + bytes, 7);
+    write_datagram(&mut out, &[Channel(to)], Channel(5), MsgType(6), payload).unwrap();
+    out
+}
+
+#[test]
+fn who_floods_is_said() {
+    let limits = Limits { backlog_bytes_max: 100_000, flood_bytes_max: 1000, ..Limits::default() };
+    let mut desk = Desk::new(limits);
+    desk.accepted(1, PEER);
+    desk.accepted(2, "10.0.0.3:5");
+    desk.says(2, ControlMessage::AddChannel(Channel(70)));
+    assert_eq!(desk.events().len(), 2);
+    desk.sink = Sink(Some(ConnId(2)));
+    for _ in 0..60 {
+        desk.received(1, dg(70, 1000));
+        desk.shard.finish(desk.now);
+        desk.shard.flush(desk.now, &mut desk.sink);
+    }
+    desk.check(&["link-flooding,10.0.0.2:5,"]);
+    assert_eq!(desk.shard.counts().pauses, 1);
+}
+
+#[test]
+fn a_full_queue_for_the_upstream_is_said_once() {
+    let mut desk = Desk::new(Limits { upstream_queue_bytes_max: 1500, ..Limits::default() });
+    desk.accepted(1, PEER);
+    assert_eq!(desk.events().len(), 1);
+    for _ in 0..2 {
+        desk.received(1, dg(70, 1000));
+        desk.check(&[]);
+        (0..3).for_each(|_| desk.received(1, dg(70, 1000)));
+        desk.check(&["upstream-queue-full,1500"]);
+        desk.shard.connected(NOW, ConnId(9), UPSTREAM_LINK, address("10.0.0.9:7199"));
+        desk.check(&["upstream-up,above:7199,10.0.0.9:7199,0"]);
+        (0..5).for_each(|_| desk.check(&[]));
+        desk.shard.closed(NOW, ConnId(9), CloseReason::Reset);
+        desk.check(&["upstream-down,above:7199,reset"]);
+    }
+    assert_eq!(desk.shard.counts().dropped_upstream_queue_full, 6);
 }
 
 #[test]

@@ -322,6 +322,7 @@ impl StateServer {
             | Input::Connected { .. }
             | Input::ConnectFailed { .. }
             | Input::Frame { .. }
+            | Input::Paused { .. }
             | Input::Closed { .. }
             | Input::Stored(_) => return false,
         };

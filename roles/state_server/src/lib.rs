@@ -221,6 +221,7 @@ impl StateServer {
             | Input::Connected { .. }
             | Input::ConnectFailed { .. }
             | Input::Frame { .. }
+            | Input::Paused { .. }
             | Input::Closed { .. } => unreachable!("a State Server has no connections"),
             Input::Stored(_) => unreachable!("a State Server has no store"),
         }

@@ -91,7 +91,7 @@ impl Role for Porter {
                     (0..number).for_each(|at| write(out, conn, &flood_frame(at)));
                 }
             },
-            Input::Started | Input::Stopping => (),
+            Input::Started | Input::Stopping | Input::Paused { .. } => (),
             Input::Connected { .. }
             | Input::ConnectFailed { .. }
             | Input::Datagram { .. }
