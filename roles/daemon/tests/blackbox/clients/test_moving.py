@@ -180,6 +180,7 @@ def test_a_client_does_not_move_what_it_does_not_know(t):
 
 
 def test_a_client_does_not_move_what_was_its_own(t):
+    """In `openotp` it was not told that it does not own what it sees: it is ignored."""
     meadow, (_, second), ride, anna = scene(t)
     t.give(anna, ride)
     t.set_owner(ride, 0)
@@ -188,7 +189,9 @@ def test_a_client_does_not_move_what_was_its_own(t):
     t.drain()
     t.await_mark(anna)
     anna.moves(ride, meadow, second)
-    anna.expect_ejected(FORBIDDEN_RELOCATE)
+    if t.astron:
+        anna.expect_ejected(FORBIDDEN_RELOCATE)
+    t.nothing_comes()
     t.expect_at(ride)
 
 
