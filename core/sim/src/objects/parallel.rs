@@ -27,6 +27,8 @@ struct Turf {
     own: Vec<Vec<u32>>,
     /// Objects that somebody else's request has consequences for.
     busy: BTreeSet<u32>,
+    /// AIs that some of these had before: a reset may come before they hear of another one.
+    left: BTreeSet<u64>,
 }
 
 impl Run {
@@ -35,6 +37,7 @@ impl Run {
         let batches = self.chance.between(2, 5) as u32;
         for _ in 0..batches {
             turf.busy.clear();
+            turf.left.clear();
             let (mut low, mut high) = (0, 0);
             let before = self.stage.refused();
             for _ in 0..self.plan.requests / batches {
@@ -73,7 +76,7 @@ impl Run {
         let mut own = vec![Vec::new(); askers];
         ids.into_iter().enumerate().for_each(|(nth, id)| own[nth % askers].push(id));
         own.retain(|ids| !ids.is_empty());
-        Ok(Turf { shared, own, busy: BTreeSet::new() })
+        Ok(Turf { shared, own, busy: BTreeSet::new(), left: BTreeSet::new() })
     }
 
     fn create_place(&mut self, id: u32, parent: u32) -> Result<(), Violation> {
@@ -110,7 +113,12 @@ impl Run {
                     Some(_) => Order::Answered(said.by, question),
                     None => Order::Caused(said.by, said.root),
                 };
+                let ai = |run: &Run, id: u32| run.server().objects.get(&id).map_or(0, |one| one.ai);
+                let before: Vec<u64> = concerned.iter().map(|&id| ai(self, id)).collect();
                 let refused = self.expect(asker, &dg, order);
+                let changed = concerned.iter().zip(before);
+                let left = changed.filter(|&(&id, before)| ai(self, id) != before);
+                turf.left.extend(left.map(|(_, before)| before));
                 // What is sent to a child meanwhile makes it answer before its parent has counted.
                 if self.plan.dialect == Dialect::Astron {
                     self.hearing.forget_ranks();
@@ -187,7 +195,9 @@ impl Run {
         let dialect = self.plan.dialect;
         match StateServerMessage::decode(dialect, dg.msgtype, &dg.payload) {
             _ if dg.to.iter().any(|&to| to <= u64::from(u32::MAX) && is_own(to as u32)) => (),
-            Ok(StateServerMessage::ShardReset { ai: of }) => return of.0 != ai,
+            Ok(StateServerMessage::ShardReset { ai: of }) => {
+                return of.0 != ai || turf.left.contains(&of.0);
+            }
             Ok(StateServerMessage::Generate(entry)) => {
                 let (id, parent) = (entry.do_id.0, entry.location.parent.0);
                 return self.is_taken(turf, nth, id) || (is_own(parent) && parent >= id);
