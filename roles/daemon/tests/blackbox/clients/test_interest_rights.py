@@ -196,6 +196,18 @@ def test_the_cluster_opens_interests_before_a_client_has_logged_in(t):
     told(t, anna, 4)
 
 
+def test_an_interest_of_the_cluster_that_is_refused(t):
+    """`interests_max`: 2. The client hears nothing; in `astron` who asked hears that it is done, lest it
+    wait for ever."""
+    meadow, zone, ride = scene(t)
+    anna = t.guest("small")
+    for interest in [1, 2]:
+        t.look(anna, interest, meadow, t.zone())
+    t.open_for(anna, 3, meadow, zone)
+    told(t, anna, 3)
+    t.nothing_comes()
+
+
 def test_the_cluster_shows_it_to_one_client_alone(t):
     meadow, zone, ride = scene(t)
     anna, bert = t.guests(2, "closed")

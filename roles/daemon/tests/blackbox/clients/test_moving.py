@@ -180,7 +180,7 @@ def test_a_client_does_not_move_what_it_does_not_know(t):
 
 
 def test_a_client_does_not_move_what_was_its_own(t):
-    """In `openotp` it was not told that it does not own what it sees: it is ignored."""
+    """In `openotp` it has not been told, since it still sees the object: there it is ignored."""
     meadow, (_, second), ride, anna = scene(t)
     t.give(anna, ride)
     t.set_owner(ride, 0)

@@ -158,6 +158,15 @@ def test_a_session_object_that_a_client_does_not_know(t):
     t.expect_gone(ride)
 
 
+def test_a_session_object_of_who_is_gone_is_deleted_at_once(t):
+    """Who gives it cannot know that the client has gone."""
+    _, _, anna, ride = scene(t)
+    t.goes(anna)
+    t.send(anna.channel, "AddSessionObject", do_id=ride.do_id)
+    t.expect(*t.deleted(ride, anna.channel))
+    t.expect_gone(ride)
+
+
 def heard(t):
     """A channel that `me` hears."""
     channel = t.channel()
@@ -228,6 +237,20 @@ def test_words_for_who_has_not_logged_in(t):
     t.leave_word(anna, channel, b"gone")
     anna.vanishes()
     t.expect(t.word_left(channel, b"gone"))
+
+
+def test_words_and_the_end_are_in_order(t):
+    """What is taken back before a client is ejected is not said; behind that it is too late."""
+    anna, bert, channel = *t.guests(2), heard(t)
+    for client, word in [(anna, b"anna"), (bert, b"bert")]:
+        t.leave_word(client, channel, word)
+    t.send(anna.channel, "ClearPostRemoves")
+    t.send(anna.channel, "Eject", code=100, reason=b"out")
+    t.send(bert.channel, "Eject", code=100, reason=b"out")
+    t.send(bert.channel, "ClearPostRemoves")
+    for client in [anna, bert]:
+        client.expect_ejected(100, "out")
+    t.expect(t.word_left(channel, b"bert"))
 
 
 def test_words_for_who_is_gone_are_said_at_once(t):

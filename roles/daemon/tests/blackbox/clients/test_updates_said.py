@@ -131,7 +131,7 @@ def test_a_field_that_is_not_allowed_is_not_looked_into(t):
 
 
 def test_who_owned_it_does_not_send_for_owners(t):
-    """In `openotp` it was not told that it does not own what it sees: it is ignored."""
+    """In `openotp` it has not been told, since it still sees the object: there it is ignored."""
     ride, anna, bert = scene(t, 2)
     t.give(anna, ride)
     t.give(bert, ride)
@@ -140,6 +140,19 @@ def test_who_owned_it_does_not_send_for_owners(t):
     anna.update(ride, "honk", u8(1))
     if t.astron:
         anna.expect_ejected(FORBIDDEN_FIELD)
+    t.nothing_comes()
+
+
+def test_who_owned_it_does_not_send_what_is_for_nobody(t):
+    ride, anna = scene(t)
+    t.give(anna, ride)
+    t.set_owner(ride, 0)
+    if t.astron:
+        anna.expect(t.disowned(ride))
+    t.drain()
+    t.await_mark(anna)
+    anna.update(ride, "setPlaces", u8(1))
+    anna.expect_ejected(FORBIDDEN_FIELD)
     t.nothing_comes()
 
 
