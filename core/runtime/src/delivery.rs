@@ -7,6 +7,7 @@ use crate::ids::{ConnId, Kind, Participant, RoleId};
 use crate::outbox::Outbox;
 use crate::uplink::Uplink;
 use alloc::vec::Vec;
+use wire::datagram;
 use wire::event::{Event, Value};
 use wire::framing::{self, BodyTooLong};
 use wire::ids::{Channel, MsgType};
@@ -91,7 +92,7 @@ impl Outbox {
             return Ok(());
         }
         let write = |own: &mut Vec<u8>| {
-            wire::datagram::write_datagram(own, recipients, sender, msgtype, payload)
+            datagram::write_datagram(own, recipients, sender, msgtype, payload)
         };
         self.with_own(write, |out, frame| {
             out.route_from(from.into(), reach, frame, recipients.iter().copied());
@@ -200,10 +201,17 @@ impl Outbox {
                 .any(|&channel| self.is_subscribed(channel) || self.placement.covers(channel, but))
     }
 
+    /// Sends a datagram up, but for one to the control channel alone: that would be a command above,
+    /// and what is routed is none. An object of that id may be asked for, say.
     #[inline]
     fn send_up(&mut self, from: Option<ConnId>, frame: Frame<'_>) {
         let Uplink::Here(upstream) = &mut self.uplink else { return };
         if from.is_some() && from == upstream.conn() {
+            return;
+        }
+        let control = self.config.dialect.control_channel();
+        if datagram::control_message(framing::body(frame.bytes()), control).is_some() {
+            self.counts.dropped_unknown_control += 1;
             return;
         }
         if let Some(conn) = upstream.open() {

@@ -265,6 +265,19 @@ fn a_role_hears_of_its_ranges_and_of_no_other_objects() {
     }
 }
 
+/// Above, what is for the control channel alone is a command.
+#[test]
+fn what_a_role_says_to_the_control_channel_does_not_go_up() {
+    for shards in [1, 3] {
+        let mut world = World::new(shards, Some(ShardId(shards as u16 - 1)));
+        world.told_upstream();
+        let (here, other) = (id_on(0, shards), id_on(0, shards) + 1000);
+        let control = Dialect::OpenOtp.control_channel().0;
+        world.send(0, &[here], SAY, &[other.to_le_bytes(), control.to_le_bytes()].concat());
+        assert_eq!(world.told_upstream(), [format!("AddChannel(Channel({other}))")]);
+    }
+}
+
 #[test]
 fn the_upstream_hears_of_ranges_once_and_they_keep_no_holes() {
     let ranges = Objects::Ranges(SmallVec::from_iter([DoId(1000)..=DoId(1999)]));
