@@ -91,9 +91,8 @@ impl Outbox {
         if !self.reaches(from, reach, recipients) {
             return Ok(());
         }
-        let write = |own: &mut Vec<u8>| {
-            datagram::write_datagram(own, recipients, sender, msgtype, payload)
-        };
+        let write =
+            |own: &mut Vec<u8>| datagram::write_datagram(own, recipients, sender, msgtype, payload);
         self.with_own(write, |out, frame| {
             out.route_from(from.into(), reach, frame, recipients.iter().copied());
         })
