@@ -81,10 +81,17 @@ impl Model {
                 below.insert(id);
             }
         }
-        for id in doomed.iter().filter(|id| below.contains(id)).chain(&doomed) {
-            self.root = *id;
-            let may = below.contains(id);
-            self.delete(*id, dg.sender, if may { Parent::Perhaps } else { Parent::Told });
+        // Each before what it is below of, so that it is not taken for a mere child of that.
+        let mut nested: Vec<u32> = below.iter().copied().collect();
+        nested.sort_by_key(|&id| {
+            let above =
+                doomed.iter().filter(|&&other| self.is_above(other, self.object(id).parent));
+            std::cmp::Reverse(above.count())
+        });
+        for id in nested.into_iter().chain(doomed) {
+            self.root = id;
+            let may = below.contains(&id);
+            self.delete(id, dg.sender, if may { Parent::Perhaps } else { Parent::Told });
         }
         Done::Yes
     }

@@ -114,11 +114,12 @@ fn astron_deletes_children_too() {
 #[test]
 fn a_shard_reset_may_or_may_not_tell_a_parent_that_goes_too() {
     let mut table = Table::new(Dialect::Astron);
-    for (id, parent) in [(2000, 1999), (2001, 2000), (2002, 2001)] {
+    for (id, parent) in [(2000, 1999), (2001, 2000), (2002, 2001), (2003, 2002)] {
         table.create(id, parent, 1);
     }
-    table.set_ai(2000, ASKER);
-    table.set_ai(2002, ASKER);
+    for id in [2000, 2002, 2003] {
+        table.set_ai(id, ASKER);
+    }
     let reset = StateServerMessage::ShardReset { ai: Channel(ASKER) };
     let said = table.model.hear(&Dg::control(Dialect::Astron, 12, ASKER, &reset));
     let told = said.said.iter().zip(table.names(&said));
@@ -126,7 +127,7 @@ fn a_shard_reset_may_or_may_not_tell_a_parent_that_goes_too() {
         .filter(|(_, name)| *name == "ChangeZone")
         .map(|(said, _)| (said.by, said.optional))
         .collect();
-    assert_eq!(told, [(2002, true), (2000, false)]);
+    assert_eq!(told, [(2003, true), (2002, true), (2000, false)]);
     assert!(table.model.objects.is_empty());
 }
 
