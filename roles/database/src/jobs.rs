@@ -254,7 +254,8 @@ impl crate::Database {
             return Some(do_id);
         }
         let is_full = match &mut job.act {
-            Act::Select(selection) => selection.is_full(),
+            // What it looks at besides does not come in order: then it looks at all.
+            Act::Select(selection) => selection.is_full() && job.besides.is_empty(),
             Act::Change(_) | Act::Build(_) | Act::Repair => false,
         };
         let Job { walk, besides, .. } = job;

@@ -19,6 +19,9 @@ use runtime::Outbox;
 use wire::database::{DatabaseMessage, is_kill};
 use wire::ids::{ClassId, DoId};
 
+/// Objects that a query looks at besides those that an index names, at most.
+const BESIDES_MAX: usize = 256;
+
 /// What becomes of the objects.
 enum Wanted {
     Select(QueryId),
@@ -98,7 +101,8 @@ impl Database {
     }
 
     /// Where objects are looked for; and those of which an index does not know what they will be
-    /// when what was asked of them before is done, as it waits for them.
+    /// when what was asked of them before is done, as it waits for them. Where these are many, the
+    /// whole class is looked at.
     pub(crate) fn sources(&self, matching: &Matching) -> (Source, BTreeSet<DoId>) {
         let entry = |(key, value)| self.indexes.entry(matching.class, key, value);
         let fewest = matching.equal().filter_map(entry).min_by_key(|(_, count)| *count);
@@ -107,7 +111,14 @@ impl Database {
         };
         let of_class = self.part.objects_of(matching.class);
         let is_of_class = |do_id: &DoId| of_class.binary_search(do_id).is_ok();
-        (Source::Entry(entry), self.waiting.awaited().filter(is_of_class).collect())
+        let mut besides = BTreeSet::new();
+        for do_id in self.waiting.about_to_change().filter(is_of_class) {
+            if besides.len() == BESIDES_MAX {
+                return (Source::Class(matching.class), BTreeSet::new());
+            }
+            besides.insert(do_id);
+        }
+        (Source::Entry(entry), besides)
     }
 
     fn read_query(

@@ -160,7 +160,15 @@ impl Database {
     /// Lets a request wait for its object.
     pub(crate) fn wait(&mut self, asked: &Asked<'_>, out: &mut Outbox) {
         match self.check_room() {
-            Ok(()) => self.waiting.push(asked.do_id, &asked.mail),
+            Ok(()) => {
+                let changes = !matches!(
+                    asked.message,
+                    DatabaseMessage::SelectField { .. }
+                        | DatabaseMessage::Select { .. }
+                        | DatabaseMessage::SelectAll { .. }
+                );
+                self.waiting.push(asked.do_id, &asked.mail, changes);
+            }
             Err(refusal) => self.refuse(refusal, asked, out),
         }
     }
@@ -171,11 +179,11 @@ impl Database {
             warn!("object {do_id} cannot be read: {at}: {why}");
             self.say_damaged(do_id, &format_args!("{at}: {why}"), out);
         }
-        while let Some(mail) = self.waiting.pop(do_id) {
+        while let Some(kept) = self.waiting.pop(do_id) {
             // It may have moved meanwhile, or gone out of memory again.
-            if let Err(at) = self.go_on_with(do_id, &mail, out) {
+            if let Err(at) = self.go_on_with(do_id, &kept.0, out) {
                 self.fetch(do_id, at);
-                self.waiting.push_front(do_id, mail);
+                self.waiting.push_front(do_id, kept);
                 break;
             }
         }

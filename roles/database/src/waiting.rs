@@ -8,10 +8,13 @@ use alloc::collections::{BTreeMap, VecDeque};
 use store::Place;
 use wire::ids::DoId;
 
+/// A request that waits, and whether it may change its object.
+pub type Kept = (KeptMail, bool);
+
 /// All that waits for objects.
 #[derive(Default)]
 pub struct Waiting {
-    requests: BTreeMap<DoId, VecDeque<KeptMail>>,
+    requests: BTreeMap<DoId, VecDeque<Kept>>,
     /// What is on its way.
     fetching: BTreeMap<Place, DoId>,
     bytes: usize,
@@ -28,33 +31,34 @@ impl Waiting {
         !self.requests.is_empty() && self.requests.contains_key(&do_id)
     }
 
-    /// The objects that requests wait for, ascending.
-    pub fn awaited(&self) -> impl Iterator<Item = DoId> + '_ {
-        self.requests.keys().copied()
+    /// The objects that what waits for them may change, ascending.
+    pub fn about_to_change(&self) -> impl Iterator<Item = DoId> + '_ {
+        let changes = |queue: &VecDeque<Kept>| queue.iter().any(|(_, changes)| *changes);
+        self.requests.iter().filter(move |(_, queue)| changes(queue)).map(|(do_id, _)| *do_id)
     }
 
-    /// A request waits for an object, behind those that do.
-    pub fn push(&mut self, do_id: DoId, mail: &Mail<'_>) {
+    /// A request waits for an object, behind those that do; whether it may change it.
+    pub fn push(&mut self, do_id: DoId, mail: &Mail<'_>, changes: bool) {
         let mail = mail.keep();
         self.bytes += mail.bytes();
-        self.requests.entry(do_id).or_default().push_back(mail);
+        self.requests.entry(do_id).or_default().push_back((mail, changes));
     }
 
     /// The first request that waits for an object.
-    pub fn pop(&mut self, do_id: DoId) -> Option<KeptMail> {
+    pub fn pop(&mut self, do_id: DoId) -> Option<Kept> {
         let queue = self.requests.get_mut(&do_id)?;
-        let mail = queue.pop_front();
+        let kept = queue.pop_front();
         if queue.is_empty() {
             self.requests.remove(&do_id);
         }
-        self.bytes -= mail.as_ref().map_or(0, KeptMail::bytes);
-        mail
+        self.bytes -= kept.as_ref().map_or(0, |(mail, _)| mail.bytes());
+        kept
     }
 
     /// A request that has been taken has to wait once more.
-    pub fn push_front(&mut self, do_id: DoId, mail: KeptMail) {
-        self.bytes += mail.bytes();
-        self.requests.entry(do_id).or_default().push_front(mail);
+    pub fn push_front(&mut self, do_id: DoId, kept: Kept) {
+        self.bytes += kept.0.bytes();
+        self.requests.entry(do_id).or_default().push_front(kept);
     }
 
     /// An object is to be fetched from a place; whether it is not on its way from there already.
