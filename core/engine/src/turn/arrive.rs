@@ -10,8 +10,10 @@ use crate::ring::{self, Completion};
 use crate::slots::{Op, Secure, Stage, Token};
 use runtime::{Arrival, Block, CloseReason, ConnId, Now, Refusal, Ticket};
 use rustix::fd::{AsFd, OwnedFd};
+use rustls::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
@@ -118,7 +120,10 @@ impl TurnLoop {
     fn end_handshake(&mut self, now: Now, token: u64, mut records: Box<Records>) {
         let mut plain = Vec::new();
         self.sealed.clear();
-        let result = records.receive(&mut [], &mut plain, &mut self.sealed);
+        let sealed = &mut self.sealed;
+        // What one connection has brought about ends that connection alone (I6).
+        let done = catch_unwind(AssertUnwindSafe(|| records.receive(&mut [], &mut plain, sealed)));
+        let result = done.unwrap_or_else(|_| Err(Error::General("a panic".into())));
         let out = self.sealed.as_slice().to_vec();
         self.step_shaken(now, Shaken { token, records, plain, out, result });
     }
