@@ -99,9 +99,14 @@ impl ClientAgent {
     fn serve_waiting(&mut self, out: &mut Outbox) {
         while let Some(&conn) = self.waiting.front() {
             let waits = self.sessions.get(conn).is_some_and(|session| !session.has_channel());
-            let channel = if waits { self.leases.take() } else { None };
-            if waits && channel.is_none() && self.leases.may_get_more() {
-                break;
+            let mut channel = if waits { self.leases.take() } else { None };
+            if waits && channel.is_none() {
+                // The last chunk was not enough for all: shard 0 has the next one at once.
+                self.ask_lessor(0, out);
+                channel = self.leases.take();
+                if channel.is_none() && self.leases.may_get_more() {
+                    break;
+                }
             }
             self.waiting.pop_front();
             match channel {

@@ -50,14 +50,13 @@ impl ClientAgent {
 
     /// The first answer that a view has waited for is due.
     pub(crate) fn expire_questions(&mut self, conn: ConnId, out: &mut Outbox) {
-        if let Some(session) = self.sessions.any_mut(conn) {
-            session.alarm_at = None;
-        }
+        // The alarm has rung. It is set again for what is due first when the view has asked anew: until
+        // then it counts as set.
         let now = self.now;
         self.with_view(conn, out, |view, terms, sink| view.expired(terms, now, sink));
         let Some(session) = self.sessions.get_mut(conn) else { return };
-        if let (None, Some(due)) = (session.alarm_at, session.view.waits_until()) {
-            session.alarm_at = Some(due);
+        session.alarm_at = session.view.waits_until();
+        if let Some(due) = session.alarm_at {
             self.clocks.interest.begin(due, conn);
         }
     }

@@ -251,13 +251,17 @@ mod tests {
         /// As the role does it.
         fn serve(&mut self, at: usize) {
             while self.waiting[at] > 0 {
-                let leases = &mut self.shards[at];
-                match leases.take() {
+                let mut channel = self.shards[at].take();
+                if channel.is_none() {
+                    self.ask(at, 0);
+                    channel = self.shards[at].take();
+                }
+                match channel {
                     Some(channel) => {
                         assert_eq!(self.held.insert(channel, at), None, "{channel} is taken");
                         self.given.push(channel);
                     }
-                    None if leases.may_get_more() => break,
+                    None if self.shards[at].may_get_more() => break,
                     None => self.turned_away += 1,
                 }
                 self.waiting[at] -= 1;
@@ -352,6 +356,17 @@ mod tests {
             }
             prop_assert_eq!(world.turned_away, turned_away);
         }
+    }
+
+    /// More come at once than a chunk has channels.
+    #[test]
+    fn a_crowd_waits_for_as_many_chunks_as_it_needs() {
+        let mut world = World::new(40, 2, 2);
+        for _ in 0..25 {
+            world.arrive(1);
+        }
+        world.settle();
+        assert_eq!((world.held.len(), world.turned_away), (25, 0));
     }
 
     #[test]

@@ -145,10 +145,8 @@ impl Role for ClientAgent {
             Input::Accepted { conn, arrival, .. } => self.accepted(conn, &arrival, out),
             Input::Refused { peer, why, .. } => self.turned_away(peer, why, out),
             Input::Closed { conn, reason } => self.closed(conn, reason, out),
-            Input::Paused { conn } => {
-                let session = self.sessions.get(conn);
-                session.into_iter().for_each(|one| events::say(one, "client-flooding", &[], out));
-            }
+            // What clients say goes on as this role's: their rates hold them back.
+            Input::Paused { .. } => (),
             Input::Told { from, message } => {
                 let told = Told::read(message);
                 self.hear(from, told.expect("instances of this role write what they read"), out);

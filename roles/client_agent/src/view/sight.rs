@@ -134,10 +134,11 @@ impl View {
 
     /// An object that was in doubt is about to enter anew, as its values may be old: it leaves, unless
     /// that would mean more.
-    fn take_back(&self, terms: &Terms, key: Key, sink: &mut Sink<'_>) {
+    fn take_back(&mut self, terms: &Terms, key: Key, sink: &mut Sink<'_>) {
         let is_owners = terms.dialect == Dialect::OpenOtp && self.owns(key);
         if !is_owners && !self.granted.is_of_session(key.do_id) {
             sink(Action::Tell(ToClient::Leaving { do_id: key.do_id }));
+            self.change(key, |object| object.set_lost_unsaid(false));
         }
     }
 
@@ -191,7 +192,10 @@ impl View {
         });
         asked.sort_unstable();
         for do_id in asked {
-            questions.located.push_back((until, do_id));
+            // Who waits no time waits for ever.
+            if until > now {
+                questions.located.push_back((until, do_id));
+            }
             sink(Action::Locate { do_id, until });
         }
     }
