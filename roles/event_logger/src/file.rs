@@ -6,12 +6,15 @@
 //!   takes lines again. The next lines are tried anew.
 //! * Lines are whole: what a failed write has left of one is cut off again.
 //! * A device, a pipe or a stream of the process (`/dev/stdout`) is written to as it is; nothing takes
-//!   its place. Who reads it slowly is waited for, and what comes meanwhile may be lost.
+//!   its place, and nothing is cut off: a line that has begun is ended with the next write. Who reads
+//!   it slowly is waited for, and what comes meanwhile may be lost; but nobody is waited for to
+//!   start, nor for long to stop.
 
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::line::Stamp;
 use crate::names::{Names, OpenError, is_stream};
+use crate::orders::Orders;
 use crate::own::{write_lost, write_opened};
 use crate::schedule::end_of_file;
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -32,6 +35,9 @@ pub struct LogFile {
     rotate_interval: Option<Duration>,
     rotate_bytes: u64,
     counts: Arc<Counts>,
+    orders: Arc<Orders>,
+    /// Who reads slowly is waited for.
+    is_patient: bool,
     open: Open,
     /// There is to be a new file, whatever the old one is like.
     is_asked: bool,
@@ -55,11 +61,20 @@ struct Open {
     has_events: bool,
     /// A torn line stands at its end, and could not be cut off.
     is_torn: bool,
+    /// The end of a line whose beginning stands in a stream.
+    rest: Vec<u8>,
+    /// That line is an event.
+    is_rest_event: bool,
 }
 
 impl LogFile {
-    /// Opens the file for `now`.
-    pub fn open(config: &Config, counts: Arc<Counts>, now: &Zoned) -> Result<LogFile, OpenError> {
+    /// Opens the file for `now`. Waits for nobody who does not read.
+    pub fn open(
+        config: &Config,
+        counts: Arc<Counts>,
+        orders: Arc<Orders>,
+        now: &Zoned,
+    ) -> Result<LogFile, OpenError> {
         let names = Names::new(config);
         let rotate_bytes = config.rotate_bytes.unwrap_or(u64::MAX);
         let (file, path) = names.open(now, rotate_bytes)?;
@@ -69,6 +84,8 @@ impl LogFile {
             rotate_interval,
             rotate_bytes,
             counts,
+            orders,
+            is_patient: false,
             open: Open::new(file, path, rotate_interval, now),
             is_asked: false,
             lost: 0,
@@ -76,6 +93,7 @@ impl LogFile {
             stuck_until: None,
         };
         log.write(now, &[], 0);
+        log.is_patient = true;
         Ok(log)
     }
 
@@ -113,8 +131,13 @@ impl LogFile {
         self.lost = self.lost.saturating_add(events);
     }
 
-    /// Makes durable what was written.
-    pub fn sync(&self) {
+    /// Makes durable what was written; there is no more.
+    pub fn end(self) {
+        self.sync();
+        self.counts.lost.add(u64::from(self.open.is_rest_event));
+    }
+
+    fn sync(&self) {
         let Open { file, path, .. } = &self.open;
         let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
         if is_file && let Err(error) = file.sync_all() {
@@ -172,14 +195,23 @@ impl LogFile {
 
     /// Appends lines, the first `own` of which are not those of `events`.
     fn append(&mut self, lines: &[u8], own: u64, events: u64) {
-        let (bytes, failure) = self.open.append(lines);
+        let (bytes, failure) = match self.end_line() {
+            Some(error) => (0, Some(error)),
+            None => self.open.append(lines, self.is_patient.then_some(&self.orders)),
+        };
+        // At the start: what finds no room then goes with the next lines.
+        let failure = failure.filter(|error| error.kind() != io::ErrorKind::WouldBlock);
         let appended = count_lines(&lines[..bytes]);
-        let written = appended.saturating_sub(own);
+        let taken = appended.saturating_sub(own);
+        // The last of these lines may have begun only.
+        let rest = if bytes > 0 { self.open.rest.len() } else { 0 };
+        let is_event_begun = rest > 0 && taken > 0;
+        self.open.is_rest_event |= is_event_begun;
         self.open.has_begun |= appended > 0;
-        self.open.has_events |= written > 0;
-        self.counts.bytes.add(bytes as u64);
-        self.counts.written.add(written);
-        self.counts.lost.add(events - written);
+        self.open.has_events |= taken > 0;
+        self.counts.bytes.add((bytes - rest) as u64);
+        self.counts.written.add(taken - u64::from(is_event_begun));
+        self.counts.lost.add(events - taken);
         match &failure {
             Some(error) if !self.is_failing => {
                 error!(path = %self.open.path.display(), %error, "events are lost");
@@ -191,46 +223,90 @@ impl LogFile {
         if appended >= own {
             self.lost = 0; // which was told
         }
-        self.lost += events - written;
+        self.lost += events - taken;
+    }
+
+    /// Ends the line that has begun; why that cannot be done.
+    fn end_line(&mut self) -> Option<io::Error> {
+        let rest = std::mem::take(&mut self.open.rest);
+        let (bytes, failure) = self.open.push(&rest, self.is_patient.then_some(&self.orders));
+        self.counts.bytes.add(bytes as u64);
+        self.open.rest = rest[bytes..].to_vec();
+        if failure.is_none() && std::mem::take(&mut self.open.is_rest_event) {
+            self.counts.written.add(1);
+        }
+        failure
     }
 }
 
 impl Open {
     fn new(file: File, path: PathBuf, interval: Option<Duration>, now: &Zoned) -> Open {
         let until = interval.and_then(|interval| end_of_file(now, interval));
-        Open { file, path, until, has_begun: false, has_events: false, is_torn: false }
+        Open {
+            file,
+            path,
+            until,
+            has_begun: false,
+            has_events: false,
+            is_torn: false,
+            rest: Vec::new(),
+            is_rest_event: false,
+        }
     }
 
-    /// Appends whole lines: how many bytes of them, and why not all.
-    fn append(&mut self, lines: &[u8]) -> (usize, Option<io::Error>) {
+    /// Appends lines that are to be whole: how many bytes of them, and why not all. The last of these
+    /// lines may have begun only, in a stream.
+    fn append(&mut self, lines: &[u8], orders: Option<&Arc<Orders>>) -> (usize, Option<io::Error>) {
+        let (written, failure) = self.push(lines, orders);
+        let torn = lines[..written].iter().rev().take_while(|&&byte| byte != b'\n').count();
+        if torn == 0 {
+            return (written, failure);
+        }
+        if self.is_stream() {
+            let rest = lines[written..].iter().position(|&byte| byte == b'\n');
+            let end = rest.map_or(lines.len(), |rest| written + rest + 1);
+            self.rest = lines[written..end].to_vec();
+            return (end, failure);
+        }
+        if let Err(error) = self.cut_off(torn as u64) {
+            warn!(path = %self.path.display(), %error, "a torn line stands in the file");
+            self.is_torn = true;
+        }
+        (written - torn, failure)
+    }
+
+    /// Appends bytes: how many of them, and why not all. Waits for room where there are `orders`.
+    fn push(&mut self, bytes: &[u8], orders: Option<&Arc<Orders>>) -> (usize, Option<io::Error>) {
         let mut written = 0;
-        while written < lines.len() {
-            let error = match self.file.write(&lines[written..]) {
-                Ok(0) => io::ErrorKind::WriteZero.into(),
+        while written < bytes.len() {
+            let waited = match self.file.write(&bytes[written..]) {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
                 Ok(more) => {
                     written += more;
-                    continue;
+                    Ok(())
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => error,
+                Err(error) => match (error.kind(), orders) {
+                    (io::ErrorKind::Interrupted, _) => Ok(()),
+                    (io::ErrorKind::WouldBlock, Some(orders)) => orders.wait_for_room(&self.file),
+                    (_, _) => Err(error),
+                },
             };
-            let torn = lines[..written].iter().rev().take_while(|&&byte| byte != b'\n').count();
-            if let Err(error) = self.cut_off(torn as u64) {
-                warn!(path = %self.path.display(), %error, "a torn line stands in the file");
-                self.is_torn = true;
+            if let Err(error) = waited {
+                return (written, Some(error));
             }
-            return (written - torn, Some(error));
         }
         (written, None)
     }
 
     /// Takes the last bytes away, which are the beginning of a line of ours.
     fn cut_off(&self, bytes: u64) -> io::Result<()> {
-        let metadata = self.file.metadata()?;
-        if bytes > 0 && metadata.is_file() {
-            self.file.set_len(metadata.len().saturating_sub(bytes))?;
-        }
-        Ok(())
+        let length = self.file.metadata()?.len();
+        self.file.set_len(length.saturating_sub(bytes))
+    }
+
+    /// Whether it is written to as it is, since it is somebody else's or no file.
+    fn is_stream(&self) -> bool {
+        is_stream(&self.path) || !self.file.metadata().is_ok_and(|metadata| metadata.is_file())
     }
 }
 

@@ -91,7 +91,7 @@ impl EventLogger {
             (socket.address().map_err(bind)?, socket.buffer_bytes().map_err(bind)?);
         let orders = Arc::new(Orders::new().map_err(system("cannot make an eventfd"))?);
         let counts = Arc::new(Counts::default());
-        let log = LogFile::open(config, Arc::clone(&counts), &Zoned::now())?;
+        let log = LogFile::open(config, Arc::clone(&counts), Arc::clone(&orders), &Zoned::now())?;
         info!(%address, buffer_bytes, path = %log.path().display(), "events are received");
         let receiver = Receiver::new(Arc::clone(&orders), socket, log, Arc::clone(&counts));
         let thread = Builder::new().name("events".into()).spawn(move || receiver.run());
@@ -101,7 +101,8 @@ impl EventLogger {
 }
 
 impl Running {
-    /// Writes down what lies in the socket, makes it durable and ends.
+    /// Writes down what lies in the socket, makes it durable and ends. What cannot be written within a
+    /// second, as nobody reads it, is lost and counted.
     pub fn stop(self) {}
 }
 

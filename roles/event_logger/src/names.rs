@@ -7,7 +7,7 @@
 
 use crate::config::{Config, Pattern};
 use jiff::Zoned;
-use rustix::fs::{FlockOperation, OFlags, fcntl_setfl, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -131,16 +131,14 @@ pub fn is_stream(path: &Path) -> bool {
 }
 
 /// What is written to as it is. A pipe that nobody reads is no place for events: it is not waited for.
+/// Nor does a write wait, since who waits in one hears no order.
 fn open_stream(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK.bits() as i32;
     let file = OpenOptions::new().append(true).custom_flags(flags).open(path);
-    let file = file.map_err(|error| match Errno::from_io_error(&error) {
+    file.map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::NXIO) => io::Error::new(error.kind(), "nobody reads it"),
         _ => error,
-    })?;
-    // Lines are whole: who reads slowly is waited for.
-    fcntl_setfl(&file, OFlags::APPEND)?;
-    Ok(file)
+    })
 }
 
 fn ends_a_line(file: &mut File, length: u64) -> io::Result<bool> {

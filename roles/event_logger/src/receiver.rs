@@ -12,15 +12,13 @@ use jiff::Zoned;
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 /// Lines of more bytes than this are written before more packets are read.
 const BATCH_BYTES: usize = 1 << 20;
 /// More packets than this are written before more are read.
 const BATCH_PACKETS: u64 = 4096;
-/// How long packets are still read when it is to stop, should they never end.
-const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// How long it pauses when the socket fails.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,10 +48,10 @@ impl Receiver {
             }
             self.batch();
         }
-        let begin = Instant::now();
-        while self.batch() && begin.elapsed() < DRAIN_MAX {}
-        self.log.sync();
-        info!(written = self.counts.written.get(), "events are no longer received");
+        while self.batch() && !self.orders.is_time_up() {}
+        self.log.end();
+        let (written, lost) = (self.counts.written.get(), self.counts.lost.get());
+        info!(written, lost, "events are no longer received");
     }
 
     /// Writes down what has arrived, or a part of it; says whether anything had.

@@ -2,9 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use event_logger::{Config, EventLogger, Running, StartError};
+use rustix::fs::OFlags;
 use std::fs;
+use std::io::Write;
 use std::net::UdpSocket;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -117,6 +122,35 @@ fn a_flood_is_bounded_and_what_is_lost_is_counted() {
     let told = lines.iter().filter_map(|line| line.split_once(",events-lost,"));
     let told: u64 = told.map(|(_, count)| count.parse::<u64>().unwrap()).sum();
     assert_eq!(told, counts.overflowed.get());
+}
+
+/// An end by order must not wait for ever for who reads the events.
+#[test]
+fn it_stops_though_its_pipe_is_full_and_nobody_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.csv");
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let mut pipe = fs::OpenOptions::new();
+    let pipe = pipe.read(true).write(true).custom_flags(OFlags::NONBLOCK.bits() as i32);
+    let mut pipe = pipe.open(&path).unwrap();
+    while pipe.write(&[b'x'; 4096]).is_ok() {}
+    let (ended, end) = mpsc::channel();
+    // A thread of its own, as the test is to fail and not to hang.
+    thread::spawn(move || {
+        let output = "events.csv".parse().unwrap();
+        let config = Config { output, ..config(folder.path()) };
+        let running = EventLogger::start(&config).unwrap();
+        let counts = Arc::clone(&running.counts);
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.send_to(&packet(1, Dialect::OpenOtp), running.address).unwrap();
+        wait_until("the event is received", || counts.received.get() == 1);
+        running.rotate.ask();
+        running.stop();
+        ended.send((counts.written.get(), counts.lost.get())).unwrap();
+    });
+    let counted = end.recv_timeout(Duration::from_secs(20));
+    assert_eq!(counted, Ok((0, 1)), "it stops and counts the event as lost");
 }
 
 #[test]

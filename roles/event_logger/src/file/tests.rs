@@ -10,6 +10,7 @@ struct Desk {
     folder: TempDir,
     config: Config,
     counts: Arc<Counts>,
+    orders: Arc<Orders>,
     now: Zoned,
 }
 
@@ -25,11 +26,25 @@ impl Desk {
             rotate_bytes: None,
         };
         let now = "2026-11-26T23:50:00+00:00[UTC]".parse().unwrap();
-        Desk { folder, config, counts: Arc::default(), now }
+        let orders = Arc::new(Orders::new().unwrap());
+        Desk { folder, config, counts: Arc::default(), orders, now }
     }
 
     fn open(&self) -> LogFile {
-        LogFile::open(&self.config, Arc::clone(&self.counts), &self.now).unwrap()
+        self.try_open().unwrap()
+    }
+
+    fn try_open(&self) -> Result<LogFile, OpenError> {
+        let (counts, orders) = (Arc::clone(&self.counts), Arc::clone(&self.orders));
+        LogFile::open(&self.config, counts, orders, &self.now)
+    }
+
+    /// A pipe in the place of the file, and an end of it to read from.
+    fn pipe(&self) -> File {
+        let path = self.folder.path().join("events.csv");
+        let made = Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        fs::OpenOptions::new().read(true).write(true).open(path).unwrap()
     }
 
     fn put(&self, name: &str, text: &str) {
@@ -72,12 +87,11 @@ impl Desk {
 #[test]
 fn a_pipe_is_written_to_as_it_is() {
     let desk = Desk::new("events.csv");
-    let path = desk.folder.path().join("events.csv");
-    let made = Command::new("mkfifo").arg(&path).status().unwrap();
-    assert!(made.success());
-    let refused = LogFile::open(&desk.config, Arc::clone(&desk.counts), &desk.now);
+    drop(desk.pipe());
+    let refused = desk.try_open();
     assert!(refused.err().unwrap().to_string().ends_with("nobody reads it"));
-    let reader = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    fs::remove_file(desk.folder.path().join("events.csv")).unwrap();
+    let reader = desk.pipe();
     let mut log = desk.open();
     log.write(&desk.now, b"a\n", 1);
     log.rotate(&desk.now);
@@ -89,12 +103,57 @@ fn a_pipe_is_written_to_as_it_is() {
 }
 
 #[test]
+fn lines_are_whole_where_a_pipe_takes_them_in_parts() {
+    let desk = Desk::new("events.csv");
+    let reader = desk.pipe();
+    let batch: String =
+        (0..20_000).map(|number| format!("{number},{}\n", "x".repeat(30))).collect();
+    let expected: Vec<String> = batch.lines().map(str::to_owned).collect();
+    let lines = std::thread::spawn(move || {
+        let lines = io::BufRead::lines(io::BufReader::new(reader));
+        lines.skip(1).take(20_000).map(|line| line.unwrap()).collect::<Vec<String>>()
+    });
+    desk.open().write(&desk.now, batch.as_bytes(), 20_000);
+    assert_eq!((desk.counts.written.get(), desk.counts.lost.get()), (20_000, 0));
+    assert_eq!(lines.join().unwrap(), expected);
+}
+
+#[test]
+fn a_pipe_that_is_full_is_given_up_when_it_is_to_stop() {
+    let desk = Desk::new("events.csv");
+    let mut reader = desk.pipe();
+    let mut log = desk.open();
+    desk.orders.stop();
+    let line = "x".repeat(9_999) + "\n";
+    let batch = line.repeat(100);
+    log.write(&desk.now, batch.as_bytes(), 100);
+    let Counts { written, lost, bytes, .. } = &*desk.counts;
+    assert!(bytes.get() > 4096, "a part of it is written");
+    let begun = 100 - written.get() - lost.get();
+    assert!(begun <= 1, "{begun} lines are begun");
+    // What has begun is ended, should there be room after all.
+    let mut text = vec![0; bytes.get() as usize];
+    io::Read::read_exact(&mut reader, &mut text).unwrap();
+    log.write(&desk.now, b"a\n", 1);
+    let mut more = vec![0; bytes.get() as usize - text.len()];
+    io::Read::read_exact(&mut reader, &mut more).unwrap();
+    text.extend(more);
+    let text = String::from_utf8(text).unwrap();
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    let [whole @ .., told, last] = &lines[..] else { panic!("lines: {}", lines.len()) };
+    assert!(whole.iter().all(|shown| *shown == line.trim()));
+    assert!(told.ends_with(&format!(",events-lost,{}", lost.get())), "{told}");
+    assert_eq!((*last, written.get() + lost.get()), ("a", 101));
+    assert_eq!(whole.len() as u64 + 1, written.get());
+}
+
+#[test]
 fn what_is_no_place_for_events_is_said() {
     let desk = Desk::new("events.csv");
     let path = desk.folder.path().join("events.csv");
     fs::create_dir(&path).unwrap();
     let why = |desk: &Desk| {
-        let refused = LogFile::open(&desk.config, Arc::clone(&desk.counts), &desk.now);
+        let refused = desk.try_open();
         refused.err().unwrap().to_string()
     };
     assert!(why(&desk).ends_with("it is a folder"));
@@ -262,7 +321,7 @@ fn without_a_new_file_the_old_one_goes_on() {
 fn what_is_no_file_is_refused_and_a_device_is_not() {
     let mut desk = Desk::new("folder");
     fs::create_dir(desk.folder.path().join("folder")).unwrap();
-    let refused = LogFile::open(&desk.config, Arc::default(), &desk.now);
+    let refused = desk.try_open();
     assert!(refused.is_err_and(|why| why.path.ends_with("folder")));
     desk.config.output = "/dev/null".parse().unwrap();
     let mut log = desk.open();
@@ -337,4 +396,33 @@ fn a_full_disk_tears_no_line_and_is_told_of_when_there_is_room() {
     assert_eq!(whole as u64, written.get() - 1);
     assert_eq!(lines.len(), 1 + whole + told.len() + 1, "nothing else stands there: {lines:?}");
     assert_eq!((&lines[0][..], &lines[lines.len() - 1][..]), (OPENED, "a"));
+}
+
+/// As `/dev/stdout` is, where it is a file that others append to.
+#[test]
+fn nothing_is_cut_off_a_stream() {
+    let mut desk = Desk::new("events.csv");
+    let Some(_disk) = SmallDisk::mount(desk.folder.path()) else {
+        eprintln!("not tried: only root can mount a small disk");
+        return;
+    };
+    desk.put("ballast", &"x".repeat(40 << 10));
+    let path = desk.folder.path().join("stdout");
+    let stream = File::create(&path).unwrap();
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&stream);
+    desk.config.output = format!("/proc/self/fd/{fd}").parse().unwrap();
+    let mut log = desk.open();
+    let line = "x".repeat(999) + "\n";
+    log.write(&desk.now, line.repeat(50).as_bytes(), 50);
+    let bytes = fs::metadata(&path).unwrap().len();
+    assert_eq!(bytes, desk.counts.bytes.get());
+    assert!(!fs::read(&path).unwrap().ends_with(b"\n"), "a line has begun");
+    fs::remove_file(desk.folder.path().join("ballast")).unwrap();
+    log.write(&desk.now, b"a\n", 1);
+    let text = fs::read_to_string(&path).unwrap();
+    let whole = text.lines().filter(|shown| *shown == line.trim()).count() as u64;
+    let Counts { written, lost, .. } = &*desk.counts;
+    assert_eq!((whole + 1, written.get() + lost.get()), (written.get(), 51));
+    assert_eq!(text.lines().count() as u64, 1 + whole + 2, "nothing else stands there");
+    assert!(text.ends_with("\na\n"));
 }
