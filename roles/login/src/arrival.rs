@@ -111,15 +111,21 @@ impl LoginManager {
 
     /// The park is there again: whether the visitors are that were in it.
     pub(crate) fn look_for_visitors(&mut self, out: &mut Outgoing) {
-        let until_ms = self.now_ms + self.config.limits.takeover_ms;
-        for visitor in self.presence.ask(until_ms) {
-            out.object(self.config.uberdog, visitor, &ObjectMessage::Locate { context: 0 });
+        let doubted = self.presence.ask(self.now_ms);
+        self.ask_where(&doubted, out);
+    }
+
+    fn ask_where(&self, visitors: &[DoId], out: &mut Outgoing) {
+        for visitor in visitors {
+            out.object(self.config.uberdog, *visitor, &ObjectMessage::Locate { context: 0 });
         }
     }
 
-    /// Visitors that are not in the park.
+    /// Visitors that do not answer from the park.
     pub(crate) fn end_late_visits(&mut self, out: &mut Outgoing) {
-        for (visitor, why) in self.presence.take_late(self.now_ms) {
+        let late = self.presence.take_late(self.now_ms);
+        self.ask_where(&late.ask, out);
+        for (visitor, why) in late.given_up {
             let Some(client) = self.guests.client_of(visitor) else { continue };
             match why {
                 // Its client left while there was no link.

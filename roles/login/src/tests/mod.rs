@@ -411,7 +411,9 @@ fn who_gets_the_channel_of_one_who_left_unheard_is_not_taken_for_him() {
     // It is not known yet.
     assert_eq!(world.login(1, "Bert", "sesame"), LATER);
     assert_eq!(world.login(6, "Anna", "sesame"), None);
-    world.pass(3100);
+    world.pass(11_900);
+    assert!(world.clients[&6].results.is_empty());
+    world.pass(200);
     assert_eq!(world.clients[&6].results[0].0, 0);
     assert_eq!(world.clients[&1].ejected, None, "it was never Anna");
     assert_eq!(world.login(1, "Bert", "sesame"), WELCOME);
@@ -422,6 +424,27 @@ fn who_gets_the_channel_of_one_who_left_unheard_is_not_taken_for_him() {
     // Carl has been there all the time.
     assert_eq!(world.present[&carl].owner, Channel(3));
     assert_eq!((world.counts().visitors, world.counts().replaced), (3, 0));
+}
+
+/// However long a second login may wait, and however long nobody had time for the first question.
+#[test]
+fn who_does_not_say_at_once_that_he_is_there_is_asked_again() {
+    for stall_ms in [0, 3_600_000] {
+        let mut world = World::new(|config| config.limits.takeover_ms = 0);
+        assert_eq!(world.login(1, "Anna", "sesame"), WELCOME);
+        let anna = visitor(&world, 1);
+        world.step(Input::Unlinked);
+        world.visitors_are_silent = true;
+        world.step(Input::Linked);
+        world.pass(5000);
+        assert_eq!(world.counts().visitors, 1);
+        world.visitors_are_silent = false;
+        world.now_ms += stall_ms;
+        world.pass(60_000);
+        assert_eq!(world.present[&anna], Present { owner: Channel(1), location: ENTRANCE });
+        assert_eq!((world.counts().visitors, world.counts().gone), (1, 0));
+        assert_eq!(world.clients[&1].ejected, None);
+    }
 }
 
 #[test]
