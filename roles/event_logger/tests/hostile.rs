@@ -165,10 +165,12 @@ proptest! {
         prop_assert_eq!(line(&list(&strings)), Ok(Read::Row(expected)));
     }
 
+    /// By chance it may be a list of strings, whose first length is what a map begins with.
     #[test]
-    fn what_is_cut_or_goes_on_is_no_event((packet, _) in event(), at: prop::sample::Index, byte: u8) {
-        prop_assert!(line(&packet[..at.index(packet.len())]).is_err());
-        prop_assert!(line(&[&packet[..], &[byte]].concat()).is_err());
+    fn what_is_cut_or_goes_on_is_no_object((packet, _) in event(), at: prop::sample::Index, byte: u8) {
+        let is_object = |packet: &[u8]| matches!(line(packet), Ok(Read::Object(_)));
+        prop_assert!(!is_object(&packet[..at.index(packet.len())]));
+        prop_assert!(!is_object(&[&packet[..], &[byte]].concat()));
     }
 
     #[test]
