@@ -49,6 +49,7 @@ impl EventLoggers {
 
     /// Lets them write down what has come, and ends them.
     pub fn stop(self) {
+        self.0.iter().for_each(Running::tell_to_stop);
         self.0.into_iter().for_each(Running::stop);
     }
 }

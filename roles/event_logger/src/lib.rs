@@ -104,6 +104,11 @@ impl Running {
     /// Writes down what lies in the socket, makes it durable and ends. What cannot be written within a
     /// second, as nobody reads it, is lost and counted.
     pub fn stop(self) {}
+
+    /// Tells it to stop, and does not wait.
+    pub fn tell_to_stop(&self) {
+        self.rotate.0.stop();
+    }
 }
 
 impl Drop for Running {
