@@ -17,26 +17,41 @@ impl Database {
         }
     }
 
-    /// The disk refuses what this instance writes, or takes it again. The first one says so.
+    /// The disk has refused what this instance writes, or taken it, though by what the instances
+    /// have told each other it would not have.
     pub(crate) fn note_room(&mut self, has_room: bool, out: &mut Outbox) {
         if self.lacks_room != has_room {
             return;
         }
-        self.lacks_room = !has_room;
         if self.is_first(out) {
-            self.room_of(out.me(), has_room, out);
+            self.hear_of_room(has_room, out);
         } else {
+            self.know_of_room(has_room);
             out.tell(FIRST, self.me, &Told::Room { has_room }.write());
         }
     }
 
-    /// The disk is full: said once until it takes the writes of all shards again.
-    pub(crate) fn room_of(&mut self, shard: ShardId, has_room: bool, out: &mut Outbox) {
-        let (before, bit) = (self.without_room, 1 << shard.0);
-        self.without_room = if has_room { before & !bit } else { before | bit };
-        if before == 0 && self.without_room != 0 {
+    /// An instance has found that the disk is full, or is not any more: the first one says so, once
+    /// for all, and has all others know, as it may be any of them whose write is taken next.
+    pub(crate) fn hear_of_room(&mut self, has_room: bool, out: &mut Outbox) {
+        if self.lacks_room != has_room {
+            return;
+        }
+        self.know_of_room(has_room);
+        if !self.is_first(out) {
+            return;
+        }
+        if !has_room {
             self.say_event("storage-full", &[], out);
         }
+        let told = Told::Room { has_room }.write();
+        let shards = (0..out.shards() as u16).map(ShardId);
+        shards.filter(|shard| *shard != FIRST).for_each(|shard| out.tell(shard, self.me, &told));
+    }
+
+    fn know_of_room(&mut self, has_room: bool) {
+        self.lacks_room = !has_room;
+        self.asked_when_full = self.newest;
     }
 
     /// An object cannot be read.

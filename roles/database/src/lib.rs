@@ -116,10 +116,10 @@ pub struct Database {
     hasher: ahash::RandomState,
     /// A slice of a sweep is due.
     sweeps: bool,
-    /// The disk was full when it was last written to.
+    /// The disk is full, by what this instance knows. The first one's word goes for all.
     lacks_room: bool,
-    /// Of the first instance: the shards whose writes the disk refuses, a bit each.
-    without_room: u64,
+    /// The newest write that had been asked for when it came to know that.
+    asked_when_full: Ticket,
     /// The time of the present input.
     now: Now,
 }
@@ -147,7 +147,7 @@ impl Database {
             hasher,
             sweeps: false,
             lacks_room: false,
-            without_room: 0,
+            asked_when_full: Ticket(0),
             now: Now(0),
             config,
             part,
@@ -211,7 +211,7 @@ impl Database {
         match told {
             Told::Create { do_id, mail } => self.bear_told(do_id, &mail, out),
             Told::Returned { do_id } => self.ids.give_back(do_id),
-            Told::Room { has_room } => self.room_of(from, has_room, out),
+            Told::Room { has_room } => self.hear_of_room(has_room, out),
             Told::Found { query, refused, more, do_ids } => {
                 self.gather(from, query, (refused, more, do_ids), out);
             }

@@ -40,7 +40,7 @@ impl Database {
         let ticket = self.part.write(do_id, class, &fields).map_err(refusal)?;
         self.newest = ticket;
         let bytes = fields.iter().map(|(_, value)| value.len()).sum();
-        self.unsettled.push(ticket, do_id, bytes);
+        self.unsettled.wrote(ticket, do_id, bytes);
         let draft = &self.draft;
         self.indexes.changed(do_id, class, |key| draft.get(key));
         Ok(ticket)
@@ -51,7 +51,7 @@ impl Database {
         self.check_room()?;
         let ticket = self.part.delete(do_id).map_err(refusal)?;
         self.newest = ticket;
-        self.unsettled.push(ticket, do_id, 0);
+        self.unsettled.deleted(ticket, do_id);
         self.indexes.gone(do_id);
         Ok(ticket)
     }
@@ -73,7 +73,11 @@ impl Database {
         match self.part.hear(reply) {
             Heard::Nothing => (),
             Heard::Durable(ticket) => {
-                self.note_room(true, out);
+                // Deletions and moves go on while the disk is full; and what was asked for before
+                // that was known may have been written before it was full.
+                if self.lacks_room && self.unsettled.has_write(self.asked_when_full, ticket) {
+                    self.note_room(true, out);
+                }
                 self.durable(ticket, out);
             }
             Heard::Refused { ticket, do_id } => self.refused(ticket, do_id, out),

@@ -4,6 +4,7 @@
 //! Create     0 | do_id: u32 | sender: u64 | msgtype: u16 | payload to the end
 //! Returned   1 | do_id: u32
 //! Found      2 | asker: u64 | context: u32 | query: u64 | refused: u8 | more: u8 | do_ids: u32 to the end
+//! Room       3 | has_room: u8
 //! ```
 
 use crate::pending::Mail;
@@ -39,7 +40,8 @@ pub enum Told<'a> {
         /// The id.
         do_id: DoId,
     },
-    /// To the first instance: the disk refuses what I write, or takes it again.
+    /// To the first instance: the disk refuses what I write, or takes it again. From it: what goes
+    /// for all.
     Room {
         /// Whether it takes it.
         has_room: bool,
