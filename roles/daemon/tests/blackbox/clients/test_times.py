@@ -23,18 +23,18 @@ def test_who_does_not_say_it_to_its_end(t):
     """Bytes are not enough."""
     anna = t.stranger("early")
     message = anna.protocol.encode("Hello", dc_hash=anna.gate.dc_hash, version=anna.gate.version)
-    anna.write(len(message).to_bytes(2, "little") + message[:-1])
+    anna.write_to_the_end(len(message).to_bytes(2, "little") + message[:-1])
     anna.expect_ejected(GENERIC)
 
 
 def test_who_does_not_log_in(t):
-    """`limits.established_ms`: 1500, from connecting on; what a client does meanwhile is no excuse."""
+    """`limits.established_ms`: 6000, from connecting on; what a client does meanwhile is no excuse."""
     since = time.monotonic()
     anna, bert = t.visitor("login"), t.visitor("login")
     bert.says("Heartbeat")
     for client in [anna, bert]:
         client.expect_ejected(GENERIC)
-    assert time.monotonic() - since >= 1.45
+    assert time.monotonic() - since >= 5.95
 
 
 def test_who_has_logged_in_stays(t):
@@ -48,13 +48,13 @@ def test_who_has_logged_in_stays(t):
 
 
 def test_whose_heart_does_not_beat(t):
-    """`client.heartbeat_timeout`: 1200, from HELLO on."""
+    """`client.heartbeat_timeout`: 4000, from HELLO on."""
     anna = t.guest("beating")
     since = time.monotonic()
     bert = t.guest("beating")
     for client in [anna, bert]:
         client.expect_ejected(NO_HEARTBEAT)
-    assert time.monotonic() - since >= 1.15
+    assert time.monotonic() - since >= 3.95
 
 
 def test_nothing_else_is_a_heartbeat(t):
@@ -77,16 +77,17 @@ def test_nothing_else_is_a_heartbeat(t):
 
 def test_whose_heart_beats_stays(t):
     """From each beat on it has the whole time again."""
-    anna, beat, gaps = t.guest("beating"), time.monotonic(), 0
-    for _ in range(8):
-        time.sleep(0.3)
+    beat, anna, gaps = time.monotonic(), t.guest("beating"), 0
+    heartbeat = frame(anna.protocol.encode("Heartbeat"))
+    for _ in range(6):
+        time.sleep(1)
         before, beat = beat, time.monotonic()
-        anna.says("Heartbeat")
+        anna.write_to_the_end(heartbeat)
         gaps = max(gaps, time.monotonic() - before)
     word = anna.hear()
-    # On a machine that stood still for a second there is nothing to be said about hearts.
-    if gaps < 0.7:
-        assert time.monotonic() - beat >= 1.15, "ejected though its heart beat"
+    # On a machine that stood still for seconds there is nothing to be said about hearts.
+    if gaps < 2:
+        assert time.monotonic() - beat >= 3.95, "ejected though its heart beat"
     assert word and word.args["code"] == NO_HEARTBEAT, word
     anna.expect_closed()
 
