@@ -40,9 +40,9 @@ GATES = {
     "closed": "client: {add_interest: disabled}, tuning: {interest_timeout: 60000}",
     "secret": f"client: {{send_hash: false, send_version: false}}, manual_dc_hash: {SECRET_HASH}",
     # Who does not speak in time.
-    "beating": "client: {heartbeat_timeout: 4000}",
+    "beating": "client: {heartbeat_timeout: 2400}",
     "early": "limits: {hello_ms: 300}",
-    "login": "limits: {established_ms: 6000}",
+    "login": "limits: {established_ms: 3000}",
     "unanswered": "client: {add_interest: enabled}, tuning: {interest_timeout: 200}",
     # Of which there is little.
     "three": "",

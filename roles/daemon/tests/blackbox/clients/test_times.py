@@ -28,13 +28,13 @@ def test_who_does_not_say_it_to_its_end(t):
 
 
 def test_who_does_not_log_in(t):
-    """`limits.established_ms`: 6000, from connecting on; what a client does meanwhile is no excuse."""
+    """`limits.established_ms`: 3000, from connecting on; what a client does meanwhile is no excuse."""
     since = time.monotonic()
     anna, bert = t.visitor("login"), t.visitor("login")
     bert.says("Heartbeat")
     for client in [anna, bert]:
         client.expect_ejected(GENERIC)
-    assert time.monotonic() - since >= 5.95
+    assert time.monotonic() - since >= 2.95
 
 
 def test_who_has_logged_in_stays(t):
@@ -48,13 +48,13 @@ def test_who_has_logged_in_stays(t):
 
 
 def test_whose_heart_does_not_beat(t):
-    """`client.heartbeat_timeout`: 4000, from HELLO on."""
+    """`client.heartbeat_timeout`: 2400, from HELLO on."""
     anna = t.guest("beating")
     since = time.monotonic()
     bert = t.guest("beating")
     for client in [anna, bert]:
         client.expect_ejected(NO_HEARTBEAT)
-    assert time.monotonic() - since >= 3.95
+    assert time.monotonic() - since >= 2.35
 
 
 def test_nothing_else_is_a_heartbeat(t):
@@ -79,15 +79,15 @@ def test_whose_heart_beats_stays(t):
     """From each beat on it has the whole time again."""
     beat, anna, gaps = time.monotonic(), t.guest("beating"), 0
     heartbeat = frame(anna.protocol.encode("Heartbeat"))
-    for _ in range(6):
-        time.sleep(1)
+    for _ in range(5):
+        time.sleep(0.8)
         before, beat = beat, time.monotonic()
         anna.write_to_the_end(heartbeat)
         gaps = max(gaps, time.monotonic() - before)
     word = anna.hear()
-    # On a machine that stood still for seconds there is nothing to be said about hearts.
-    if gaps < 2:
-        assert time.monotonic() - beat >= 3.95, "ejected though its heart beat"
+    # On a machine that stood still for a second there is nothing to be said about hearts.
+    if gaps < 1.5:
+        assert time.monotonic() - beat >= 2.35, "ejected though its heart beat"
     assert word and word.args["code"] == NO_HEARTBEAT, word
     anna.expect_closed()
 
