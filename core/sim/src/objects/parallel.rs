@@ -8,7 +8,7 @@
 use crate::ledger::Violation;
 use crate::objects::datagram::Dg;
 use crate::objects::hearing::Order;
-use crate::objects::model::{Object, Said};
+use crate::objects::model::{Model, Object, Said};
 use crate::objects::requests::Scope;
 use crate::objects::run::Run;
 use std::collections::BTreeSet;
@@ -158,9 +158,12 @@ impl Run {
             (!to_it && then.objects.get(&id) != Some(object)).then_some(id)
         };
         concerned.extend(self.server().objects.iter().filter_map(is_other));
-        if self.speaks_to_children(dg) {
-            concerned.extend(dg.to.iter().filter_map(|&to| u32::try_from(to).ok()));
-        }
+        let ai = |model: &Model, id: u32| model.objects.get(&id).map(|object| object.ai);
+        let to = dg.to.iter().filter_map(|&to| u32::try_from(to).ok());
+        // An object that gets another AI tells its children: those that come later may hear it too.
+        let tells =
+            |id: &u32| self.speaks_to_children(dg) || ai(&then, *id) != ai(self.server(), *id);
+        concerned.extend(to.filter(tells));
         concerned.retain(|id| self.plan.pools.ids.contains(id));
         concerned
     }
