@@ -6,7 +6,7 @@ use crate::departure::delete;
 use crate::hands::answer;
 use crate::post_removes;
 use crate::refusal::{Refusal, Request};
-use crate::session::{Session, State};
+use crate::session::State;
 use crate::view::By;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -50,8 +50,8 @@ impl ClientAgent {
     pub(crate) fn nobodys(&self, dg: &Datagram<'_>) -> Option<Channel> {
         let client = dg.recipients().next().filter(|_| dg.recipients().len() == 1)?;
         let mut is_nobodys = self.rules.config.channels.contains(&client);
-        let mut is_anybodys = |session: &Session| is_nobodys &= !session.names().has(client);
-        self.sessions.each(client, |_, session| is_anybodys(session));
+        // Who merely listens there is not the one.
+        self.sessions.each(client, |_, session| is_nobodys &= !session.names().has(client));
         is_nobodys.then_some(client)
     }
 
