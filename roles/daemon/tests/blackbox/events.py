@@ -4,7 +4,6 @@
     python3 events.py --binary target/debug/ferriswheel [--dialect both] [--shards 2] [names...]
 """
 
-import argparse
 import csv
 import datetime
 import json
@@ -25,7 +24,7 @@ import stage  # noqa: E402
 from daemon import Daemon  # noqa: E402
 from dialect import DIALECTS  # noqa: E402
 from otp import PATIENCE, Connection  # noqa: E402
-from runner import Tally  # noqa: E402
+from runner import Tally, combinations, options  # noqa: E402
 
 CONFIG = """\
 general: {{dialect: {dialect}, dc_files: [world.dc], eventlogger: "127.0.0.1:{port}"}}
@@ -243,20 +242,16 @@ CHECKS = [packets_of_both_kinds_are_written, sighup_begins_a_new_file, what_was_
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--binary", required=True)
-    parser.add_argument("--dialect", default="both", choices=["openotp", "astron", "both"])
-    parser.add_argument("--shards", default="2")
+    parser = options(__doc__, shards="2")
     parser.add_argument("names", nargs="*")
-    options = parser.parse_args()
-    dialects = list(DIALECTS) if options.dialect == "both" else [options.dialect]
-    binary, tally = os.path.abspath(options.binary), Tally()
-    for dialect in dialects:
+    asked = parser.parse_args()
+    binary, tally = os.path.abspath(asked.binary), Tally()
+    for dialect, shards in combinations(asked):
         for check in CHECKS:
-            if options.names and not any(name in check.__name__ for name in options.names):
+            if asked.names and not any(name in check.__name__ for name in asked.names):
                 continue
             since, trouble = time.monotonic(), None
-            night = Evening(binary, dialect, int(options.shards))
+            night = Evening(binary, dialect, shards)
             try:
                 check(night)
             except Exception:

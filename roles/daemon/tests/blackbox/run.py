@@ -9,7 +9,6 @@ name. A line for each test; the last line says how many passed and failed; exit 
 Objects that are stored, and clients, have runners of their own: `stored/run.py`, `clients/run.py`.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -26,7 +25,7 @@ import stage  # noqa: E402
 import world  # noqa: E402
 from daemon import Daemon  # noqa: E402
 from dialect import DIALECTS  # noqa: E402
-from runner import Tally, run_one, tests  # noqa: E402
+from runner import Tally, combinations, options, run_one, tests  # noqa: E402
 
 CONFIG = """\
 general: {{dialect: {dialect}, dc_files: [world.dc]}}
@@ -75,19 +74,14 @@ def check_numbers(binary, tally):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--binary", required=True)
-    parser.add_argument("--dialect", default="both", choices=["openotp", "astron", "both"])
-    parser.add_argument("--shards", default="1,2,3")
+    parser = options(__doc__)
     parser.add_argument("names", nargs="*")
-    options = parser.parse_args()
-    dialects = list(DIALECTS) if options.dialect == "both" else [options.dialect]
-    binary, tally = os.path.abspath(options.binary), Tally()
-    chosen = tests(FOLDER, "test_*.py", options.names)
+    asked = parser.parse_args()
+    binary, tally = os.path.abspath(asked.binary), Tally()
+    chosen = tests(FOLDER, "test_*.py", asked.names)
     check_numbers(binary, tally)
-    for dialect in dialects:
-        for shards in options.shards.split(","):
-            run_all(binary, dialect, int(shards), chosen, tally)
+    for dialect, shards in combinations(asked):
+        run_all(binary, dialect, shards, chosen, tally)
     return tally.end() or (not chosen)
 
 

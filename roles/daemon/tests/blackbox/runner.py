@@ -1,11 +1,29 @@
 """What the runners share: finding tests, running one, saying how it went."""
 
+import argparse
 import importlib
 import pathlib
 import time
 import traceback
 
+from dialect import DIALECTS
 from otp import Mismatch
+
+
+def options(description, shards="1,2,3"):
+    """The command line that all runners have. `shards`: the numbers of them, if none are named."""
+    raw = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=description, formatter_class=raw)
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--dialect", default="both", choices=["openotp", "astron", "both"])
+    parser.add_argument("--shards", default=shards)
+    return parser
+
+
+def combinations(chosen):
+    """(dialect, shards) of each run that the command line asks for."""
+    dialects = list(DIALECTS) if chosen.dialect == "both" else [chosen.dialect]
+    return [(dialect, int(shards)) for dialect in dialects for shards in chosen.shards.split(",")]
 
 
 def tests(folder, pattern, names):

@@ -20,8 +20,8 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 from base import Base, Kit, Park, database_role, packed  # noqa: E402
 from depot import CLASSES  # noqa: E402
 from otp import Mismatch  # noqa: E402
-from run import DC_FILES, combinations, options  # noqa: E402
-from runner import Tally  # noqa: E402
+from run import DC_FILES  # noqa: E402
+from runner import Tally, combinations, options  # noqa: E402
 from world import text  # noqa: E402
 
 SEGMENT_BYTES = 1 << 20  # small segments: they fill, are sealed and compacted while a test looks on

@@ -10,7 +10,6 @@ scripts of their own in this folder, with the same options: `kill_loop.py`, `ful
 `damage.py`, `cold.py`, `directory.py`, `tool.py`, `yaml_folder.py`.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -28,8 +27,7 @@ import base  # noqa: E402
 import depot  # noqa: E402
 import world  # noqa: E402
 import yard  # noqa: E402
-from dialect import DIALECTS  # noqa: E402
-from runner import Tally, run_one, tests  # noqa: E402
+from runner import Tally, combinations, options, run_one, tests  # noqa: E402
 
 DC_FILES = [FOLDER.parent / "world.dc", FOLDER / "depot.dc"]
 # The daemons, their scripts, and the park and view of it that these get.
@@ -76,22 +74,6 @@ def check_numbers(binary, tally):
     listed = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     wrong = world.disagreements(listed) + depot.explicit_defaults(listed)
     tally.say("depot.py says what depot.dc says", began, "\n".join(wrong))
-
-
-def options(description):
-    """The command line that all scripts of this folder have."""
-    raw = argparse.RawTextHelpFormatter
-    parser = argparse.ArgumentParser(description=description, formatter_class=raw)
-    parser.add_argument("--binary", required=True)
-    parser.add_argument("--dialect", default="both", choices=["openotp", "astron", "both"])
-    parser.add_argument("--shards", default="1,2,3")
-    return parser
-
-
-def combinations(chosen):
-    """(dialect, shards) of each run that the command line asks for."""
-    dialects = list(DIALECTS) if chosen.dialect == "both" else [chosen.dialect]
-    return [(dialect, int(shards)) for dialect in dialects for shards in chosen.shards.split(",")]
 
 
 def main():
