@@ -1,6 +1,6 @@
 //! Which cores the shards run on.
 
-use rustix::thread::{CpuSet, sched_getaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::io;
 
 /// What `shards:` says.
@@ -28,6 +28,13 @@ pub enum CpusError {
         /// The cores that may be used.
         allowed: Vec<usize>,
     },
+}
+
+/// From now on the thread that calls this runs on this core only.
+pub fn stay_on(cpu: usize) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    Ok(sched_setaffinity(None, &set)?)
 }
 
 impl ShardCpus {

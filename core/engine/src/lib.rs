@@ -166,7 +166,7 @@ pub fn start(
     let ports = inbox::mesh::<Batch>(cpus.len(), config.inflight_bytes_max);
     let make = Arc::new(make);
     abort_on_panic();
-    let stores = Stores::start(stores, &wakers);
+    let stores = Stores::start(stores, &wakers, &cpus);
     let (stores, links) = stores.map_err(system("cannot start the threads of a store"))?;
     let has_tls = config.listeners.iter().any(|listener| listener.transport.tls.is_some());
     let workers = has_tls.then(|| Workers::start(config.tls_workers, &wakers)).transpose();

@@ -4,7 +4,13 @@
 //! Shards hand over the requests of a turn through a queue; whatever has gathered while one commit
 //! was under way is the next one, with those that can be expected in a moment (see [`Pace`]).
 //! Answers come back through a queue of each shard, whose waker is rung.
+//!
+//! The thread of a log has its place on the core of a shard. While a commit is under way that shard
+//! mostly looks for its answer, and a core on which somebody looks does not fall asleep: on another
+//! one each of the two waits for the disk begins with a core that sleeps and ends with one that has
+//! to be woken, which together took as long as half a commit where it was measured.
 
+use crate::cpus;
 use crate::wake::Waker;
 use runtime::StoreId;
 use std::io;
@@ -126,17 +132,19 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Starts the threads of each log; gives the ends of the shards.
+    /// Starts the threads of each log; gives the ends of the shards, which run on these cores.
     pub fn start(
         committers: Vec<Box<dyn Committer>>,
         wakers: &[Waker],
+        cpus: &[usize],
     ) -> io::Result<(Stores, Vec<StoreLinks>)> {
         let stats: Vec<Stats> = committers.iter().map(|committer| committer.stats()).collect();
         let stats = StoreStats(Arc::new(Mutex::new(stats)));
         let mut stores = Stores { stats, asked: Vec::new(), threads: Vec::new() };
         let (senders, receivers): (Vec<_>, Vec<_>) = wakers.iter().map(|_| mpsc::channel()).unzip();
         for (at, committer) in committers.into_iter().enumerate() {
-            stores.start_one(StoreId(at as u16), committer, &senders, wakers)?;
+            let cpu = cpus[at % cpus.len()];
+            stores.start_one(StoreId(at as u16), committer, &senders, wakers, cpu)?;
         }
         let link = |(me, answers)| StoreLinks {
             me: PartId(me as u16),
@@ -157,6 +165,7 @@ impl Stores {
         committer: Box<dyn Committer>,
         answers: &[Sender<(StoreId, Reply)>],
         wakers: &[Waker],
+        cpu: usize,
     ) -> io::Result<()> {
         let (ask, asked) = mpsc::channel();
         let ask_scrubber = ask.clone();
@@ -192,7 +201,13 @@ impl Stores {
             answers: Vec::new(),
             closing: false,
         };
-        self.spawn(format!("store-{}", id.0), move || writer.run())?;
+        let run = move || {
+            if let Err(error) = cpus::stay_on(cpu) {
+                warn!(store = id.0, cpu, %error, "its thread runs on any core");
+            }
+            writer.run();
+        };
+        self.spawn(format!("store-{}", id.0), run)?;
         self.asked.push(ask);
         Ok(())
     }
