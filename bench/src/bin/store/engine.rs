@@ -13,6 +13,7 @@ mod sqlite;
 pub use ours::Alone;
 
 use crate::objects::{Check, Object};
+use crate::place::Pinned;
 use crate::scale::Scale;
 use anyhow::Result;
 use std::path::Path;
@@ -72,6 +73,16 @@ impl Kind {
             Kind::Sqlite => "sqlite",
             #[cfg(feature = "peers")]
             Kind::Fjall => "fjall",
+        }
+    }
+
+    /// Where it is used from: ours from a shard, which has its core. The others run wherever they
+    /// are put, with which they are the faster.
+    pub fn core(self) -> Result<Option<Pinned>> {
+        match self {
+            Kind::Ours => Pinned::to_first_core().map(Some),
+            #[cfg(feature = "peers")]
+            Kind::Redb | Kind::Lmdb | Kind::Sqlite | Kind::Fjall => Ok(None),
         }
     }
 

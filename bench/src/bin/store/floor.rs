@@ -1,13 +1,15 @@
 //! The floor: a bare file that is filled with zeros, a write behind the last one, `fdatasync`.
 //!
 //! Interleaved with what is measured, since the same disk syncs ten times slower in some minutes
-//! than in others.
+//! than in others. By a thread of its own, which runs wherever it is put, as on one core it is slower
+//! than on another.
 
 use anyhow::{Context, Result};
 use rustix::fs::{FallocateFlags, fallocate, fdatasync};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// In such pieces it is filled, as our segments are.
@@ -17,6 +19,12 @@ static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 const FILE_BYTES: u64 = 32 << 20;
 
 pub struct Floor {
+    asked: Sender<Vec<u8>>,
+    took: Receiver<Result<Duration>>,
+}
+
+/// What the thread has.
+struct Writing {
     folder: std::path::PathBuf,
     file: File,
     number: u32,
@@ -25,12 +33,32 @@ pub struct Floor {
 
 impl Floor {
     pub fn new(folder: &Path) -> Result<Floor> {
-        let file = filled(folder, 0)?;
-        Ok(Floor { folder: folder.to_owned(), file, number: 0, at: 0 })
+        let mut writing = Writing::new(folder)?;
+        let (asked, asks) = channel::<Vec<u8>>();
+        let (tell, took) = channel();
+        std::thread::spawn(move || {
+            for bytes in asks {
+                // Who does not wait for it has failed meanwhile.
+                tell.send(writing.write(&bytes)).unwrap_or_default();
+            }
+        });
+        Ok(Floor { asked, took })
     }
 
     /// Writes these bytes and makes them durable. How long that took.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<Duration> {
+    pub fn write(&mut self, bytes: Vec<u8>) -> Result<Duration> {
+        self.asked.send(bytes).ok().context("the floor's thread has ended")?;
+        self.took.recv().context("the floor's thread has ended")?
+    }
+}
+
+impl Writing {
+    fn new(folder: &Path) -> Result<Writing> {
+        let file = filled(folder, 0)?;
+        Ok(Writing { folder: folder.to_owned(), file, number: 0, at: 0 })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<Duration> {
         if self.at + bytes.len() as u64 > FILE_BYTES {
             std::fs::remove_file(path(&self.folder, self.number))?;
             (self.number, self.at) = (self.number + 1, 0);

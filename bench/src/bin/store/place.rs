@@ -1,6 +1,8 @@
-//! Where the stores lie: the folder, its file system, and what a store takes of it.
+//! Where the stores lie: the folder, its file system, and what a store takes of it. And where those
+//! run who use them.
 
 use anyhow::{Context, Result};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -33,4 +35,29 @@ pub fn disk_bytes(folder: &Path) -> Result<u64> {
         bytes += if data.is_dir() { disk_bytes(&path)? } else { data.blocks() * 512 };
     }
     Ok(bytes)
+}
+
+/// While this is there, the thread that made it stays on the first core that it may use, as a shard
+/// does.
+pub struct Pinned {
+    before: CpuSet,
+}
+
+impl Pinned {
+    pub fn to_first_core() -> Result<Pinned> {
+        let before = sched_getaffinity(None).context("on which cores this thread may run")?;
+        let first = (0..CpuSet::MAX_CPU).find(|cpu| before.is_set(*cpu));
+        let mut core = CpuSet::new();
+        core.set(first.context("this thread may run on no core")?);
+        sched_setaffinity(None, &core).context("to stay on a core")?;
+        Ok(Pinned { before })
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        if let Err(why) = sched_setaffinity(None, &self.before) {
+            eprintln!("a thread stays on its core: {why}");
+        }
+    }
 }

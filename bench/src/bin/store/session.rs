@@ -125,6 +125,7 @@ impl Turn<'_> {
 
     fn create_among_updates(&mut self, commits: usize) -> Result<()> {
         let moved = self.moved();
+        let _core = self.run.kind.core()?;
         let mut times = Times::new();
         for _ in 0..commits {
             let updates = self.run.model.update(BATCH);
@@ -138,13 +139,15 @@ impl Turn<'_> {
     }
 
     fn single(&mut self) -> Result<()> {
+        let core = self.run.kind.core()?;
         let mut times = Times::new();
         for _ in 0..SINGLES {
             let object = self.run.model.create(1);
             times.engine(self.run.commit(&object)?);
-            times.floor(self.floor.write(&object[0].value)?);
+            times.floor(self.floor.write(object[0].value.to_vec())?);
         }
         self.note_latency(Row::Single, &times, 0.5);
+        drop(core);
         if self.run.kind == Kind::Ours { self.single_alone() } else { Ok(()) }
     }
 
@@ -160,13 +163,14 @@ impl Turn<'_> {
             let began = Instant::now();
             alone.commit(&object)?;
             times.engine(began.elapsed());
-            times.floor(self.floor.write(&object[0].value)?);
+            times.floor(self.floor.write(object[0].value.to_vec())?);
         }
         self.note_latency(Row::SingleAlone, &times, 0.5);
         Ok(())
     }
 
     fn read(&mut self, row: Row) -> Result<()> {
+        let _core = self.run.kind.core()?;
         let ids = self.run.model.pick(self.scale.reads);
         let took = self.run.read(&ids)?;
         self.note(row, ids.len() as f64 / took.as_secs_f64(), None);
@@ -218,12 +222,13 @@ impl Turn<'_> {
         count: usize,
         next: impl Fn(&mut Model, usize) -> Vec<Object>,
     ) -> Result<Times> {
+        let _core = self.run.kind.core()?;
         let mut times = Times::new();
         for _ in 0..count {
             let objects = next(&mut self.run.model, BATCH);
             let bytes: Vec<u8> = objects.iter().flat_map(|object| object.value).collect();
             times.engine(self.run.commit(&objects)?);
-            times.floor(self.floor.write(&bytes)?);
+            times.floor(self.floor.write(bytes)?);
         }
         Ok(times)
     }

@@ -1,10 +1,12 @@
 //! Ours, driven as the daemon does: the caller is the shard, which has the part; the log is a
-//! thread's, which commits whatever has gathered; its chores are run by two more.
+//! thread's on the same core, which commits whatever has gathered; its chores are run by two more,
+//! on any core.
 //!
 //! What compaction asks of the part is done within commits, so its time is in what is measured.
 
 use super::Engine;
 use crate::objects::{Check, Object};
+use crate::place::Pinned;
 use crate::scale::Scale;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
@@ -65,7 +67,10 @@ impl Ours {
             keeper(urgent_chores, asked.clone(), Duration::ZERO),
             keeper(patient_chores, asked.clone(), LEISURE),
         ];
-        let writer = spawn(|| writer.run());
+        let writer = spawn(|| {
+            let _core = Pinned::to_first_core()?;
+            writer.run()
+        });
         let (look, began) = (Look::for_answer(), Instant::now());
         Ok(Ours { part, keys, asked, replies, stats, writer, keepers, look, began })
     }
