@@ -5,9 +5,9 @@
 //! was under way is the next one, with those that can be expected in a moment (see [`Pace`]).
 //! Answers come back through a queue of each shard, whose waker is rung.
 //!
-//! The thread of a log has its place on the core of a shard. While a commit is under way that shard
-//! mostly looks for its answer, and a core on which somebody looks does not fall asleep: on another
-//! one each of the two waits for the disk begins with a core that sleeps and ends with one that has
+//! The thread of a log has its place on the core of a shard, best on one that the disk interrupts.
+//! While a commit is under way that shard mostly looks for its answer, and a core on which somebody
+//! looks does not fall asleep: elsewhere each of the two waits for the disk ends with a core that has
 //! to be woken, which together took as long as half a commit where it was measured.
 
 use crate::cpus;
@@ -143,7 +143,8 @@ impl Stores {
         let mut stores = Stores { stats, asked: Vec::new(), threads: Vec::new() };
         let (senders, receivers): (Vec<_>, Vec<_>) = wakers.iter().map(|_| mpsc::channel()).unzip();
         for (at, committer) in committers.into_iter().enumerate() {
-            let cpu = cpus[at % cpus.len()];
+            let best = committer.cores().into_iter().find(|core| cpus.contains(core));
+            let cpu = best.unwrap_or(cpus[at % cpus.len()]);
             stores.start_one(StoreId(at as u16), committer, &senders, wakers, cpu)?;
         }
         let link = |(me, answers)| StoreLinks {

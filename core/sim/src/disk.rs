@@ -78,12 +78,18 @@ struct State {
     kind: Kind,
     chance: Chance,
     files: BTreeMap<SegmentId, File>,
+    /// What stood in segments that were removed, to become others.
+    spares: Vec<Vec<u8>>,
     calls: u64,
     faults: BTreeMap<u64, Fault>,
     is_off: bool,
     has_struck: bool,
     last: Vec<String>,
 }
+
+/// How many removed segments are kept, and how much of the end of one that becomes another is zero.
+const SPARES_MAX: usize = 2;
+const END_BYTES: usize = 48;
 
 /// Calls that are remembered, for those who read what led to a failure.
 const LAST_CALLS: usize = 12;
@@ -101,6 +107,7 @@ impl FaultyDisk {
             kind,
             chance,
             files: BTreeMap::new(),
+            spares: Vec::new(),
             calls: 0,
             faults: BTreeMap::new(),
             is_off: false,
@@ -210,6 +217,7 @@ impl State {
     fn ended(&mut self) {
         self.files.retain(|_, file| !file.is_gone());
         self.files.values_mut().for_each(File::unmap);
+        self.spares.clear();
         self.faults.clear();
         self.is_off = false;
         self.has_struck = false;
@@ -225,6 +233,14 @@ impl State {
         if self.kind.lie != Lie::RemoveIsForgotten {
             self.files.retain(|_, file| file.written().is_some());
         }
+    }
+
+    /// What stands in a new segment: nothing, or what stood in one that was removed.
+    fn space(&mut self, bytes: usize) -> Vec<u8> {
+        let mut space = self.spares.pop().unwrap_or_default();
+        space.resize(bytes, 0);
+        space[bytes.saturating_sub(END_BYTES)..].fill(0);
+        space
     }
 
     fn used(&self) -> u64 {
@@ -296,7 +312,7 @@ impl Disk for FaultyDisk {
         let state = &mut *self.state();
         let what = || format!("create {segment}, {bytes} bytes, head of {}", head.len());
         let (extent, heard) = state.called(bytes.into(), what);
-        let mut whole = vec![0; (bytes as usize).max(head.len())];
+        let mut whole = state.space((bytes as usize).max(head.len()));
         whole[..head.len()].copy_from_slice(head);
         state.kind.lie.tamper_head(&mut whole[..head.len()]);
         let is_there = state.files.get(&segment).is_some_and(|file| file.written().is_some());
@@ -412,14 +428,23 @@ impl Disk for FaultyDisk {
             Ok(file) => file,
             Err(error) => return heard.and(Err(error)),
         };
+        let stood = file.written().map(<[u8]>::to_vec);
         file.remove(is_unseen, is_durable);
         if file.is_gone() {
             state.files.remove(&segment);
+        }
+        if heard.is_ok() && state.spares.len() < SPARES_MAX {
+            state.spares.extend(stood);
         }
         if heard.is_ok() {
             state.directory_synced();
         }
         heard
+    }
+
+    fn tidy(&self) -> Result<(), DiskError> {
+        self.state().spares.clear();
+        Ok(())
     }
 
     fn map(&self, segment: SegmentId) -> Result<Arc<dyn SegmentBytes>, DiskError> {

@@ -24,6 +24,11 @@ pub trait Committer: Send {
     /// What the store holds.
     fn stats(&self) -> Stats;
 
+    /// The cores on which it commits soonest, best first; none if that is not known.
+    fn cores(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
     /// Puts everything in order, so that the next open is quick. Nothing is asked of it afterwards;
     /// all chores have been handed back before. Without it nothing is lost either.
     fn close(&mut self) -> Result<(), DiskError>;

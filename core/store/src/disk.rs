@@ -16,8 +16,10 @@ use rkyv::util::AlignedVec;
 pub trait Disk: Send + Sync {
     /// All segments, ascending.
     fn list(&self) -> Result<Vec<SegmentId>, DiskError>;
-    /// Makes a segment of `bytes` bytes that begins with `head`, the rest zero, with its space
-    /// reserved. It is there, durable and whole, or not at all; one that was there is replaced.
+    /// Makes a segment of `bytes` bytes that begins with `head`, with its space reserved. The rest is
+    /// zero, or what stood in a segment that was removed since the last [`Disk::tidy`], which had
+    /// another number; zero then at the end, where a footer would be. It is there, durable and whole,
+    /// or not at all; one that was there is replaced.
     fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError>;
     /// The same, where it may take its time: a disk that is quicker to write where something was
     /// written before writes the zeros.
@@ -35,8 +37,16 @@ pub trait Disk: Send + Sync {
     fn sync(&self, segment: SegmentId) -> Result<(), DiskError>;
     /// Cuts it off; to be followed by [`Disk::sync`].
     fn truncate(&self, segment: SegmentId, bytes: u32) -> Result<(), DiskError>;
-    /// Removes it, durably. Maps of it stay readable.
+    /// Removes it, durably. Maps of it stay readable. A disk may keep a few for segments to come.
     fn remove(&self, segment: SegmentId) -> Result<(), DiskError>;
+    /// Lets go of what is kept of removed segments.
+    fn tidy(&self) -> Result<(), DiskError> {
+        Ok(())
+    }
+    /// The cores that serve it, the one that does so most first; none if that is not known.
+    fn cores(&self) -> Vec<usize> {
+        Vec::new()
+    }
     /// Its bytes, which do not change any more.
     fn map(&self, segment: SegmentId) -> Result<Arc<dyn SegmentBytes>, DiskError>;
 }

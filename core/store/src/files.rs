@@ -3,14 +3,17 @@
 //! ```text
 //! LOCK                the server that has the directory holds a lock on it; says its process id
 //! ferriswheel.store   the marker: what this directory is, and its format
-//! 00000001.segment    segments; `.new` behind it while one is being made
+//! 00000001.segment    segments; `.new` behind it while one is being made, `.spare` behind one that was
+//!                     removed and is kept to become another
 //! damaged/            what repair has set aside
 //! ```
 //! A directory that is something else, or another server's, is refused before anything is touched.
 
 mod directory;
 mod frozen;
+mod interrupts;
 mod map;
+mod spares;
 
 pub use directory::{Access, FilesError, LOCK, MARKER};
 pub use frozen::Frozen;
@@ -21,9 +24,11 @@ use directory::Directory;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use spares::Spares;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -41,6 +46,7 @@ pub struct Files {
     /// Files of segments that are written to, and of those that are mapped: they stay open, so that
     /// neither a write nor a read needs a descriptor that there may not be.
     open: Mutex<HashMap<SegmentId, Arc<File>, ahash::RandomState>>,
+    spares: Spares,
 }
 
 impl Files {
@@ -50,7 +56,7 @@ impl Files {
         let directory = Directory::open(path, access)?;
         // Segment numbers are no input of strangers.
         let open = Mutex::new(HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4)));
-        Ok(Arc::new(Files { directory, open }))
+        Ok(Arc::new(Files { directory, open, spares: Spares::default() }))
     }
 
     /// Where it lies.
@@ -100,20 +106,27 @@ impl Files {
         kept.map_or_else(|| self.open_segment(segment).map(Arc::new), Ok)
     }
 
-    fn forget(&self, segment: SegmentId) {
-        self.opened().remove(&segment);
+    fn forget(&self, segment: SegmentId) -> Option<Arc<File>> {
+        self.opened().remove(&segment)
     }
 
-    /// Makes the file under another name, so that it is there as a whole or not at all.
+    /// Makes the file under another name, so that it is there as a whole or not at all. One that was
+    /// removed is taken where there is one: its space is written to already, and to give that back
+    /// and reserve as much anew would be work for the disk that commits have to wait for.
     fn make(
         &self,
         segment: SegmentId,
         head: &[u8],
+        bytes: u32,
         reserve: impl Fn(&File) -> io::Result<()>,
-    ) -> io::Result<File> {
+    ) -> io::Result<Arc<File>> {
         let name = Files::name(segment);
         let new = self.directory.path().join(format!("{name}.new"));
-        let made = begin(&new, head, reserve).and_then(|file| {
+        let begun = match self.spares.take(&new)? {
+            Some(file) => spares::renew(&file, head, bytes).map(|()| file),
+            None => begin(&new, head, reserve).map(Arc::new),
+        };
+        let made = begun.and_then(|file| {
             std::fs::rename(&new, self.directory.path().join(&name))?;
             self.directory.sync()?;
             Ok(file)
@@ -128,14 +141,25 @@ impl Files {
         &self,
         segment: SegmentId,
         head: &[u8],
+        bytes: u32,
         reserve: impl Fn(&File) -> io::Result<()>,
     ) -> Result<(), DiskError> {
         self.directory.check_writable(&Files::name(segment))?;
         self.forget(segment);
-        let made = self.make(segment, head, reserve);
+        let made = self.make(segment, head, bytes, reserve);
         let file = made.map_err(|why| failed(Files::name(segment), why))?;
-        self.opened().insert(segment, Arc::new(file));
+        self.opened().insert(segment, file);
         Ok(())
+    }
+
+    /// Takes a segment's name away, durably.
+    fn take_away(&self, segment: SegmentId) -> io::Result<()> {
+        let path = self.path().join(Files::name(segment));
+        match self.forget(segment) {
+            Some(file) => self.spares.keep(&path, file)?,
+            None => std::fs::remove_file(path)?,
+        }
+        self.directory.sync()
     }
 }
 
@@ -163,18 +187,18 @@ fn reserve(file: &File, bytes: u32) -> io::Result<()> {
     let reserve = || rustix::fs::fallocate(file, FallocateFlags::empty(), 0, u64::from(bytes));
     match rustix::io::retry_on_intr(reserve) {
         Ok(()) => Ok(()),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill(file, bytes),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill(file, 0..bytes),
         Err(why) => Err(why.into()),
     }
 }
 
 /// Writes zeros. Space that is only reserved becomes a part of the file when it is written to first,
 /// and that must go through the file system's journal before the write is durable.
-fn fill(file: &File, bytes: u32) -> io::Result<()> {
-    for at in (0..bytes).step_by(ZEROS.len()) {
-        let piece = ZEROS.len().min((bytes - at) as usize);
+fn fill(file: &File, range: Range<u32>) -> io::Result<()> {
+    for at in range.clone().step_by(ZEROS.len()) {
+        let piece = ZEROS.len().min((range.end - at) as usize);
         file.write_all_at(&ZEROS[..piece], u64::from(at))?;
-        if (at + piece as u32).is_multiple_of(FILLED_BYTES) {
+        if (at - range.start + piece as u32).is_multiple_of(FILLED_BYTES) {
             file.sync_data()?;
         }
     }
@@ -217,12 +241,12 @@ impl Disk for Files {
     }
 
     fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
-        self.create_with(segment, head, |file| reserve(file, bytes))
+        self.create_with(segment, head, bytes, |file| reserve(file, bytes))
     }
 
     fn create_filled(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
-        let fill = |file: &File| reserve(file, bytes).and_then(|()| fill(file, bytes));
-        self.create_with(segment, head, fill)
+        let fill = |file: &File| reserve(file, bytes).and_then(|()| fill(file, 0..bytes));
+        self.create_with(segment, head, bytes, fill)
     }
 
     fn len(&self, segment: SegmentId) -> Result<u32, DiskError> {
@@ -253,10 +277,16 @@ impl Disk for Files {
 
     fn remove(&self, segment: SegmentId) -> Result<(), DiskError> {
         self.directory.check_writable(&Files::name(segment))?;
-        self.forget(segment);
-        let removed = std::fs::remove_file(self.path().join(Files::name(segment)));
-        let durable = removed.and_then(|()| self.directory.sync());
-        durable.map_err(|why| failed(Files::name(segment), why))
+        self.take_away(segment).map_err(|why| failed(Files::name(segment), why))
+    }
+
+    fn tidy(&self) -> Result<(), DiskError> {
+        let what = || self.path().display().to_string();
+        self.spares.let_go().map_err(|why| failed(what(), why))
+    }
+
+    fn cores(&self) -> Vec<usize> {
+        interrupts::cores(self.path())
     }
 
     fn map(&self, segment: SegmentId) -> Result<Arc<dyn SegmentBytes>, DiskError> {

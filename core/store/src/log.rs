@@ -319,6 +319,10 @@ impl Committer for Log {
         }
     }
 
+    fn cores(&self) -> Vec<usize> {
+        self.disk.cores()
+    }
+
     fn close(&mut self) -> Result<(), DiskError> {
         self.seal_all()
     }

@@ -147,7 +147,8 @@ impl Recovered {
         for segment in self.empty.drain(..) {
             disk.remove(segment)?;
         }
-        Ok(())
+        // Their numbers may be given again.
+        disk.tidy()
     }
 
     /// The names of the store, and those that are wanted.

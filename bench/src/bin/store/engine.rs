@@ -13,7 +13,6 @@ mod sqlite;
 pub use ours::Alone;
 
 use crate::objects::{Check, Object};
-use crate::place::Pinned;
 use crate::scale::Scale;
 use anyhow::Result;
 use std::path::Path;
@@ -26,6 +25,11 @@ pub trait Engine {
     fn read(&mut self, ids: &[u32], check: &mut Check<'_>) -> Result<()>;
     /// Ends it in good order.
     fn close(self: Box<Self>) -> Result<()>;
+    /// The core that it is used from, if it is to be one: ours from a shard's. The others run wherever
+    /// they are put, with which they are the faster.
+    fn core(&self) -> Option<usize> {
+        None
+    }
     /// Bytes that compaction has moved so far, if the store says so.
     fn moved_bytes(&self) -> Option<u64> {
         None
@@ -73,16 +77,6 @@ impl Kind {
             Kind::Sqlite => "sqlite",
             #[cfg(feature = "peers")]
             Kind::Fjall => "fjall",
-        }
-    }
-
-    /// Where it is used from: ours from a shard, which has its core. The others run wherever they
-    /// are put, with which they are the faster.
-    pub fn core(self) -> Result<Option<Pinned>> {
-        match self {
-            Kind::Ours => Pinned::to_first_core().map(Some),
-            #[cfg(feature = "peers")]
-            Kind::Redb | Kind::Lmdb | Kind::Sqlite | Kind::Fjall => Ok(None),
         }
     }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// In such pieces it is filled, as our segments are.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
-/// Where the file begins anew, as the store's next segment does.
+/// Where it begins anew in the same file.
 const FILE_BYTES: u64 = 32 << 20;
 
 pub struct Floor {
@@ -25,9 +25,7 @@ pub struct Floor {
 
 /// What the thread has.
 struct Writing {
-    folder: std::path::PathBuf,
     file: File,
-    number: u32,
     at: u64,
 }
 
@@ -54,15 +52,12 @@ impl Floor {
 
 impl Writing {
     fn new(folder: &Path) -> Result<Writing> {
-        let file = filled(folder, 0)?;
-        Ok(Writing { folder: folder.to_owned(), file, number: 0, at: 0 })
+        Ok(Writing { file: filled(&folder.join("floor"))?, at: 0 })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<Duration> {
         if self.at + bytes.len() as u64 > FILE_BYTES {
-            std::fs::remove_file(path(&self.folder, self.number))?;
-            (self.number, self.at) = (self.number + 1, 0);
-            self.file = filled(&self.folder, self.number)?;
+            self.at = 0;
         }
         let began = Instant::now();
         self.file.write_all_at(bytes, self.at)?;
@@ -73,13 +68,8 @@ impl Writing {
     }
 }
 
-fn path(folder: &Path, number: u32) -> std::path::PathBuf {
-    folder.join(format!("floor-{number}"))
-}
-
-fn filled(folder: &Path, number: u32) -> Result<File> {
-    let path = path(folder, number);
-    let file = File::create_new(&path).with_context(|| path.display().to_string())?;
+fn filled(path: &Path) -> Result<File> {
+    let file = File::create_new(path).with_context(|| path.display().to_string())?;
     fallocate(&file, FallocateFlags::empty(), 0, FILE_BYTES)?;
     for at in (0..FILE_BYTES).step_by(ZEROS.len()) {
         file.write_all_at(&ZEROS, at)?;

@@ -37,21 +37,26 @@ pub fn disk_bytes(folder: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-/// While this is there, the thread that made it stays on the first core that it may use, as a shard
-/// does.
+/// While this is there, the thread that made it stays on a core, as a shard does.
 pub struct Pinned {
     before: CpuSet,
 }
 
 impl Pinned {
-    pub fn to_first_core() -> Result<Pinned> {
+    pub fn to(core: usize) -> Result<Pinned> {
         let before = sched_getaffinity(None).context("on which cores this thread may run")?;
-        let first = (0..CpuSet::MAX_CPU).find(|cpu| before.is_set(*cpu));
-        let mut core = CpuSet::new();
-        core.set(first.context("this thread may run on no core")?);
-        sched_setaffinity(None, &core).context("to stay on a core")?;
+        let mut only = CpuSet::new();
+        only.set(core);
+        sched_setaffinity(None, &only).context("to stay on a core")?;
         Ok(Pinned { before })
     }
+}
+
+/// The first of these cores that this thread may run on, or else the first of all.
+pub fn core_among(cores: &[usize]) -> Result<usize> {
+    let allowed = sched_getaffinity(None).context("on which cores this thread may run")?;
+    let mut all = cores.iter().copied().chain(0..CpuSet::MAX_CPU);
+    all.find(|core| allowed.is_set(*core)).context("this thread may run on no core")
 }
 
 impl Drop for Pinned {

@@ -7,8 +7,9 @@ use crate::engine::{Alone, Engine, Kind};
 use crate::figures::{Figures, Row};
 use crate::floor::Floor;
 use crate::objects::{Model, Object};
+use crate::place::{self, Pinned};
 use crate::scale::Scale;
-use crate::{kill, place, quiet};
+use crate::{kill, quiet};
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use std::path::{Path, PathBuf};
@@ -125,7 +126,7 @@ impl Turn<'_> {
 
     fn create_among_updates(&mut self, commits: usize) -> Result<()> {
         let moved = self.moved();
-        let _core = self.run.kind.core()?;
+        let _core = self.run.pinned()?;
         let mut times = Times::new();
         for _ in 0..commits {
             let updates = self.run.model.update(BATCH);
@@ -139,7 +140,7 @@ impl Turn<'_> {
     }
 
     fn single(&mut self) -> Result<()> {
-        let core = self.run.kind.core()?;
+        let core = self.run.pinned()?;
         let mut times = Times::new();
         for _ in 0..SINGLES {
             let object = self.run.model.create(1);
@@ -170,7 +171,7 @@ impl Turn<'_> {
     }
 
     fn read(&mut self, row: Row) -> Result<()> {
-        let _core = self.run.kind.core()?;
+        let _core = self.run.pinned()?;
         let ids = self.run.model.pick(self.scale.reads);
         let took = self.run.read(&ids)?;
         self.note(row, ids.len() as f64 / took.as_secs_f64(), None);
@@ -222,7 +223,7 @@ impl Turn<'_> {
         count: usize,
         next: impl Fn(&mut Model, usize) -> Vec<Object>,
     ) -> Result<Times> {
-        let _core = self.run.kind.core()?;
+        let _core = self.run.pinned()?;
         let mut times = Times::new();
         for _ in 0..count {
             let objects = next(&mut self.run.model, BATCH);
@@ -257,6 +258,11 @@ impl Turn<'_> {
 impl Run {
     fn engine(&mut self) -> Result<&mut Box<dyn Engine>> {
         self.engine.as_mut().context("the store is not open")
+    }
+
+    /// While it is used.
+    fn pinned(&mut self) -> Result<Option<Pinned>> {
+        self.engine()?.core().map(Pinned::to).transpose()
     }
 
     fn commit(&mut self, objects: &[Object]) -> Result<Duration> {

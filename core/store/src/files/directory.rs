@@ -211,10 +211,13 @@ impl Directory {
         self.sync()
     }
 
-    /// Segments that were being made when the last server ended.
+    /// Segments that were being made when the last server ended, and those that it kept to make
+    /// others of.
     fn remove_unfinished(&self) -> io::Result<()> {
         for name in self.names()? {
-            if name.strip_suffix(".segment.new").and_then(segment_of).is_some() {
+            let suffixes = [".segment.new", ".segment.spare"];
+            let segment = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
+            if segment.and_then(segment_of).is_some() {
                 std::fs::remove_file(self.path.join(name))?;
             }
         }

@@ -1,13 +1,17 @@
 //! The segments of a directory that a server may have, held open, so that what it removes meanwhile
-//! can still be read. Nothing is locked, and nothing changed.
+//! can still be read. Each has a shared lock, which keeps no server from anything but from making
+//! another segment of that file. Nothing is changed.
 
 use super::directory::{Access, Directory, FilesError};
 use super::{Files, bytes_of, failed, raise_descriptors, read_at};
 use crate::disk::{Disk, DiskError, SegmentBytes};
 use crate::ids::SegmentId;
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,8 +47,22 @@ impl Frozen {
 }
 
 fn open_all(directory: &Directory) -> io::Result<BTreeMap<SegmentId, File>> {
-    let open = |segment| Ok((segment, File::open(directory.path().join(Files::name(segment)))?));
+    let path = |segment| directory.path().join(Files::name(segment));
+    let open = |segment| Ok((segment, hold(&path(segment))?));
     directory.segments()?.into_iter().map(open).collect()
+}
+
+/// Opens a segment that stays what it is; not found if it was removed before it was held.
+fn hold(path: &Path) -> io::Result<File> {
+    let gone = || io::ErrorKind::NotFound.into();
+    let file = File::open(path)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Err(gone()),
+        Err(why) => return Err(why.into()),
+    }
+    let (held, named) = (file.metadata()?, path.metadata()?);
+    if (held.dev(), held.ino()) == (named.dev(), named.ino()) { Ok(file) } else { Err(gone()) }
 }
 
 fn read_only(segment: SegmentId) -> DiskError {

@@ -427,6 +427,6 @@ impl Log {
         for ready in self.ready.drain(..) {
             self.disk.remove(ready.segment)?;
         }
-        Ok(())
+        self.disk.tidy()
     }
 }

@@ -6,7 +6,7 @@
 
 use super::Engine;
 use crate::objects::{Check, Object};
-use crate::place::Pinned;
+use crate::place::{Pinned, core_among};
 use crate::scale::Scale;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
@@ -31,6 +31,7 @@ pub struct Ours {
     stats: Arc<Mutex<Stats>>,
     writer: JoinHandle<Result<()>>,
     keepers: Vec<JoinHandle<()>>,
+    core: usize,
     look: Look,
     began: Instant,
 }
@@ -46,6 +47,7 @@ impl Ours {
     pub fn open(folder: &Path, scale: Scale) -> Result<Ours> {
         let (options, keys) = options(scale)?;
         let opened = Log::open(Files::open(folder, Access::Serve)?, &options)?;
+        let core = core_among(&opened.log.cores())?;
         let part = opened.parts.into_iter().next().context("a store has a part")?;
         let (asked, of_writer) = channel();
         let (told, replies) = channel();
@@ -67,12 +69,12 @@ impl Ours {
             keeper(urgent_chores, asked.clone(), Duration::ZERO),
             keeper(patient_chores, asked.clone(), LEISURE),
         ];
-        let writer = spawn(|| {
-            let _core = Pinned::to_first_core()?;
+        let writer = spawn(move || {
+            let _core = Pinned::to(core)?;
             writer.run()
         });
         let (look, began) = (Look::for_answer(), Instant::now());
-        Ok(Ours { part, keys, asked, replies, stats, writer, keepers, look, began })
+        Ok(Ours { part, keys, asked, replies, stats, writer, keepers, core, look, began })
     }
 
     /// Hands over what the part wants of the log.
@@ -173,6 +175,10 @@ impl Engine for Ours {
             keeper.join().ok().context("a keeper has panicked")?;
         }
         closed
+    }
+
+    fn core(&self) -> Option<usize> {
+        Some(self.core)
     }
 
     fn moved_bytes(&self) -> Option<u64> {
