@@ -18,7 +18,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
-use store::{Chore, Chored, Committer, Look, Pace, PartId, Reply, Request, Stats};
+use store::{Chore, Chored, Committer, HOLD_NS, Look, Pace, PartId, Reply, Request, Stats};
 use tracing::{error, info, warn};
 
 /// How often figures are published.
@@ -67,7 +67,9 @@ impl StoreLinks {
     pub fn hand_over(&mut self) {
         for (asked, gathered) in self.asked.iter().zip(&mut self.gathered) {
             if !gathered.is_empty() {
-                self.look.begin(self.began.elapsed().as_nanos() as u64);
+                if gathered.iter().any(Request::is_write) {
+                    self.look.begin(self.began.elapsed().as_nanos() as u64);
+                }
                 let handed = asked.send(Asked::Requests(self.me, std::mem::take(gathered)));
                 handed.expect("the thread of a log ends after those of the shards");
             }
@@ -80,7 +82,9 @@ impl StoreLinks {
             return None;
         }
         let (store, reply) = self.answers.try_recv().ok()?;
-        self.look.came(self.began.elapsed().as_nanos() as u64);
+        if let Reply::Durable(_) | Reply::Refused = &reply {
+            self.look.came(self.began.elapsed().as_nanos() as u64);
+        }
         let waiting = &mut self.waiting[store.0 as usize];
         match &reply {
             Reply::Durable(places) => {
@@ -199,6 +203,7 @@ impl Stores {
             pace: Pace::default(),
             batch: Vec::new(),
             writes: 0,
+            may_wait: true,
             answers: Vec::new(),
             closing: false,
         };
@@ -260,6 +265,8 @@ struct Writer {
     /// The next commit, and how many writes of roles are in it.
     batch: Vec<(PartId, Request)>,
     writes: usize,
+    /// Whether all of it may wait.
+    may_wait: bool,
     answers: Vec<(PartId, Reply)>,
     closing: bool,
 }
@@ -300,9 +307,21 @@ impl Writer {
         }
         self.pace.came(self.now_ns());
         self.take_all();
+        self.hold();
         while !self.closing && self.pace.waits(self.writes, self.now_ns()) {
             std::thread::yield_now();
             self.take_all();
+        }
+    }
+
+    /// Waits for somebody who waits for a commit, where nobody does yet.
+    fn hold(&mut self) {
+        let until = Instant::now() + Duration::from_nanos(HOLD_NS);
+        while self.may_wait && !self.batch.is_empty() && self.answers.is_empty() && !self.closing {
+            match self.asked.recv_timeout(until.duration_since(Instant::now())) {
+                Ok(asked) => self.take(asked),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+            }
         }
     }
 
@@ -322,6 +341,7 @@ impl Writer {
         match asked {
             Asked::Requests(part, requests) => {
                 self.writes += requests.iter().filter(|request| request.is_write()).count();
+                self.may_wait &= requests.iter().all(Request::may_wait);
                 self.batch.extend(requests.into_iter().map(|request| (part, request)));
             }
             Asked::Chored(done) => self.chored(done),
@@ -333,6 +353,7 @@ impl Writer {
         let began_ns = self.now_ns();
         self.committer.commit(&mut self.batch, &mut self.answers);
         let writes = std::mem::take(&mut self.writes);
+        self.may_wait = true;
         if writes > 0 {
             self.pace.committed(writes, began_ns, self.now_ns());
         }

@@ -41,7 +41,7 @@ pub use log::{Log, Opened};
 pub use memory_disk::MemoryDisk;
 pub use object::Object;
 pub use options::{Cut, OpenError, Options, Report, SEGMENT_BYTES};
-pub use pace::{Look, Pace};
+pub use pace::{HOLD_NS, Look, Pace};
 pub use part::{Found, Heard, Part, WriteError};
 pub use record::Record;
 pub use request::{Append, Purpose, Reply, Request};

@@ -16,6 +16,8 @@
 /// How long it is looked for requests at most, and for an answer.
 const REQUEST_NS: u64 = 50_000;
 const ANSWER_NS: u64 = 200_000;
+/// How long it is held at most what nobody waits for.
+pub const HOLD_NS: u64 = 1_000_000;
 /// It is waited for others for no longer than this.
 const WAIT_NS_MAX: u64 = 500_000;
 /// A wait in vain is not followed by another one for this many commits, twice as many each time.

@@ -211,9 +211,9 @@ impl Part {
         class: ClassKey,
         fields: &[(FieldKey, &[u8])],
     ) -> Result<Ticket, WriteError> {
-        self.check_writable(do_id)?;
+        let was = self.check_writable(do_id)?;
         let outline = self.pending.open().object(do_id, class, fields)?;
-        if self.class_of(do_id) != Some(class) {
+        if was != Some(class) {
             self.index.join(class, do_id);
         }
         Ok(self.ask(outline, Purpose::Write))
@@ -221,8 +221,7 @@ impl Part {
 
     /// Deletes an object.
     pub fn delete(&mut self, do_id: DoId) -> Result<Ticket, WriteError> {
-        self.check_writable(do_id)?;
-        let class = self.class_of(do_id).ok_or(WriteError::Absent)?;
+        let class = self.check_writable(do_id)?.ok_or(WriteError::Absent)?;
         let outline = self.pending.open().tombstone(do_id, class);
         Ok(self.ask(outline, Purpose::Delete))
     }
@@ -357,23 +356,20 @@ impl Part {
         !self.unreadable.is_empty() && self.unreadable.contains(&place)
     }
 
-    fn check_writable(&self, do_id: DoId) -> Result<(), WriteError> {
+    /// The class that the object has, if there is one, if it may be written.
+    fn check_writable(&self, do_id: DoId) -> Result<Option<ClassKey>, WriteError> {
         if let Some(why) = &self.read_only {
             return Err(WriteError::ReadOnly(why.clone()));
         }
         assert!(self.is_mine(do_id), "an object is written by the part that it belongs to");
-        match self.find(do_id) {
-            Found::Damaged(place) => Err(WriteError::Damaged(place)),
-            Found::Absent | Found::Here(_) | Found::Away(_) => Ok(()),
+        if let Some(version) = self.pending.newest(do_id) {
+            let outline = version.outline;
+            return Ok((outline.kind == Kind::Object).then_some(outline.class));
         }
-    }
-
-    fn class_of(&self, do_id: DoId) -> Option<ClassKey> {
-        match self.pending.newest(do_id) {
-            Some(version) => {
-                (version.outline.kind == Kind::Object).then_some(version.outline.class)
-            }
-            None => self.index.get(do_id).map(|slot| slot.class),
+        let Some(slot) = self.index.get(do_id) else { return Ok(None) };
+        match self.find_at(do_id, slot.place(), false) {
+            Found::Damaged(place) => Err(WriteError::Damaged(place)),
+            Found::Absent | Found::Here(_) | Found::Away(_) => Ok(Some(slot.class)),
         }
     }
 

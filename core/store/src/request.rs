@@ -30,6 +30,15 @@ pub enum Request {
 }
 
 impl Request {
+    /// Whether it may wait for others to be carried out with it: nobody waits for what it brings.
+    pub fn may_wait(&self) -> bool {
+        match self {
+            Request::Append(append) => append.purpose == Purpose::Move,
+            Request::Swept(_) | Request::Stuck(_) | Request::Dead(_) | Request::LetGo(_) => true,
+            Request::Fetch(_) => false,
+        }
+    }
+
     /// Whether somebody asked for it who waits for its fate.
     pub fn is_write(&self) -> bool {
         match self {

@@ -13,7 +13,8 @@ pub struct Stats {
     pub tombstone_bytes: u64,
     /// Segments with records, the active one included.
     pub segments: u64,
-    /// Bytes of all files, heads, footers and reserved space included.
+    /// Bytes of all segments, heads, footers and reserved space included; without the few removed ones
+    /// that a disk keeps to make others of.
     pub disk_bytes: u64,
     /// Commits since open: each is one write and one sync.
     pub commits: u64,

@@ -6,9 +6,10 @@ mod bed;
 
 use bed::{open, options, version, write};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use store::inspect::{Frozen, Snapshot, backup, repair, verify};
-use store::{Access, Committer, Disk, Files, FilesError, Found};
+use store::{Access, Committer, Disk, Files, FilesError, Found, Options, SegmentId};
 use tempfile::TempDir;
 use wire::ids::DoId;
 
@@ -107,7 +108,7 @@ fn a_store_serves_one_at_a_time() {
     let pid = Some(std::process::id());
     assert_eq!(refused, FilesError::InUse { path: folder.path().into(), pid });
     let looking = Files::open(folder.path(), Access::ReadOnly).unwrap();
-    assert!(looking.create(store::SegmentId(1), &[], 8).is_err());
+    assert!(looking.create(SegmentId(1), &[], 8).is_err());
     drop(first);
     Files::open(folder.path(), Access::Serve).unwrap();
 }
@@ -117,6 +118,7 @@ fn what_was_being_made_is_taken_away() {
     let folder = TempDir::new().unwrap();
     drop(Files::open(folder.path(), Access::Serve).unwrap());
     fs::write(folder.path().join("00000009.segment.new"), "half").unwrap();
+    fs::write(folder.path().join("00000007.segment.spare"), "kept").unwrap();
     fs::write(folder.path().join("notes"), "mine").unwrap();
     let files = Files::open(folder.path(), Access::Serve).unwrap();
     assert_eq!(files.list().unwrap(), []);
@@ -216,7 +218,7 @@ fn directories_are_made_where_they_are_missing() {
 fn a_segment_is_read_and_mapped_when_its_name_is_gone() {
     let folder = TempDir::new().unwrap();
     let files = Files::open(folder.path(), Access::Serve).unwrap();
-    let segment = store::SegmentId(1);
+    let segment = SegmentId(1);
     files.create(segment, b"head", 4096).unwrap();
     // As where there is no descriptor for another file: nothing is opened any more.
     fs::remove_file(folder.path().join("00000001.segment")).unwrap();
@@ -226,4 +228,102 @@ fn a_segment_is_read_and_mapped_when_its_name_is_gone() {
     let mut read = [0; 6];
     assert_eq!(files.read(segment, 8, &mut read), Ok(6));
     assert_eq!((&read, &map.bytes()[8..14]), (b"record", &b"record"[..]));
+}
+
+/// A segment of 8 KiB full of these bytes.
+fn fill(files: &Files, segment: SegmentId, byte: u8) {
+    files.create_filled(segment, b"head", 8192).unwrap();
+    files.write(segment, 4, &[byte; 8188]).unwrap();
+    files.sync(segment).unwrap();
+}
+
+fn bytes_of(disk: &dyn Disk, segment: SegmentId) -> Vec<u8> {
+    let mut bytes = vec![0; disk.len(segment).unwrap() as usize];
+    disk.read(segment, 0, &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_removed_segment_becomes_another_one() {
+    let folder = TempDir::new().unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    let inode = |segment: u32| {
+        fs::metadata(folder.path().join(format!("{segment:08}.segment"))).unwrap().ino()
+    };
+    for (last, bytes) in (1..).zip([8192, 4096, 20_000, 8192]) {
+        fill(&files, SegmentId(last), 7);
+        let before = inode(last);
+        files.remove(SegmentId(last)).unwrap();
+        assert_eq!(files.list().unwrap(), []);
+        files.create(SegmentId(9), b"another", bytes).unwrap();
+        assert_eq!(inode(9), before);
+        let found = bytes_of(&*files, SegmentId(9));
+        assert_eq!(found.len(), bytes as usize);
+        assert!(found.starts_with(b"another"));
+        assert!(found.ends_with(&[0; 48]), "no footer stands there");
+        files.remove(SegmentId(9)).unwrap();
+        files.tidy().unwrap();
+        assert_eq!(names(folder.path()), ["LOCK", "ferriswheel.store"]);
+    }
+}
+
+#[test]
+fn no_more_are_kept_than_are_soon_needed() {
+    let folder = TempDir::new().unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    (1..10).for_each(|segment| fill(&files, SegmentId(segment), 7));
+    (1..10).for_each(|segment| files.remove(SegmentId(segment)).unwrap());
+    let spares = names(folder.path()).into_iter().filter(|name| name.ends_with(".spare"));
+    assert_eq!(spares.count(), 2);
+}
+
+#[test]
+fn what_is_read_does_not_become_something_else() {
+    let folder = TempDir::new().unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    fill(&files, SegmentId(1), 7);
+    let map = files.map(SegmentId(1)).unwrap();
+    files.remove(SegmentId(1)).unwrap();
+    fill(&files, SegmentId(2), 8);
+    let frozen = Frozen::open(folder.path()).unwrap();
+    files.remove(SegmentId(2)).unwrap();
+    fill(&files, SegmentId(3), 9);
+    fill(&files, SegmentId(4), 10);
+    assert!(map.bytes()[4..].iter().all(|byte| *byte == 7), "it was mapped");
+    assert!(
+        bytes_of(&*frozen, SegmentId(2))[4..].iter().all(|byte| *byte == 8),
+        "it was held open"
+    );
+    // Neither in the way of the other: they have one kind of lock.
+    assert_eq!(bytes_of(&*Frozen::open(folder.path()).unwrap(), SegmentId(4))[5], 10);
+    drop((map, frozen));
+    files.remove(SegmentId(3)).unwrap();
+    files.create(SegmentId(5), b"head", 8192).unwrap();
+    assert_eq!(bytes_of(&*files, SegmentId(5))[4], 7, "nobody reads that one any more");
+}
+
+/// Segments that were others before, whose records stand behind what is written to them; the server
+/// is killed again and again.
+#[test]
+fn no_old_record_is_taken_for_a_new_one() {
+    let folder = TempDir::new().unwrap();
+    let mut kept = 0;
+    for round in 0..40_u32 {
+        let files = Files::open(folder.path(), Access::Serve).unwrap();
+        let options = options(SEGMENT_BYTES);
+        let options = Options { hash_seeds: [round.into(), 2, 3, 4], ..options };
+        let mut store = open(files, &options);
+        for do_id in 0..100 {
+            assert_eq!(version(&mut store, do_id), round.checked_sub(1), "object {do_id}");
+        }
+        for at in 0..800 + round {
+            write(&mut store, at % 100, round, 300);
+            if at % 7 == 0 {
+                store.settle();
+            }
+        }
+        kept += names(folder.path()).iter().filter(|name| name.ends_with(".spare")).count();
+        store.settle();
+    }
+    assert!(kept > 20, "{kept} segments were kept");
 }

@@ -1,5 +1,5 @@
-//! Waits until the background threads of all engines rest, so that nobody pays for another's
-//! compaction.
+//! Waits until the background threads of all engines rest and what they wrote is on the disk, so that
+//! nobody pays for another's compaction.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::thread::sleep;
@@ -17,6 +17,7 @@ pub fn wait(patience: Duration) -> bool {
         let before = cpu_time();
         sleep(LOOK);
         if cpu_time() - before < REST {
+            rustix::fs::sync();
             return true;
         }
     }

@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, sleep, spawn, yield_now};
 use std::time::{Duration, Instant};
 use store::{
-    Access, Catalog, Chore, Chored, ClassKey, Committer, FieldKey, Files, Found, Heard, Log, Look,
-    Options, Pace, Part, PartId, Place, Reply, Request, Stats, Ticket, Together,
+    Access, Catalog, Chore, Chored, ClassKey, Committer, FieldKey, Files, Found, HOLD_NS, Heard,
+    Log, Look, Options, Pace, Part, PartId, Place, Reply, Request, Stats, Ticket, Together,
 };
 use wire::ids::DoId;
 
@@ -207,6 +207,7 @@ impl Writer {
         self.hand_out()?;
         while !closing {
             let mut next = Some(self.next_asked()?);
+            let until = Instant::now() + Duration::from_nanos(HOLD_NS);
             while let Some(asked) = next {
                 match asked {
                     Asked::Requests(requests) => {
@@ -215,7 +216,12 @@ impl Writer {
                     Asked::Chored(done) => self.chored(done, &mut answers),
                     Asked::Close => closing = true,
                 }
-                next = self.asked.try_recv().ok();
+                let may_wait = batch.iter().all(|(_, request)| request.may_wait());
+                let is_held = may_wait && !batch.is_empty() && answers.is_empty() && !closing;
+                next = match is_held {
+                    true => self.asked.recv_timeout(until.duration_since(Instant::now())).ok(),
+                    false => self.asked.try_recv().ok(),
+                };
             }
             if !batch.is_empty() {
                 let writes = batch.iter().filter(|(_, request)| request.is_write()).count();
