@@ -4,7 +4,8 @@ use crate::certificate::{Certificate, NAME};
 use crate::server::Door;
 use anyhow::{Context, Result, anyhow, ensure};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, Stream};
-use std::io::{ErrorKind, Read};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,9 +75,13 @@ impl Clients {
     /// that they go, and wait until the server has closed.
     ///
     /// One thread looks at all of them in turn and never sleeps: whoever sends to one that does has
-    /// to wake it, and here that would be the server.
+    /// to wake it, and here that would be the server. What they say first is ready before the first
+    /// one comes, lest the server wait for them, if it does not rest on what one before them was told.
     pub fn shake_hands(&self, count: usize) -> Result<Vec<Guest>> {
         let mut present: Vec<Option<Guest>> = self.configs.iter().map(|_| None).collect();
+        let ready = if self.kind.is_resumed() { 0 } else { count };
+        let ready = self.configs.iter().cycle().take(ready).map(Outside::new);
+        let mut ready = ready.collect::<Result<VecDeque<_>>>()?;
         let (mut begun, mut over, mut guests) = (0, 0, Vec::new());
         let mut since = Instant::now();
         while over < count {
@@ -84,7 +89,8 @@ impl Clients {
             for (place, config) in present.iter_mut().zip(&self.configs) {
                 let Some(guest) = place else {
                     if begun < count {
-                        *place = Some(Guest::begin(self.address, config)?);
+                        let next = ready.pop_front().map_or_else(|| Outside::new(config), Ok)?;
+                        *place = Some(next.come(self.address)?);
                         begun += 1;
                     }
                     continue;
@@ -99,16 +105,30 @@ impl Clients {
     }
 }
 
-impl Guest {
-    /// Comes, and says hello.
-    fn begin(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Guest> {
-        let mut socket = dial(address)?;
+/// Somebody who is about to come.
+struct Outside {
+    connection: ClientConnection,
+    hello: Vec<u8>,
+}
+
+impl Outside {
+    fn new(config: &Arc<ClientConfig>) -> Result<Outside> {
         let mut connection = ClientConnection::new(Arc::clone(config), NAME.try_into()?)?;
-        connection.write_tls(&mut socket)?;
-        socket.set_nonblocking(true)?;
-        Ok(Guest { connection, socket })
+        let mut hello = Vec::new();
+        connection.write_tls(&mut hello)?;
+        Ok(Outside { connection, hello })
     }
 
+    /// Comes, and says hello.
+    fn come(self, address: SocketAddr) -> Result<Guest> {
+        let mut socket = dial(address)?;
+        socket.write_all(&self.hello)?;
+        socket.set_nonblocking(true)?;
+        Ok(Guest { connection: self.connection, socket })
+    }
+}
+
+impl Guest {
     /// Does what can be done without waiting; whether that was all.
     fn go_on(&mut self, kind: Kind) -> Result<bool> {
         let Guest { connection, socket } = self;
@@ -137,7 +157,7 @@ impl Guest {
 
     /// Comes and shakes hands.
     pub fn come(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Guest> {
-        let mut guest = Guest::begin(address, config)?;
+        let mut guest = Outside::new(config)?.come(address)?;
         guest.socket.set_nonblocking(false)?;
         while !guest.go_on(Kind::Full)? {}
         Ok(guest)
