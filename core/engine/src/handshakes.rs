@@ -1,9 +1,10 @@
 //! TLS handshakes beside the cores: a few threads do them, so that no shard waits for a signature.
 //!
 //! A shard hands over a connection with what has come on it, and gets it back with what is to be
-//! sent. The queue is bounded; nobody waits for room in it. The threads are nicer than the shards:
-//! who is connected goes before who would like to be. While more waits in the queue a shard is not
-//! woken for each that is done but, a little later, for several.
+//! sent. The queue is bounded; nobody waits for room in it. The threads are no nicer than the shards:
+//! nicer ones are interrupted for each packet that comes, which makes a handshake a tenth dearer, and
+//! those who are connected wait no less beside a thousand handshakes a second. While more waits in
+//! the queue a shard is not woken for each that is done but, a little later, for several.
 
 use crate::records::{Records, Sealed, Stand};
 use crate::wake::Waker;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{io, num, thread};
-use tracing::{error, warn};
+use tracing::error;
 
 /// One per core, and no more than so many unless it is asked for.
 const WORKERS_MAX: usize = 2;
@@ -22,8 +23,6 @@ const WORKERS_MAX: usize = 2;
 const QUEUED_MAX: usize = 4096;
 /// A shard hears of what is done no later than so, and one turn of a handshake.
 const TOLD_WITHIN: Duration = Duration::from_micros(500);
-/// How much nicer than the shards.
-const NICE: i32 = 5;
 
 /// A handshake with a flight to be done.
 struct Job {
@@ -121,9 +120,6 @@ impl Drop for Workers {
 }
 
 fn work(queue: &Receiver<Job>, answers: &[Sender<Shaken>], wakers: &[Waker]) {
-    if let Err(error) = rustix::process::nice(NICE) {
-        warn!(%error, "the threads for handshakes are no nicer than the shards");
-    }
     let mut out = Sealed::default();
     let mut untold = Untold { since: vec![None; answers.len()], answers, wakers };
     loop {
