@@ -46,11 +46,33 @@ pub struct StoreLinks {
     /// What was asked for in this turn, by store.
     gathered: Vec<Vec<Request>>,
     answers: Receiver<(StoreId, Reply)>,
-    /// Appends whose fate is not known, by store; none any more once it is read-only.
-    waiting: Vec<Option<u64>>,
+    /// What is waited for, by store; nothing any more once it is read-only.
+    waiting: Vec<Option<Waiting>>,
     /// For answers.
     look: Look,
     began: Instant,
+}
+
+/// Appends whose fate is not known.
+#[derive(Clone, Copy, Default)]
+struct Waiting {
+    appends: u64,
+    /// Of these, up to the last that somebody waits for.
+    to_last_write: u64,
+}
+
+impl Waiting {
+    fn asked(&mut self, is_write: bool) {
+        self.appends += 1;
+        if is_write {
+            self.to_last_write = self.appends;
+        }
+    }
+
+    fn answered(&mut self, appends: u64) {
+        self.appends -= appends;
+        self.to_last_write = self.to_last_write.saturating_sub(appends);
+    }
 }
 
 impl StoreLinks {
@@ -58,7 +80,7 @@ impl StoreLinks {
     pub fn ask(&mut self, store: StoreId, request: Request) {
         let at = store.0 as usize;
         if let (Request::Append(_), Some(waiting)) = (&request, &mut self.waiting[at]) {
-            *waiting += 1;
+            waiting.asked(request.is_write());
         }
         self.gathered[at].push(request);
     }
@@ -82,15 +104,16 @@ impl StoreLinks {
             return None;
         }
         let (store, reply) = self.answers.try_recv().ok()?;
-        if let Reply::Durable(_) | Reply::Refused = &reply {
+        let waiting = &mut self.waiting[store.0 as usize];
+        let is_awaited = waiting.is_some_and(|waiting| waiting.to_last_write > 0);
+        if is_awaited && matches!(&reply, Reply::Durable(_) | Reply::Refused) {
             self.look.came(self.began.elapsed().as_nanos() as u64);
         }
-        let waiting = &mut self.waiting[store.0 as usize];
         match &reply {
             Reply::Durable(places) => {
-                waiting.iter_mut().for_each(|waiting| *waiting -= places.len() as u64);
+                waiting.iter_mut().for_each(|waiting| waiting.answered(places.len() as u64));
             }
-            Reply::Refused => waiting.iter_mut().for_each(|waiting| *waiting -= 1),
+            Reply::Refused => waiting.iter_mut().for_each(|waiting| waiting.answered(1)),
             Reply::ReadOnly(_) => *waiting = None,
             Reply::Sealed(..)
             | Reply::Sweep(_)
@@ -103,12 +126,14 @@ impl StoreLinks {
 
     /// Whether an answer can be expected so soon that it is not worthwhile to sleep.
     pub fn look_for_answer(&self) -> bool {
-        !self.are_quiet() && self.look.goes_on(self.began.elapsed().as_nanos() as u64)
+        let mut waiting = self.waiting.iter().flatten();
+        waiting.any(|waiting| waiting.to_last_write > 0)
+            && self.look.goes_on(self.began.elapsed().as_nanos() as u64)
     }
 
     /// Whether the fate of everything that was asked for is known.
     pub fn are_quiet(&self) -> bool {
-        self.waiting.iter().all(|waiting| waiting.unwrap_or(0) == 0)
+        self.waiting.iter().flatten().all(|waiting| waiting.appends == 0)
     }
 }
 
@@ -147,8 +172,10 @@ impl Stores {
         let mut stores = Stores { stats, asked: Vec::new(), threads: Vec::new() };
         let (senders, receivers): (Vec<_>, Vec<_>) = wakers.iter().map(|_| mpsc::channel()).unzip();
         for (at, committer) in committers.into_iter().enumerate() {
-            let best = committer.cores().into_iter().find(|core| cpus.contains(core));
-            let cpu = best.unwrap_or(cpus[at % cpus.len()]);
+            let best: Vec<usize> =
+                committer.cores().into_iter().filter(|core| cpus.contains(core)).collect();
+            let cores = if best.is_empty() { cpus } else { &best };
+            let cpu = cores[at % cores.len()];
             stores.start_one(StoreId(at as u16), committer, &senders, wakers, cpu)?;
         }
         let link = |(me, answers)| StoreLinks {
@@ -156,7 +183,7 @@ impl Stores {
             asked: stores.asked.clone(),
             gathered: stores.asked.iter().map(|_| Vec::new()).collect(),
             answers,
-            waiting: vec![Some(0); stores.asked.len()],
+            waiting: vec![Some(Waiting::default()); stores.asked.len()],
             look: Look::for_answer(),
             began: Instant::now(),
         };
@@ -305,9 +332,11 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => return,
             }
         }
-        self.pace.came(self.now_ns());
         self.take_all();
         self.hold();
+        if self.writes > 0 {
+            self.pace.came(self.now_ns());
+        }
         while !self.closing && self.pace.waits(self.writes, self.now_ns()) {
             std::thread::yield_now();
             self.take_all();
@@ -318,6 +347,11 @@ impl Writer {
     fn hold(&mut self) {
         let until = Instant::now() + Duration::from_nanos(HOLD_NS);
         while self.may_wait && !self.batch.is_empty() && self.answers.is_empty() && !self.closing {
+            if self.pace.looks(self.now_ns()) {
+                std::thread::yield_now();
+                self.take_all();
+                continue;
+            }
             match self.asked.recv_timeout(until.duration_since(Instant::now())) {
                 Ok(asked) => self.take(asked),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,

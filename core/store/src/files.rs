@@ -106,25 +106,26 @@ impl Files {
         kept.map_or_else(|| self.open_segment(segment).map(Arc::new), Ok)
     }
 
-    fn forget(&self, segment: SegmentId) -> Option<Arc<File>> {
-        self.opened().remove(&segment)
+    fn forget(&self, segment: SegmentId) {
+        self.opened().remove(&segment);
     }
 
     /// Makes the file under another name, so that it is there as a whole or not at all. One that was
     /// removed is taken where there is one: its space is written to already, and to give that back
-    /// and reserve as much anew would be work for the disk that commits have to wait for.
+    /// and reserve as much anew would be work for the disk that commits have to wait for. `fills` says
+    /// whether what was never written to is filled.
     fn make(
         &self,
         segment: SegmentId,
         head: &[u8],
         bytes: u32,
-        reserve: impl Fn(&File) -> io::Result<()>,
+        fills: bool,
     ) -> io::Result<Arc<File>> {
         let name = Files::name(segment);
         let new = self.directory.path().join(format!("{name}.new"));
-        let begun = match self.spares.take(&new)? {
-            Some(file) => spares::renew(&file, head, bytes).map(|()| file),
-            None => begin(&new, head, reserve).map(Arc::new),
+        let begun = match self.spares.take(&new) {
+            Some(file) => spares::renew(&file, head, bytes, fills).map(|()| file),
+            None => begin(&new, head, bytes, fills).map(Arc::new),
         };
         let made = begun.and_then(|file| {
             std::fs::rename(&new, self.directory.path().join(&name))?;
@@ -142,11 +143,11 @@ impl Files {
         segment: SegmentId,
         head: &[u8],
         bytes: u32,
-        reserve: impl Fn(&File) -> io::Result<()>,
+        fills: bool,
     ) -> Result<(), DiskError> {
         self.directory.check_writable(&Files::name(segment))?;
         self.forget(segment);
-        let made = self.make(segment, head, bytes, reserve);
+        let made = self.make(segment, head, bytes, fills);
         let file = made.map_err(|why| failed(Files::name(segment), why))?;
         self.opened().insert(segment, file);
         Ok(())
@@ -155,11 +156,15 @@ impl Files {
     /// Takes a segment's name away, durably.
     fn take_away(&self, segment: SegmentId) -> io::Result<()> {
         let path = self.path().join(Files::name(segment));
-        match self.forget(segment) {
-            Some(file) => self.spares.keep(&path, file)?,
-            None => std::fs::remove_file(path)?,
-        }
-        self.directory.sync()
+        let sync = || self.directory.sync();
+        let kept = self.opened().get(&segment).cloned();
+        let taken = match kept {
+            Some(file) => self.spares.keep(&path, file, sync),
+            None => std::fs::remove_file(path).and_then(|()| sync()),
+        };
+        // Until now whoever reads it finds the file that is held, and holds it too.
+        self.forget(segment);
+        taken
     }
 }
 
@@ -174,9 +179,12 @@ fn raise_descriptors() {
     }
 }
 
-fn begin(path: &Path, head: &[u8], reserve: impl Fn(&File) -> io::Result<()>) -> io::Result<File> {
+fn begin(path: &Path, head: &[u8], bytes: u32, fills: bool) -> io::Result<File> {
     let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
-    reserve(&file)?;
+    reserve(&file, bytes)?;
+    if fills {
+        fill(&file, 0..bytes)?;
+    }
     file.write_all_at(head, 0)?;
     file.sync_all()?;
     Ok(file)
@@ -241,12 +249,11 @@ impl Disk for Files {
     }
 
     fn create(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
-        self.create_with(segment, head, bytes, |file| reserve(file, bytes))
+        self.create_with(segment, head, bytes, false)
     }
 
     fn create_filled(&self, segment: SegmentId, head: &[u8], bytes: u32) -> Result<(), DiskError> {
-        let fill = |file: &File| reserve(file, bytes).and_then(|()| fill(file, 0..bytes));
-        self.create_with(segment, head, bytes, fill)
+        self.create_with(segment, head, bytes, true)
     }
 
     fn len(&self, segment: SegmentId) -> Result<u32, DiskError> {

@@ -1,5 +1,5 @@
 //! When those on either side of a committer's thread look for what they wait for instead of sleeping,
-//! and when the thread waits for more requests before it commits. No clock is read here: times are
+//! when the thread waits for more requests before it commits, and for how long it holds some. No clock is read here: times are
 //! nanoseconds since any beginning.
 //!
 //! **Looking.** To be woken takes some microseconds, and a commit not many more. While requests come
@@ -16,7 +16,7 @@
 /// How long it is looked for requests at most, and for an answer.
 const REQUEST_NS: u64 = 50_000;
 const ANSWER_NS: u64 = 200_000;
-/// How long it is held at most what nobody waits for.
+/// For so long is held, at most, what nobody waits for.
 pub const HOLD_NS: u64 = 1_000_000;
 /// It is waited for others for no longer than this.
 const WAIT_NS_MAX: u64 = 500_000;

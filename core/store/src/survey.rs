@@ -6,7 +6,7 @@ use crate::disk::{Disk, DiskError, read_aligned};
 use crate::ids::{ClassKey, Place, SegmentId};
 use crate::log::COMMIT_BYTES_MAX;
 use crate::options::OpenError;
-use crate::record::{Said, Seal, View, commit_at, word_at};
+use crate::record::{HEADER_BYTES, Said, Seal, View, commit_at, word_at};
 use crate::segment::{Entry, Footer, Head, HeadError, TRAILER_BYTES, Trailer, footer_start};
 use alloc::string::String;
 use alloc::vec;
@@ -222,12 +222,13 @@ impl Survey {
                 open_commit = None;
             }
         }
+        let listed = (!self.entries.is_empty()).then_some(self.last_commit);
         self.loose = Some(Loose {
             footer_damaged,
             unfinished: open.len(),
             unfinished_commit: open_commit,
             unfinished_end: at as u32,
-            beyond: beyond(seal, bytes, at),
+            beyond: beyond(seal, bytes, at, open_commit.map(|commit| commit - 1).or(listed)),
         });
     }
 }
@@ -249,12 +250,19 @@ pub(crate) fn after(do_id: DoId) -> DoId {
     DoId(do_id.0.saturating_add(1))
 }
 
-/// Looks for records from `from` on: where the first one stands, and the greatest commit.
-fn beyond(seal: Seal, bytes: &[u8], from: usize) -> Option<(u32, u64)> {
+/// Looks for records from `from` on: where the first one stands, and the greatest commit. `last` is
+/// the last commit before: a segment has no room for more commits behind it than headers. So the
+/// checksum of what stands there of a segment before, or was made to look like records, is not
+/// calculated.
+fn beyond(seal: Seal, bytes: &[u8], from: usize, last: Option<u64>) -> Option<(u32, u64)> {
     let mut found: Option<(u32, u64)> = None;
     let mut at = from;
-    while at + crate::record::HEADER_BYTES < bytes.len() {
-        let plausible = word_at(bytes, at).is_some_and(|word| word != 0);
+    let commits_max = (bytes.len() / HEADER_BYTES) as u64;
+    while at + HEADER_BYTES < bytes.len() {
+        let behind = |last: u64| commit_at(bytes, at).and_then(|commit| commit.checked_sub(last));
+        let is_later = |last| behind(last).is_some_and(|by| (1..=commits_max).contains(&by));
+        let plausible =
+            word_at(bytes, at).is_some_and(|word| word != 0) && last.is_none_or(is_later);
         match plausible.then(|| seal.read(&bytes[at..])).flatten() {
             Some(view) => {
                 let (first, commit) = found.unwrap_or((at as u32, 0));

@@ -302,6 +302,33 @@ fn what_is_read_does_not_become_something_else() {
     assert_eq!(bytes_of(&*files, SegmentId(5))[4], 7, "nobody reads that one any more");
 }
 
+#[test]
+fn a_copy_by_another_name_stays_what_it_is() {
+    let folder = TempDir::new().unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    fill(&files, SegmentId(1), 7);
+    let copy = folder.path().join("copy");
+    fs::hard_link(folder.path().join("00000001.segment"), &copy).unwrap();
+    files.remove(SegmentId(1)).unwrap();
+    fill(&files, SegmentId(2), 8);
+    assert!(fs::read(copy).unwrap()[4..].iter().all(|byte| *byte == 7));
+}
+
+#[test]
+fn a_kept_file_that_somebody_has_removed_is_not_missed() {
+    let folder = TempDir::new().unwrap();
+    let files = Files::open(folder.path(), Access::Serve).unwrap();
+    for segment in [1, 2] {
+        fill(&files, SegmentId(segment), 7);
+        files.remove(SegmentId(segment)).unwrap();
+        fs::remove_file(folder.path().join(format!("{segment:08}.segment.spare"))).unwrap();
+    }
+    fill(&files, SegmentId(3), 8);
+    assert_eq!(bytes_of(&*files, SegmentId(3))[5], 8);
+    files.tidy().unwrap();
+    assert_eq!(names(folder.path()), ["00000003.segment", "LOCK", "ferriswheel.store"]);
+}
+
 /// Segments that were others before, whose records stand behind what is written to them; the server
 /// is killed again and again.
 #[test]

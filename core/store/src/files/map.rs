@@ -35,7 +35,8 @@ pub(super) struct Map {
 impl Map {
     pub fn of(file: Arc<File>) -> io::Result<Map> {
         // SAFETY: the segment is sealed. This process holds the directory's lock, and it never
-        // writes to a sealed segment nor cuts it off; removing its name leaves the map as it is.
+        // writes to a sealed segment nor cuts it off. When its name is removed the file may become
+        // another segment, but not as long as this map holds it (`Spares::take`).
         let bytes = unsafe { Mmap::map(&*file) }?;
         let words = bytes.len().div_ceil(PAGE_BYTES).div_ceil(64);
         let seen = (0..words).map(|_| AtomicU64::new(0)).collect();

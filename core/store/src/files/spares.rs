@@ -9,7 +9,7 @@ use rustix::fs::FlockOperation;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -31,39 +31,51 @@ struct Spare {
 }
 
 impl Spares {
-    /// Takes the name of a segment away, and keeps its file if there are not enough. Durable when
-    /// the directory was made so.
-    pub fn keep(&self, path: &Path, file: Arc<File>) -> io::Result<()> {
-        let mut files = self.files();
-        if files.len() >= SPARES_MAX {
-            return std::fs::remove_file(path);
-        }
+    /// Takes the name of a segment away, durably by `sync`, and keeps its file if there are not enough.
+    pub fn keep(
+        &self,
+        path: &Path,
+        file: Arc<File>,
+        sync: impl Fn() -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut name = OsString::from(path);
         name.push(".spare");
-        std::fs::rename(path, &name)?;
-        files.push(Spare { path: name.into(), file });
+        let is_wanted = self.files().len() < SPARES_MAX;
+        // On a full disk there may be no room for a longer name.
+        if !is_wanted || std::fs::rename(path, &name).is_err() {
+            std::fs::remove_file(path)?;
+            return sync();
+        }
+        // Not before: if the power went, the segment would be there again, with what is written to it.
+        sync()?;
+        self.files().push(Spare { path: name.into(), file });
         Ok(())
     }
 
-    /// Gives a file that nobody reads any more this name, if there is one.
-    pub fn take(&self, name: &Path) -> io::Result<Option<Arc<File>>> {
-        let mut files = self.files();
-        // A map of the file holds it too.
-        let Some(at) = files.iter().position(|spare| Arc::strong_count(&spare.file) == 1) else {
-            return Ok(None);
-        };
-        let Spare { path, file } = files.swap_remove(at);
-        if may_be_read_by_others(&file) {
-            std::fs::remove_file(path)?;
-            return Ok(None);
+    /// Gives a file that nobody else reads, nor has a name for, this name, if there is one.
+    pub fn take(&self, name: &Path) -> Option<Arc<File>> {
+        let (mut files, mut at) = (self.files(), 0);
+        while let Some(spare) = files.get_mut(at) {
+            // A map of the file holds it too.
+            if Arc::get_mut(&mut spare.file).is_none() {
+                at += 1;
+                continue;
+            }
+            let Spare { path, file } = files.swap_remove(at);
+            if is_nobody_elses(&file) && std::fs::rename(&path, name).is_ok() {
+                return Some(file);
+            }
+            if let Err(why) = remove(&path) {
+                tracing::warn!(path = %path.display(), %why, "a file that is of no use stays");
+            }
         }
-        std::fs::rename(path, name)?;
-        Ok(Some(file))
+        None
     }
 
     /// Removes them all.
     pub fn let_go(&self) -> io::Result<()> {
-        self.files().drain(..).try_for_each(|spare| std::fs::remove_file(spare.path))
+        let removed: Vec<_> = self.files().drain(..).map(|spare| remove(&spare.path)).collect();
+        removed.into_iter().collect()
     }
 
     fn files(&self) -> MutexGuard<'_, Vec<Spare>> {
@@ -71,24 +83,34 @@ impl Spares {
     }
 }
 
-/// Whether another process may read it, such as a backup: see [`super::Frozen`].
-fn may_be_read_by_others(file: &File) -> bool {
-    let locked = rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
-    locked.and_then(|()| rustix::fs::flock(file, FlockOperation::Unlock)).is_err()
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
-/// Makes a segment that begins with `head` and has so many bytes of a file that was one.
-pub(super) fn renew(file: &File, head: &[u8], bytes: u32) -> io::Result<()> {
-    let before = file.metadata()?.len();
-    match u32::try_from(before) {
-        Ok(before) if before <= bytes => {
-            reserve(file, bytes)?;
-            fill(file, before.min(bytes.saturating_sub(END_BYTES))..bytes)?;
-        }
-        Ok(_) | Err(_) => {
-            file.set_len(bytes.into())?;
-            fill(file, bytes.saturating_sub(END_BYTES)..bytes)?;
-        }
+/// Whether no other process reads it, such as a backup (see [`super::Frozen`]), and nobody has given
+/// it another name to keep it.
+fn is_nobody_elses(file: &File) -> bool {
+    let locked = rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
+    let is_read = locked.and_then(|()| rustix::fs::flock(file, FlockOperation::Unlock)).is_err();
+    !is_read && file.metadata().is_ok_and(|it| it.nlink() == 1)
+}
+
+/// Makes a segment that begins with `head` and has so many bytes of a file that was one. Where it was
+/// shorter the rest is only reserved, unless it `fills` it.
+pub(super) fn renew(file: &File, head: &[u8], bytes: u32, fills: bool) -> io::Result<()> {
+    let before = file.metadata()?.len().min(u64::from(u32::MAX)) as u32;
+    let end = bytes.saturating_sub(END_BYTES);
+    if before > bytes {
+        file.set_len(bytes.into())?;
+    } else {
+        reserve(file, bytes)?;
+    }
+    if fills || before > end {
+        fill(file, before.min(end)..bytes)?;
     }
     file.write_all_at(head, 0)?;
     file.sync_all()

@@ -1,7 +1,7 @@
 //! When a segment is swept, and which.
 //!
 //! One at a time: its bytes are read ahead; the parts move what lives in it; a mark keeps the
-//! highest id; the file is removed. A segment is only ever removed when nothing in it lives.
+//! highest id; the segment is removed. A segment is only ever removed when nothing in it lives.
 
 use super::tally::{Tallies, Tally};
 use super::{Doing, Log};

@@ -62,7 +62,8 @@ pub fn is_in_use(directory: &Path, kind: Kind) -> Result<bool, Failure> {
     }
 }
 
-/// How many bytes the segments of a store take on the disk, reserved ones included.
+/// How many bytes the segments of a store take on the disk, reserved ones included; without removed
+/// ones that a server keeps to make others of.
 pub fn disk_bytes(directory: &Path) -> Result<u64, Failure> {
     let shown = || directory.display().to_string();
     let mut bytes = 0;

@@ -141,7 +141,9 @@ impl Engine for Ours {
         self.hand_over()?;
         while self.part.durable() < ticket {
             let reply = self.next_reply()?;
-            self.look.came(ns_since(self.began));
+            if let Reply::Durable(_) = &reply {
+                self.look.came(ns_since(self.began));
+            }
             self.hear(reply)?;
         }
         Ok(())
