@@ -15,6 +15,9 @@ use wire::state_server::Location;
 
 /// Interests of a client have numbers below this.
 const OWN_INTERESTS: u64 = 5;
+/// An honest client changes no interest while so many changes are not answered, or not heard: with
+/// those of the cluster there are fewer than an agent allows (see [`crate::clients::run`]).
+const CHANGES_MAX: usize = 24;
 /// One pause in so many is a long one.
 const LONG_PAUSE_ONE_IN: u64 = 15;
 const LONG_PAUSE: u64 = 30;
@@ -134,7 +137,8 @@ impl Run {
     }
 
     pub(super) fn settled_acts(&mut self, at: usize) -> Result<(), Violation> {
-        let may_look = self.plan.add_interest != InterestPermission::Disabled;
+        let may_look = self.plan.add_interest != InterestPermission::Disabled
+            && self.clients[at].eyes.pending.len() < CHANGES_MAX;
         match self.chance.below(14) {
             0..=3 if may_look => self.look(at),
             4 | 5 if may_look => self.look_away(at),

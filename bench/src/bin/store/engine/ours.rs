@@ -208,23 +208,7 @@ impl Writer {
         let mut closing = false;
         self.hand_out()?;
         while !closing {
-            let mut next = Some(self.next_asked()?);
-            let until = Instant::now() + Duration::from_nanos(HOLD_NS);
-            while let Some(asked) = next {
-                match asked {
-                    Asked::Requests(requests) => {
-                        batch.extend(requests.into_iter().map(|request| (PartId(0), request)));
-                    }
-                    Asked::Chored(done) => self.chored(done, &mut answers),
-                    Asked::Close => closing = true,
-                }
-                let may_wait = batch.iter().all(|(_, request)| request.may_wait());
-                let is_held = may_wait && !batch.is_empty() && answers.is_empty() && !closing;
-                next = match is_held {
-                    true => self.asked.recv_timeout(until.duration_since(Instant::now())).ok(),
-                    false => self.asked.try_recv().ok(),
-                };
-            }
+            closing = self.gather(&mut batch, &mut answers)?;
             if !batch.is_empty() {
                 let writes = batch.iter().filter(|(_, request)| request.is_write()).count();
                 let began_ns = ns_since(self.began);
@@ -242,16 +226,56 @@ impl Writer {
         self.close()
     }
 
-    /// What is asked for next. There is one client, so nobody else is waited for.
-    fn next_asked(&mut self) -> Result<Asked> {
-        let mut next = self.asked.try_recv().ok();
-        while next.is_none() && self.pace.looks(ns_since(self.began)) {
-            yield_now();
-            next = self.asked.try_recv().ok();
+    /// What is committed next, as the daemon's thread gathers it; whether the store is to be closed.
+    /// There is one client, so nobody else is waited for.
+    fn gather(
+        &mut self,
+        batch: &mut Vec<(PartId, Request)>,
+        answers: &mut Vec<(PartId, Reply)>,
+    ) -> Result<bool> {
+        let (mut closing, mut until, chores) = (false, None, self.under_way);
+        loop {
+            while let Ok(asked) = self.asked.try_recv() {
+                closing |= self.take(asked, batch, answers);
+            }
+            if closing || !answers.is_empty() || batch.iter().any(|(_, it)| !it.may_wait()) {
+                if batch.iter().any(|(_, request)| request.is_write()) {
+                    self.pace.came(ns_since(self.began));
+                }
+                return Ok(closing);
+            }
+            if batch.is_empty() && self.under_way < chores {
+                return Ok(closing); // there may be another one
+            }
+            if self.pace.looks(ns_since(self.began)) {
+                yield_now();
+            } else if batch.is_empty() {
+                let asked = self.asked.recv().context("the store was not closed")?;
+                closing |= self.take(asked, batch, answers);
+            } else {
+                let hold = || Instant::now() + Duration::from_nanos(HOLD_NS);
+                let left = until.get_or_insert_with(hold).duration_since(Instant::now());
+                let Ok(asked) = self.asked.recv_timeout(left) else { return Ok(closing) };
+                closing |= self.take(asked, batch, answers);
+            }
         }
-        let next = next.map_or_else(|| self.asked.recv().context("the store was not closed"), Ok);
-        self.pace.came(ns_since(self.began));
-        next
+    }
+
+    /// Whether the store is to be closed.
+    fn take(
+        &mut self,
+        asked: Asked,
+        batch: &mut Vec<(PartId, Request)>,
+        answers: &mut Vec<(PartId, Reply)>,
+    ) -> bool {
+        match asked {
+            Asked::Requests(requests) => {
+                batch.extend(requests.into_iter().map(|request| (PartId(0), request)));
+            }
+            Asked::Chored(done) => self.chored(done, answers),
+            Asked::Close => return true,
+        }
+        false
     }
 
     fn hand_out(&mut self) -> Result<()> {
