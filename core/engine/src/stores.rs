@@ -444,3 +444,21 @@ impl Writer {
         info!(store = self.id.0, commits, appends, "the store is closed");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_moves_behind_the_last_write() {
+        let mut waiting = Waiting::default();
+        [false, true, false, false].into_iter().for_each(|is_write| waiting.asked(is_write));
+        assert_eq!((waiting.appends, waiting.to_last_write), (4, 2));
+        waiting.answered(1);
+        assert_eq!((waiting.appends, waiting.to_last_write), (3, 1), "the write is to come");
+        waiting.answered(2);
+        assert_eq!((waiting.appends, waiting.to_last_write), (1, 0), "only a move is");
+        waiting.asked(true);
+        assert_eq!((waiting.appends, waiting.to_last_write), (2, 2));
+    }
+}

@@ -1,6 +1,6 @@
 //! When those on either side of a committer's thread look for what they wait for instead of sleeping,
-//! when the thread waits for more requests before it commits, and for how long it holds some. No clock is read here: times are
-//! nanoseconds since any beginning.
+//! when the thread waits for more requests before it commits, and for how long it holds some. No
+//! clock is read here: times are nanoseconds since any beginning.
 //!
 //! **Looking.** To be woken takes some microseconds, and a commit not many more. While requests come
 //! shortly after the commit before, and answers shortly after requests, it is looked for them for a
@@ -12,6 +12,9 @@
 //! those whose requests came while that commit was under way. It is waited for all of them, for no
 //! more than half of what a commit takes. Where that was in vain it is done the more seldom; a single
 //! client is never waited for.
+//!
+//! **Holding.** What nobody waits for, such as the moves of compaction, is held for [`HOLD_NS`] at most
+//! for the next commit that somebody waits for: a commit of its own would be in that one's way.
 
 /// How long it is looked for requests at most, and for an answer.
 const REQUEST_NS: u64 = 50_000;

@@ -222,13 +222,14 @@ impl Survey {
                 open_commit = None;
             }
         }
+        let before = open_commit.map(|commit| commit.saturating_sub(1));
         let listed = (!self.entries.is_empty()).then_some(self.last_commit);
         self.loose = Some(Loose {
             footer_damaged,
             unfinished: open.len(),
             unfinished_commit: open_commit,
             unfinished_end: at as u32,
-            beyond: beyond(seal, bytes, at, open_commit.map(|commit| commit - 1).or(listed)),
+            beyond: beyond(seal, bytes, at, before.or(listed)),
         });
     }
 }

@@ -82,14 +82,8 @@ mod tests {
         assert_eq!(most_first("", &numbers(&["36"])), [0_usize; 0]);
     }
 
-    /// Whatever the machine is, it does not fail.
     #[test]
     fn what_cannot_be_known_is_left_open() {
         assert_eq!(cores(Path::new("/there/is/no/such/directory")), [0_usize; 0]);
-        let cores = cores(&std::env::temp_dir());
-        let mut once = cores.clone();
-        once.sort_unstable();
-        once.dedup();
-        assert_eq!(once.len(), cores.len());
     }
 }
