@@ -21,6 +21,7 @@ const COUNTED: u8 = 2;
 const DOUBTED: u8 = 4;
 const ASKED: u8 = 8;
 const LOST_UNSAID: u8 = 16;
+const STALE: u8 = 32;
 
 const _: () = assert!(size_of::<Object>() == 16, "clients see many objects");
 
@@ -65,6 +66,20 @@ impl Object {
         self.is(ASKED)
     }
 
+    /// Whether it moved while it was in doubt: where it is was said, and its values may be old.
+    pub fn is_stale(&self) -> bool {
+        self.is(STALE)
+    }
+
+    pub fn set_stale(&mut self) {
+        self.set(STALE, true);
+    }
+
+    /// Whether it is where it is shown, and as it is shown.
+    pub fn is_sure(&self) -> bool {
+        self.state & (DOUBTED | ASKED | STALE) == 0
+    }
+
     pub fn doubt(&mut self) {
         self.set(DOUBTED, true);
         self.set(ASKED, false);
@@ -78,6 +93,7 @@ impl Object {
     pub fn trust(&mut self) {
         self.set(DOUBTED, false);
         self.set(ASKED, false);
+        self.set(STALE, false);
     }
 
     fn is(&self, bit: u8) -> bool {

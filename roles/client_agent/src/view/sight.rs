@@ -39,6 +39,10 @@ impl View {
         if object.is_owned() && is_followed || object.is_seen && is_of_interest {
             sink(Action::Tell(ToClient::Location { do_id, location: new }));
             self.doubt(terms, key);
+            if !object.is_sure() {
+                // It says at once how it is there, and then enters anew.
+                self.change(key, Object::set_stale);
+            }
         }
         if object.is_seen && !is_of_interest && !(object.is_owned() && is_of_session) {
             self.leave(terms, key, sink);
@@ -117,11 +121,10 @@ impl View {
         self.place(terms, key, entry.location);
         self.doubt(terms, key);
         // What stayed with the client out of its sight may have changed.
-        let is_sure = |object: &Object| !object.is_doubted() && !object.is_asked();
-        if known.is_some_and(|object| object.is_seen && !is_sure(&object)) {
+        if known.is_some_and(|object| object.is_seen && !object.is_sure()) {
             self.take_back(terms, key, sink);
         }
-        match known.filter(|object| object.is_seen && object.is_counted() && is_sure(object)) {
+        match known.filter(|object| object.is_seen && object.is_counted() && object.is_sure()) {
             None => sink(Action::Tell(ToClient::Enter(*entry))),
             // Its move was not heard.
             Some(object) if object.location != entry.location => {

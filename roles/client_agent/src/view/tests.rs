@@ -122,6 +122,40 @@ fn what_comes_while_its_zone_is_asked_for_is_shown_anew_when_it_answers() {
     }
 }
 
+/// What was said of it where it was before may not have been heard.
+#[test]
+fn what_moves_while_its_zone_is_asked_for_is_shown_anew_where_it_comes() {
+    for dialect in Dialect::ALL {
+        let terms = terms(dialect, Limits::default());
+        let (mut view, mut asked, mut told) = (View::default(), vec![], vec![]);
+        for (id, zone) in [(1, 1u32), (2, 0)] {
+            let zones = [zone.to_le_bytes()];
+            let all = (PARENT, Zones(&zones));
+            view.add_interest(&terms, Now(0), (id, BY), all, &mut |action| {
+                note(action, &mut asked, &mut 0);
+            })
+            .unwrap();
+            if zone == 1 {
+                let (context, zones) = asked[0].clone();
+                view.counted(&terms, Now(0), context, 0, &mut |_| ());
+                view.zones_done(&terms, Now(0), PARENT, Zones(&zones), &mut |_| ());
+            }
+        }
+        let there = Location { parent: PARENT, zone: Zone(1) };
+        let mut note = |action: Action<'_>| match action {
+            Action::Tell(ToClient::Enter(_)) => told.push("enters"),
+            Action::Tell(ToClient::Location { .. }) => told.push("moves"),
+            Action::Tell(ToClient::Leaving { .. }) => told.push("leaves"),
+            _ => panic!("{action:?}"),
+        };
+        view.entered(&terms, &entry(7, 0), &mut note);
+        view.moved(&terms, DoId(7), there, &mut note);
+        view.entered(&terms, &entry(7, 1), &mut note);
+        view.entered(&terms, &entry(7, 1), &mut note);
+        assert_eq!(told, ["enters", "moves", "leaves", "enters"]);
+    }
+}
+
 /// The channels of their locations would be somebody's own, or have another meaning.
 #[test]
 fn below_nobody_and_reserved_parents_nothing_is_listened_to() {
