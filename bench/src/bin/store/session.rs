@@ -63,7 +63,7 @@ impl Session {
         self.in_turn("open after a kill", rounds, |turn| turn.open_killed(Row::OpenKilled))?;
         let commits = self.scale.updates / rounds / BATCH;
         self.in_turn("update", rounds, |turn| turn.update(commits))?;
-        let commits = self.scale.objects / 10 / rounds / BATCH;
+        let commits = self.scale.objects / 2 / rounds / BATCH;
         self.in_turn("create and update", rounds, |turn| turn.create_among_updates(commits))?;
         self.in_turn("disk", 1, |turn| turn.disk(Row::DiskAfter))?;
         self.in_turn("read", rounds, |turn| turn.read(Row::ReadsAfter))?;

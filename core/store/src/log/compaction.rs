@@ -15,6 +15,10 @@ use alloc::vec::Vec;
 /// So many commits pass before the segments are looked at again: where there are thousands, that
 /// takes time.
 const LOOK_EVERY: u64 = 16;
+/// So many quarters of what lives may be dead. Where objects are written at random, some 0.4 bytes
+/// are moved for each that is written; with two quarters they were 0.7, and on a full disk less
+/// may be dead anyway.
+const DEAD_QUARTERS_MAX: u64 = 3;
 /// More sealed segments than this that are less than a quarter full are brought together.
 const SMALL_MAX: usize = 8;
 
@@ -142,7 +146,7 @@ impl Log {
         if let Some((segment, _)) = sealed().find(is_due) {
             return Some(segment);
         }
-        if dead > (live / 2).max(segment_bytes) {
+        if dead > (live / 4 * DEAD_QUARTERS_MAX).max(segment_bytes) {
             return most_dead(sealed());
         }
         let tombstones: u64 = sealed().map(|(_, tally)| tally.tombstones).sum();

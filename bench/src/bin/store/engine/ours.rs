@@ -2,7 +2,8 @@
 //! thread's on the same core, which commits whatever has gathered; its chores are run by two more,
 //! on any core.
 //!
-//! What compaction asks of the part is done within commits, so its time is in what is measured.
+//! What compaction asks of the part is done within commits, once the log has what is to be written,
+//! so its time is in what is measured.
 
 use super::Engine;
 use crate::objects::{Check, Object};
@@ -93,10 +94,16 @@ impl Ours {
     fn hear(&mut self, reply: Reply) -> Result<()> {
         let heard = self.part.hear(reply);
         check(&heard)?;
+        self.hand_over()
+    }
+
+    /// What compaction asks of the part.
+    fn work(&mut self) -> Result<()> {
         if self.part.has_work() {
             self.part.work();
+            self.hand_over()?;
         }
-        self.hand_over()
+        Ok(())
     }
 
     /// Waits for a record that the system has dropped from memory.
@@ -139,6 +146,7 @@ impl Engine for Ours {
         let ticket = write(&mut self.part, &self.keys, objects)?;
         self.look.begin(ns_since(self.began));
         self.hand_over()?;
+        self.work()?;
         while self.part.durable() < ticket {
             let reply = self.next_reply()?;
             if let Reply::Durable(_) = &reply {
