@@ -17,7 +17,7 @@
 //! for the next commit that somebody waits for: a commit of its own would be in that one's way.
 
 /// How long it is looked for requests at most, and for an answer.
-const REQUEST_NS: u64 = 100_000;
+const REQUEST_NS: u64 = 50_000;
 const ANSWER_NS: u64 = 200_000;
 /// For so long is held, at most, what nobody waits for.
 pub const HOLD_NS: u64 = 1_000_000;

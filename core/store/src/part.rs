@@ -9,6 +9,7 @@ mod held;
 mod image;
 mod index;
 mod pending;
+mod places;
 mod sweep;
 mod table;
 

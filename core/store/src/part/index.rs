@@ -19,13 +19,22 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// No slot: no record is so long.
-    pub(super) const NONE: Slot =
-        Slot { segment: SegmentId(0), offset: 0, words: u16::MAX, class: ClassKey(0) };
-
     pub fn new(place: Place, class: ClassKey) -> Slot {
         let words = u16::try_from(place.bytes / 8).expect("a record has at most RECORD_BYTES_MAX");
         Slot { segment: place.segment, offset: place.offset, words, class }
+    }
+
+    /// As it stands in a table. The last of the three is not 0, as every record has a length.
+    #[inline]
+    pub(super) fn raw(self) -> [u32; 3] {
+        let rest = u32::from(self.words) << 16 | u32::from(self.class.0);
+        [self.segment.0, self.offset, rest]
+    }
+
+    #[inline]
+    pub(super) fn from_raw([segment, offset, rest]: [u32; 3]) -> Slot {
+        let (words, class) = ((rest >> 16) as u16, ClassKey(rest as u16));
+        Slot { segment: SegmentId(segment), offset, words, class }
     }
 
     #[inline]

@@ -4,31 +4,23 @@
 //! stands elsewhere. What is taken out leaves no mark; those behind it close up.
 
 use super::index::Slot;
+use super::places::{Places, Raw};
 use ahash::RandomState;
-use alloc::vec;
-use alloc::vec::Vec;
 use wire::ids::DoId;
 
 const PLACES_MIN: usize = 16;
+const FREE: Raw = [0; 4];
 
 /// Slots by object id. Their number of places is a power of two, at most three quarters taken.
 pub(super) struct Table {
-    places: Vec<Entry>,
+    places: Places,
     len: usize,
     hasher: RandomState,
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    do_id: DoId,
-    slot: Slot,
-}
-
-const FREE: Entry = Entry { do_id: DoId(0), slot: Slot::NONE };
-
 impl Table {
     pub fn new(hasher: RandomState) -> Table {
-        Table { places: vec![FREE; PLACES_MIN], len: 0, hasher }
+        Table { places: Places::zeroed(PLACES_MIN), len: 0, hasher }
     }
 
     pub fn len(&self) -> usize {
@@ -38,91 +30,100 @@ impl Table {
     /// Makes room for so many more.
     pub fn reserve(&mut self, more: usize) {
         let places = ((self.len + more) * 4 / 3 + 1).next_power_of_two();
-        if places > self.places.len() {
+        if places > self.places.all().len() {
             self.resize(places);
         }
     }
 
     #[inline]
     pub fn get(&self, do_id: DoId) -> Option<Slot> {
-        let entry = &self.places[self.seek(do_id)];
-        entry.is_taken().then_some(entry.slot)
+        let places = self.places.all();
+        slot_of(places[seek(&self.hasher, places, do_id)])
     }
 
     /// Returns what was there before.
     pub fn insert(&mut self, do_id: DoId, slot: Slot) -> Option<Slot> {
-        let at = self.seek(do_id);
-        let before = core::mem::replace(&mut self.places[at], Entry { do_id, slot });
-        if before.is_taken() {
-            return Some(before.slot);
+        let places = self.places.all_mut();
+        let at = seek(&self.hasher, places, do_id);
+        let before = core::mem::replace(&mut places[at], raw(do_id, slot));
+        let (count, before) = (places.len(), slot_of(before));
+        if before.is_none() {
+            self.len += 1;
+            if self.len > count / 4 * 3 {
+                self.resize(count * 2);
+            }
         }
-        self.len += 1;
-        if self.len > self.places.len() / 4 * 3 {
-            self.resize(self.places.len() * 2);
-        }
-        None
+        before
     }
 
     pub fn remove(&mut self, do_id: DoId) -> Option<Slot> {
-        let mut gap = self.seek(do_id);
-        let removed = self.places[gap];
-        if !removed.is_taken() {
-            return None;
-        }
-        let mut next = self.behind(gap);
-        while self.places[next].is_taken() {
-            let home = self.home(self.places[next].do_id);
+        let (hasher, places) = (&self.hasher, self.places.all_mut());
+        let mask = places.len() - 1;
+        let mut gap = seek(hasher, places, do_id);
+        let removed = slot_of(places[gap])?;
+        let mut next = (gap + 1) & mask;
+        while is_taken(places[next]) {
+            let home = home(hasher, places, id_of(places[next]));
             // It may stand in the gap unless its home lies behind the gap.
-            let mask = self.places.len() - 1;
             if next.wrapping_sub(home) & mask >= next.wrapping_sub(gap) & mask {
-                self.places[gap] = self.places[next];
+                places[gap] = places[next];
                 gap = next;
             }
-            next = self.behind(next);
+            next = (next + 1) & mask;
         }
-        self.places[gap] = FREE;
+        places[gap] = FREE;
         self.len -= 1;
-        Some(removed.slot)
+        Some(removed)
     }
 
     pub fn ids(&self) -> impl Iterator<Item = DoId> {
-        self.places.iter().filter(|entry| entry.is_taken()).map(|entry| entry.do_id)
+        self.places.all().iter().filter(|entry| is_taken(**entry)).map(|entry| id_of(*entry))
     }
 
-    /// Where the object is, or else where it would be.
-    #[inline]
-    fn seek(&self, do_id: DoId) -> usize {
-        let mut at = self.home(do_id);
-        while self.places[at].is_taken() && self.places[at].do_id != do_id {
-            at = self.behind(at);
-        }
-        at
-    }
-
-    #[inline]
-    fn home(&self, do_id: DoId) -> usize {
-        self.hasher.hash_one(do_id) as usize & (self.places.len() - 1)
-    }
-
-    #[inline]
-    fn behind(&self, at: usize) -> usize {
-        (at + 1) & (self.places.len() - 1)
-    }
-
-    fn resize(&mut self, places: usize) {
-        let before = core::mem::replace(&mut self.places, vec![FREE; places]);
-        for entry in before.into_iter().filter(Entry::is_taken) {
-            let at = self.seek(entry.do_id);
-            self.places[at] = entry;
+    fn resize(&mut self, count: usize) {
+        let before = core::mem::replace(&mut self.places, Places::zeroed(count));
+        let places = self.places.all_mut();
+        for entry in before.all().iter().filter(|entry| is_taken(**entry)) {
+            places[seek(&self.hasher, places, id_of(*entry))] = *entry;
         }
     }
 }
 
-impl Entry {
-    #[inline]
-    fn is_taken(&self) -> bool {
-        self.slot != Slot::NONE
+/// Where the object is, or else where it would be.
+#[inline]
+fn seek(hasher: &RandomState, places: &[Raw], do_id: DoId) -> usize {
+    let mut at = home(hasher, places, do_id);
+    while is_taken(places[at]) && id_of(places[at]) != do_id {
+        at = (at + 1) & (places.len() - 1);
     }
+    at
+}
+
+#[inline]
+fn home(hasher: &RandomState, places: &[Raw], do_id: DoId) -> usize {
+    hasher.hash_one(do_id) as usize & (places.len() - 1)
+}
+
+#[inline]
+fn raw(DoId(do_id): DoId, slot: Slot) -> Raw {
+    let [segment, offset, rest] = slot.raw();
+    [do_id, segment, offset, rest]
+}
+
+#[inline]
+fn is_taken([.., rest]: Raw) -> bool {
+    rest != 0
+}
+
+#[inline]
+fn id_of([do_id, ..]: Raw) -> DoId {
+    DoId(do_id)
+}
+
+#[inline]
+fn slot_of(entry: Raw) -> Option<Slot> {
+    let [_, segment, offset, rest] = entry;
+    is_taken(entry).then(|| Slot::from_raw([segment, offset, rest]))
 }
 
 #[cfg(test)]
@@ -159,5 +160,24 @@ mod tests {
             ids.sort_unstable();
             prop_assert!(ids.iter().eq(model.keys()));
         }
+    }
+
+    /// So many that they stand in huge pages, where there are some.
+    #[test]
+    fn a_large_one_is_a_map_too() {
+        let mut table = Table::new(RandomState::with_seeds(1, 2, 3, 4));
+        let slot = |id: u32| {
+            let place = Place { segment: SegmentId(id / 1000), offset: id * 8, bytes: 24 };
+            Slot::new(place, ClassKey(id as u16))
+        };
+        let ids = || 1..300_000_u32;
+        assert!(ids().all(|id| table.insert(DoId(id), slot(id)).is_none()));
+        for id in ids().filter(|id| id % 3 == 0) {
+            assert_eq!(table.remove(DoId(id)), Some(slot(id)));
+        }
+        for id in ids() {
+            assert_eq!(table.get(DoId(id)), (id % 3 != 0).then(|| slot(id)));
+        }
+        assert_eq!(table.len(), ids().filter(|id| id % 3 != 0).count());
     }
 }
