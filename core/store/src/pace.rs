@@ -17,7 +17,7 @@
 //! for the next commit that somebody waits for: a commit of its own would be in that one's way.
 
 /// How long it is looked for requests at most, and for an answer.
-const REQUEST_NS: u64 = 50_000;
+const REQUEST_NS: u64 = 100_000;
 const ANSWER_NS: u64 = 200_000;
 /// For so long is held, at most, what nobody waits for.
 pub const HOLD_NS: u64 = 1_000_000;
@@ -144,8 +144,8 @@ mod tests {
         assert!(!pace.looks(10_000_001), "none came soon yet");
         pace.came(10_010_000);
         pace.committed(1, 10_010_000, 10_100_000);
-        assert!(pace.looks(10_149_000));
-        assert!(!pace.looks(10_150_000), "for a moment only");
+        assert!(pace.looks(10_199_000));
+        assert!(!pace.looks(10_200_000), "for a moment only");
         pace.came(20_000_000);
         pace.committed(1, 20_000_000, 20_100_000);
         assert!(!pace.looks(20_100_001), "the one before came late");

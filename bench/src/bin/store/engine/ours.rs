@@ -258,6 +258,7 @@ impl Writer {
             if self.pace.looks(ns_since(self.began)) {
                 yield_now();
             } else if batch.is_empty() {
+                self.publish();
                 let asked = self.asked.recv().context("the store was not closed")?;
                 closing |= self.take(asked, batch, answers);
             } else {
@@ -292,10 +293,14 @@ impl Writer {
             let queue = if chore.is_patient() { &self.patient } else { &self.urgent };
             queue.send(chore).ok().context("a keeper has ended")?;
         }
+        Ok(())
+    }
+
+    /// For whoever asks between the turns: not after each commit, as the daemon does not either.
+    fn publish(&self) {
         if let Ok(mut stats) = self.stats.lock() {
             *stats = self.log.stats();
         }
-        Ok(())
     }
 
     fn chored(&mut self, done: Chored, answers: &mut Vec<(PartId, Reply)>) {
