@@ -24,16 +24,16 @@ impl Slot {
         Slot { segment: place.segment, offset: place.offset, words, class }
     }
 
-    /// As it stands in a table. The last of the three is not 0, as every record has a length.
+    /// As it stands in a table. The last of the three is never 0.
     #[inline]
     pub(super) fn raw(self) -> [u32; 3] {
-        let rest = u32::from(self.words) << 16 | u32::from(self.class.0);
+        let rest = (u32::from(self.words) + 1) << 16 | u32::from(self.class.0);
         [self.segment.0, self.offset, rest]
     }
 
     #[inline]
     pub(super) fn from_raw([segment, offset, rest]: [u32; 3]) -> Slot {
-        let (words, class) = ((rest >> 16) as u16, ClassKey(rest as u16));
+        let (words, class) = (((rest >> 16) - 1) as u16, ClassKey(rest as u16));
         Slot { segment: SegmentId(segment), offset, words, class }
     }
 

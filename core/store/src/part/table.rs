@@ -144,8 +144,9 @@ mod tests {
             let mut model = BTreeMap::new();
             table.reserve(reserve);
             for (id, insert, number) in steps {
-                let place = Place { segment: SegmentId(number), offset: 8, bytes: 24 };
-                let slot = Slot::new(place, ClassKey(1));
+                // A committer that is not the log may name places without bytes.
+                let place = Place { segment: SegmentId(number), offset: 8, bytes: 8 * (number - 1) };
+                let slot = Slot::new(place, ClassKey(number as u16 - 1));
                 let (was, expected) = match insert {
                     true => (table.insert(DoId(id), slot), model.insert(id, slot)),
                     false => (table.remove(DoId(id)), model.remove(&id)),

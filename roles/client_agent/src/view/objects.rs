@@ -66,11 +66,7 @@ impl Object {
         self.is(ASKED)
     }
 
-    /// Whether it moved while it was in doubt: where it is was said, and its values may be old.
-    pub fn is_stale(&self) -> bool {
-        self.is(STALE)
-    }
-
+    /// It moved while it was in doubt: where it is was said, and its values may be old.
     pub fn set_stale(&mut self) {
         self.set(STALE, true);
     }
