@@ -16,7 +16,7 @@ fn updates_for_hours_keep_the_disk_at_twice_what_lives() {
     let disk = MemoryDisk::new();
     let mut store = open(disk.clone(), &options(SEGMENT_BYTES));
     let mut random = SmallRng::seed_from_u64(1);
-    let objects = 4000;
+    let objects = 8000;
     let mut versions = vec![0; objects as usize];
     for do_id in 0..objects {
         write(&mut store, do_id, 0, 300);

@@ -1,7 +1,8 @@
 //! The order of things: all stores do the same, in turn, round by round.
 //!
-//! Load, read, commit single objects, open; then three updates per object, creates among updates,
-//! and the same questions again. Whoever is not measured rests meanwhile.
+//! Load, read, commit single objects, open; then three updates per object; half as many creates as there
+//! are objects, among as many updates; and the same questions again. Whoever is not measured rests
+//! meanwhile.
 
 use crate::engine::{Alone, Engine, Kind};
 use crate::figures::{Figures, Row};

@@ -20,7 +20,8 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub fn new(place: Place, class: ClassKey) -> Slot {
-        let words = u16::try_from(place.bytes / 8).expect("a record has at most RECORD_BYTES_MAX");
+        let words = u16::try_from(place.bytes / 8).ok().filter(|words| *words < u16::MAX);
+        let words = words.expect("a record has at most RECORD_BYTES_MAX");
         Slot { segment: place.segment, offset: place.offset, words, class }
     }
 

@@ -66,9 +66,15 @@ impl Object {
         self.is(ASKED)
     }
 
-    /// It moved while it was in doubt: where it is was said, and its values may be old.
+    /// Its values may be old, be it sure where it is: it moved while it was in doubt, or never was out
+    /// of it.
     pub fn set_stale(&mut self) {
         self.set(STALE, true);
+    }
+
+    /// It has just been shown.
+    pub fn set_fresh(&mut self) {
+        self.set(STALE, false);
     }
 
     /// Whether it is where it is shown, and as it is shown.

@@ -6,7 +6,8 @@
 //!
 //! What comes to a zone while it is asked for may have gone on, or changed, before anybody listened
 //! there, or have come while the client looked there the last time: it is in doubt until it answers,
-//! and then shown anew. What has not answered when the question is over is asked itself where it is.
+//! and then shown anew. If it moves meanwhile it is shown anew where it comes. What has not answered
+//! when the question is over is asked itself where it is.
 //!
 //! `openotp` has no contexts: one question is with a parent at a time, and zones that are opened
 //! meanwhile wait and go together in the next one. `astron` asks at once.

@@ -40,7 +40,7 @@ impl View {
             sink(Action::Tell(ToClient::Location { do_id, location: new }));
             self.doubt(terms, key);
             if !object.is_sure() {
-                // It says at once how it is there, and then enters anew.
+                // It says next what it is like there (ENTERZONE); then it enters anew.
                 self.change(key, Object::set_stale);
             }
         }
@@ -125,7 +125,10 @@ impl View {
             self.take_back(terms, key, sink);
         }
         match known.filter(|object| object.is_seen && object.is_counted() && object.is_sure()) {
-            None => sink(Action::Tell(ToClient::Enter(*entry))),
+            None => {
+                sink(Action::Tell(ToClient::Enter(*entry)));
+                self.change(key, Object::set_fresh);
+            }
             // Its move was not heard.
             Some(object) if object.location != entry.location => {
                 let (do_id, location) = (entry.do_id, entry.location);
@@ -175,7 +178,8 @@ impl View {
     }
 
     /// A question is over: what came to its zones meanwhile and has not answered is asked, by do_id.
-    /// What the client owns is not: it hears of every move.
+    /// What the client owns is not: it hears of every move. But of what is said where it was it may
+    /// have missed something.
     pub(super) fn locate(&mut self, terms: &Terms, now: Now, sink: &mut Sink<'_>) {
         let Some(questions) = &mut self.questions else { return };
         let (mut asked, until) = (Vec::new(), now.plus_ms(terms.interest_ms));
@@ -187,6 +191,7 @@ impl View {
             }
             if object.is_owned() {
                 object.trust();
+                object.set_stale();
             } else {
                 object.ask();
                 asked.push(do_id);

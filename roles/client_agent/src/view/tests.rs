@@ -125,35 +125,58 @@ fn what_comes_while_its_zone_is_asked_for_is_shown_anew_when_it_answers() {
 /// What was said of it where it was before may not have been heard.
 #[test]
 fn what_moves_while_its_zone_is_asked_for_is_shown_anew_where_it_comes() {
-    for dialect in Dialect::ALL {
+    for (dialect, is_owned, is_done) in cases() {
         let terms = terms(dialect, Limits::default());
         let (mut view, mut asked, mut told) = (View::default(), vec![], vec![]);
-        for (id, zone) in [(1, 1u32), (2, 0)] {
+        // Zone 1 is answered for, zone 0 is not.
+        for zone in [1, 0_u32] {
             let zones = [zone.to_le_bytes()];
             let all = (PARENT, Zones(&zones));
-            view.add_interest(&terms, Now(0), (id, BY), all, &mut |action| {
-                note(action, &mut asked, &mut 0);
-            })
-            .unwrap();
+            let mut note = |action: Action<'_>| note(action, &mut asked, &mut 0);
+            view.add_interest(&terms, Now(0), (zone as u16, BY), all, &mut note).unwrap();
             if zone == 1 {
-                let (context, zones) = asked[0].clone();
-                view.counted(&terms, Now(0), context, 0, &mut |_| ());
-                view.zones_done(&terms, Now(0), PARENT, Zones(&zones), &mut |_| ());
+                done(&mut view, &terms, &asked[0], &mut |_| ());
             }
         }
-        let there = Location { parent: PARENT, zone: Zone(1) };
-        let mut note = |action: Action<'_>| match action {
+        let mut say = |action: Action<'_>| match action {
             Action::Tell(ToClient::Enter(_)) => told.push("enters"),
             Action::Tell(ToClient::Location { .. }) => told.push("moves"),
             Action::Tell(ToClient::Leaving { .. }) => told.push("leaves"),
+            Action::Tell(ToClient::EnterOwner(_) | ToClient::DoneInterestResp { .. })
+            | Action::Locate { .. } => (),
             _ => panic!("{action:?}"),
         };
-        view.entered(&terms, &entry(7, 0), &mut note);
-        view.moved(&terms, DoId(7), there, &mut note);
-        view.entered(&terms, &entry(7, 1), &mut note);
-        view.entered(&terms, &entry(7, 1), &mut note);
-        assert_eq!(told, ["enters", "moves", "leaves", "enters"]);
+        if is_owned {
+            view.owner_entered(&terms, &entry(7, 0), &mut say);
+        }
+        view.entered(&terms, &entry(7, 0), &mut say);
+        if is_done {
+            done(&mut view, &terms, &asked[1], &mut say);
+        }
+        let there = Location { parent: PARENT, zone: Zone(1) };
+        view.moved(&terms, DoId(7), there, &mut say);
+        view.entered(&terms, &entry(7, 1), &mut say);
+        view.entered(&terms, &entry(7, 1), &mut say);
+        // In `openotp` what is owned does not leave its owner.
+        let expected: &[&str] = match (dialect, is_owned) {
+            (Dialect::OpenOtp, true) => &["enters", "moves", "enters"],
+            _ => &["enters", "moves", "leaves", "enters"],
+        };
+        assert_eq!(told, expected, "{dialect:?}, owned: {is_owned}, done: {is_done}");
     }
+}
+
+/// Each dialect; what is owned and what is not; before and after the zone was answered for.
+fn cases() -> impl Iterator<Item = (Dialect, bool, bool)> {
+    let flags = [(false, false), (false, true), (true, false), (true, true)];
+    Dialect::ALL.into_iter().flat_map(move |dialect| flags.map(|(a, b)| (dialect, a, b)))
+}
+
+/// A question is answered by nobody.
+fn done(view: &mut View, terms: &Terms, asked: &(u32, Vec<[u8; 4]>), sink: &mut Sink<'_>) {
+    let (context, zones) = asked;
+    view.counted(terms, Now(0), *context, 0, sink);
+    view.zones_done(terms, Now(0), PARENT, Zones(zones), sink);
 }
 
 /// The channels of their locations would be somebody's own, or have another meaning.

@@ -2,8 +2,8 @@
 //! thread's on the same core, which commits whatever has gathered; its chores are run by two more,
 //! on any core.
 //!
-//! What compaction asks of the part is done within commits, once the log has what is to be written,
-//! so its time is in what is measured.
+//! What compaction asks of the part is done within commits, once the log has what is to be written, a
+//! slice with each: so its time is in what is measured, and it rests while nothing is written.
 
 use super::Engine;
 use crate::objects::{Check, Object};
@@ -12,7 +12,6 @@ use crate::scale::Scale;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, sleep, spawn, yield_now};
 use std::time::{Duration, Instant};
 use store::{
@@ -29,7 +28,6 @@ pub struct Ours {
     keys: Keys,
     asked: Sender<Asked>,
     replies: Receiver<Reply>,
-    stats: Arc<Mutex<Stats>>,
     writer: JoinHandle<Result<()>>,
     keepers: Vec<JoinHandle<()>>,
     core: usize,
@@ -41,6 +39,7 @@ pub struct Ours {
 enum Asked {
     Requests(Vec<Request>),
     Chored(Chored),
+    Stats(Sender<Stats>),
     Close,
 }
 
@@ -54,7 +53,6 @@ impl Ours {
         let (told, replies) = channel();
         let (urgent, urgent_chores) = channel();
         let (patient, patient_chores) = channel();
-        let stats = Arc::new(Mutex::new(opened.log.stats()));
         let writer = Writer {
             log: opened.log,
             asked: of_writer,
@@ -62,7 +60,6 @@ impl Ours {
             urgent,
             patient,
             under_way: 0,
-            stats: stats.clone(),
             pace: Pace::default(),
             began: Instant::now(),
         };
@@ -75,7 +72,7 @@ impl Ours {
             writer.run()
         });
         let (look, began) = (Look::for_answer(), Instant::now());
-        Ok(Ours { part, keys, asked, replies, stats, writer, keepers, core, look, began })
+        Ok(Ours { part, keys, asked, replies, writer, keepers, core, look, began })
     }
 
     /// Hands over what the part wants of the log.
@@ -90,7 +87,7 @@ impl Ours {
         Ok(())
     }
 
-    /// Takes a reply in, and does what work that brings.
+    /// Takes a reply in.
     fn hear(&mut self, reply: Reply) -> Result<()> {
         let heard = self.part.hear(reply);
         check(&heard)?;
@@ -192,7 +189,9 @@ impl Engine for Ours {
     }
 
     fn moved_bytes(&self) -> Option<u64> {
-        self.stats.lock().ok().map(|stats| stats.moved_bytes)
+        let (told, stats) = channel();
+        self.asked.send(Asked::Stats(told)).ok()?;
+        stats.recv().ok().map(|stats| stats.moved_bytes)
     }
 }
 
@@ -205,7 +204,6 @@ struct Writer {
     patient: Sender<Chore>,
     /// Chores that have not come back.
     under_way: usize,
-    stats: Arc<Mutex<Stats>>,
     pace: Pace,
     began: Instant,
 }
@@ -258,7 +256,6 @@ impl Writer {
             if self.pace.looks(ns_since(self.began)) {
                 yield_now();
             } else if batch.is_empty() {
-                self.publish();
                 let asked = self.asked.recv().context("the store was not closed")?;
                 closing |= self.take(asked, batch, answers);
             } else {
@@ -282,6 +279,8 @@ impl Writer {
                 batch.extend(requests.into_iter().map(|request| (PartId(0), request)));
             }
             Asked::Chored(done) => self.chored(done, answers),
+            // Who asked may have gone.
+            Asked::Stats(told) => told.send(self.log.stats()).unwrap_or_default(),
             Asked::Close => return true,
         }
         false
@@ -294,13 +293,6 @@ impl Writer {
             queue.send(chore).ok().context("a keeper has ended")?;
         }
         Ok(())
-    }
-
-    /// For whoever asks between the turns: not after each commit, as the daemon does not either.
-    fn publish(&self) {
-        if let Ok(mut stats) = self.stats.lock() {
-            *stats = self.log.stats();
-        }
     }
 
     fn chored(&mut self, done: Chored, answers: &mut Vec<(PartId, Reply)>) {
