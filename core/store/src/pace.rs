@@ -16,8 +16,8 @@
 //! **Holding.** What nobody waits for, such as the moves of compaction, is held for [`HOLD_NS`] at most
 //! for the next commit that somebody waits for: a commit of its own would be in that one's way.
 
-/// How long it is looked for requests at most: as long as a client in the same room takes to ask again;
-/// and for an answer.
+/// How long it is looked for requests at most, and for an answer. Twice 50 us made commits of creates
+/// between updates 2 to 10 % quicker in the bench of the store, and no difference through a server.
 const REQUEST_NS: u64 = 100_000;
 const ANSWER_NS: u64 = 200_000;
 /// For so long is held, at most, what nobody waits for.
