@@ -35,6 +35,8 @@ pub struct DaemonConfig {
     pub uberdogs: Vec<park::Uberdog>,
     /// Its Databases.
     pub databases: Vec<park::Database>,
+    /// Its DBSS.
+    pub dbss: Vec<park::Dbss>,
     /// The disks of their stores, which outlive it.
     pub disks: Vec<Arc<FaultyDisk>>,
     /// The classes of all objects.
@@ -114,6 +116,7 @@ fn assemble(config: &DaemonConfig) -> (Vec<Shard>, Vec<Store>) {
         client_agents: config.client_agents.clone(),
         uberdogs: config.uberdogs.clone(),
         databases: config.databases.clone(),
+        dbss: config.dbss.clone(),
         shards: park::Shards::Count(shards),
         ..park::Config::default()
     };

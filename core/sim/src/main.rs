@@ -1,8 +1,8 @@
 //! `sim`: plays many seeds over all cores, or replays one with its whole trace.
 //!
 //! ```text
-//! sim [--kind routing|objects|store|database|clients] [--seeds N] [--from N] [--seconds S] [--shards N]
-//! sim --replay SEED [--kind routing|objects|store|database|clients] [--shards N]
+//! sim [--kind routing|objects|store|database|clients|park] [--seeds N] [--from N] [--seconds S] [--shards N]
+//! sim --replay SEED [--kind routing|objects|store|database|clients|park] [--shards N]
 //! sim --sessions N [--from SEED] [--shards N]
 //! ```
 //!
@@ -15,7 +15,7 @@ use sim::trace::Show;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "usage: sim [--kind routing|objects|store|database|clients] [--seeds N] \
+const USAGE: &str = "usage: sim [--kind routing|objects|store|database|clients|park] [--seeds N] \
                      [--from N] [--seconds S] [--shards N] | sim --replay SEED [--kind ...] \
                      [--shards N] | sim --sessions N [--from SEED] [--shards N]";
 

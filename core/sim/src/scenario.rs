@@ -168,6 +168,7 @@ impl Scenario {
                 client_agents: Vec::new(),
                 uberdogs: Vec::new(),
                 databases: Vec::new(),
+                dbss: Vec::new(),
                 disks: Vec::new(),
                 classes: park::Classes::default(),
             };

@@ -32,9 +32,12 @@ pub enum Kind {
     Database,
     /// A Client Agent and its clients.
     Clients,
+    /// The same above a Database and DBSS.
+    Park,
 }
 
-const KINDS: [Kind; 5] = [Kind::Routing, Kind::Objects, Kind::Store, Kind::Database, Kind::Clients];
+const KINDS: [Kind; 6] =
+    [Kind::Routing, Kind::Objects, Kind::Store, Kind::Database, Kind::Clients, Kind::Park];
 
 impl Kind {
     /// Its name on the command line and in lists of seeds.
@@ -45,6 +48,7 @@ impl Kind {
             Kind::Store => "store",
             Kind::Database => "database",
             Kind::Clients => "clients",
+            Kind::Park => "park",
         }
     }
 
@@ -103,6 +107,7 @@ pub fn play(kind: Kind, seed: u64, shards: Option<usize>, show: Show) -> Result<
         Kind::Store => stored::play(seed, Lie::None, show),
         Kind::Database => database::play(seed, shards, Sabotage::None, show),
         Kind::Clients => clients::play(seed, shards, Sabotage::None, show),
+        Kind::Park => clients::play_park(seed, shards, Sabotage::None, show),
     });
     let failure = |rule: &str, what| Failure { kind, seed, shards, rule: rule.into(), what };
     let mut outcome = played.map_err(|what| failure("no panic", what))?;

@@ -4,10 +4,10 @@
 //! of every move, and when they are deleted, and answer when it asks its children channel. What one
 //! has said is believed until it says otherwise, or is out of reach for long ([`crate::relay`]).
 
-use crate::StateServer;
 use crate::refusal::Refusal;
 use crate::refuse;
 use crate::voice::To;
+use crate::{Mail, StateServer};
 use alloc::collections::{BTreeMap, BTreeSet};
 use runtime::{Now, Outbox};
 use wire::dialect::Dialect;
@@ -39,6 +39,12 @@ impl Foreign {
             self.len += 1;
         }
         true
+    }
+
+    /// Whether a child was said to be in this zone.
+    fn is_in(&self, parent: DoId, child: DoId, zone: Zone) -> bool {
+        let known = self.below.get(&parent).and_then(|children| children.get(&child));
+        known.is_some_and(|child| child.zone == zone)
     }
 
     /// A query that has begun at `began` waited for a child in vain until now. One that was silent
@@ -98,12 +104,14 @@ impl Foreign {
 }
 
 impl StateServer {
-    /// A child that lives elsewhere tells its old or new parent that it has moved.
+    /// A child that lives elsewhere tells its old or new parent that it has moved, or answers where it
+    /// is: here, or not.
     pub(crate) fn child_moved(
         &mut self,
         parent: DoId,
         child: DoId,
         to: Location,
+        mail: &Mail<'_>,
         out: &mut Outbox,
     ) {
         let zone = (to.parent == parent).then_some(to.zone);
@@ -111,25 +119,18 @@ impl StateServer {
         if zone.is_none() {
             return self.foreign.forget(parent, child);
         }
+        let was_here = self.foreign.is_in(parent, child, to.zone);
         let max = self.limits.foreign_children_max;
         if !self.foreign.put(parent, child, to.zone, max) {
             let full = Refusal::Full { what: "children elsewhere", max };
             return refuse(full, "move of a child", parent, Channel::object(child), out);
         }
+        if !was_here && !mail.local {
+            self.ask_latecomer(parent, child, to.zone, out);
+        }
         if out.dialect() == Dialect::Astron {
             let noted = ObjectMessage::LocationAck { location: to };
             self.request(&To::object(child), Channel::object(parent), &noted, out);
         }
-    }
-
-    /// A child that lives elsewhere answers where it is: here, or not.
-    pub(crate) fn child_located(
-        &mut self,
-        parent: DoId,
-        child: DoId,
-        location: Location,
-        out: &mut Outbox,
-    ) {
-        self.child_moved(parent, child, location, out);
     }
 }

@@ -29,6 +29,7 @@ mod foreign;
 mod inactive;
 mod index;
 mod jobs;
+mod latecomers;
 mod limits;
 mod loading;
 mod location;
@@ -60,6 +61,7 @@ use dc::Schema;
 use deletion::Death;
 use foreign::Foreign;
 use jobs::Jobs;
+use latecomers::Latecomers;
 use objects::Objects;
 use queries::{Queries, Reply};
 use refusal::{Refusal, Request};
@@ -116,6 +118,7 @@ pub struct StateServer {
     jobs: Jobs,
     queries: Queries,
     foreign: Foreign,
+    latecomers: Latecomers,
     dbss: Dbss,
     /// The move that this instance waits for.
     stall: Option<Stall>,
@@ -141,6 +144,8 @@ struct Mail<'a> {
     payload: &'a [u8],
     /// An instance of this State Server sent it.
     own: bool,
+    /// A role of this daemon did.
+    local: bool,
     /// All who get it; nobody if it has waited for its object.
     to: &'a [[u8; 8]],
 }
@@ -167,6 +172,7 @@ impl StateServer {
             jobs: Jobs::default(),
             queries: Queries::default(),
             foreign: Foreign::default(),
+            latecomers: Latecomers::default(),
             dbss: Dbss::new(config.database),
             stall: None,
             deferred: Deferred::default(),
@@ -207,7 +213,7 @@ impl StateServer {
     fn take(&mut self, input: &Input<'_>, out: &mut Outbox) {
         self.jobs.begin_input(self.limits.objects_at_once);
         match *input {
-            Input::Datagram { frame, from } => self.datagram(frame, from == Some(self.me), out),
+            Input::Datagram { frame, from } => self.datagram(frame, from, out),
             Input::Told { from, message } => {
                 let told =
                     Told::read(message).expect("instances of this role write what they read");
@@ -237,10 +243,11 @@ impl StateServer {
 
     /// A datagram is heard once by each object that it is for.
     #[inline]
-    fn datagram(&mut self, frame: &[u8], own: bool, out: &mut Outbox) {
+    fn datagram(&mut self, frame: &[u8], from: Option<RoleId>, out: &mut Outbox) {
         let dg = Datagram::parse(framing::body(frame)).expect("who routed it has checked it");
         let (sender, msgtype, payload) = (dg.sender(), dg.msgtype(), dg.payload());
-        let mail = Mail { sender, msgtype, payload, own, to: dg.recipients_written() };
+        let (own, local) = (from == Some(self.me), from.is_some());
+        let mail = Mail { sender, msgtype, payload, own, local, to: dg.recipients_written() };
         let mut recipients = dg.recipients();
         if recipients.len() == 1 {
             recipients.next().into_iter().for_each(|channel| self.deliver(channel, &mail, out));
@@ -408,10 +415,10 @@ impl StateServer {
             | ObjectMessage::EnterZone(_)
                 if mail.own || is_addressed => {}
             ObjectMessage::ChangeZone { do_id: child, new, .. } => {
-                self.child_moved(do_id, child, new, out);
+                self.child_moved(do_id, child, new, mail, out);
             }
             ObjectMessage::LocateResp { do_id: child, location, .. } => {
-                self.child_located(do_id, child, location, out);
+                self.child_moved(do_id, child, location, mail, out);
             }
             ObjectMessage::EnterZone(entry) => self.child_entered(do_id, &entry, mail, out),
             // Astron's parents say that on their children channel only.

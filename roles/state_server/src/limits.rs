@@ -12,6 +12,9 @@ pub struct Limits {
     pub queries_max: usize,
     /// Children in other State Servers that parents here know of.
     pub foreign_children_max: usize,
+    /// Zones that were asked for lately: for a child that comes there late from another State Server,
+    /// those who asked are remembered. The oldest are forgotten first.
+    pub zones_asked_max: usize,
     /// Moves below another parent of which it is not yet known whether they close a ring; one more
     /// is believed.
     pub moves_max: usize,
@@ -31,6 +34,7 @@ impl Default for Limits {
             field_bytes_max: 16 << 30,
             queries_max: 4096,
             foreign_children_max: 1 << 18,
+            zones_asked_max: 1024,
             moves_max: 16_384,
             waiting_bytes_max: 64 << 20,
             loading_max: 16_384,

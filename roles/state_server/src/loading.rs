@@ -45,18 +45,19 @@ pub struct Waiting {
     /// Its payload.
     pub payload: Vec<u8>,
     own: bool,
+    local: bool,
 }
 
 impl Waiting {
     fn of(mail: &Mail<'_>) -> Waiting {
-        let Mail { sender, msgtype, payload, own, to: _ } = *mail;
-        Waiting { sender, msgtype, payload: payload.into(), own }
+        let Mail { sender, msgtype, payload, own, local, to: _ } = *mail;
+        Waiting { sender, msgtype, payload: payload.into(), own, local }
     }
 
     /// The message.
     pub fn mail(&self) -> Mail<'_> {
-        let Waiting { sender, msgtype, own, .. } = *self;
-        Mail { sender, msgtype, payload: &self.payload, own, to: &[] }
+        let Waiting { sender, msgtype, own, local, .. } = *self;
+        Mail { sender, msgtype, payload: &self.payload, own, local, to: &[] }
     }
 
     fn len(&self) -> usize {

@@ -49,6 +49,8 @@ pub struct Query {
     pub parent: DoId,
     /// By whom.
     pub asker: Channel,
+    /// Whether a role of this daemon asks.
+    pub local: bool,
     context: u32,
     reply: Reply,
     /// The zones asked for, as they came.
@@ -114,6 +116,7 @@ impl StateServer {
         let query = Query {
             parent,
             asker,
+            local: mail.local,
             context,
             reply,
             zones: zones.map_or(Vec::new(), |zones| zones.0.to_vec()),
@@ -198,6 +201,7 @@ impl StateServer {
         self.send(&To::one(query.asker), Channel::object(parent), &answer, out);
         let relay = match query.reply {
             Reply::Zones => {
+                self.latecomers.note(self.now, &query, self.limits.zones_asked_max);
                 ObjectMessage::QueryZones { context, parent, zones: Zones(&query.zones) }
             }
             Reply::Children => ObjectMessage::QueryChildren { context, parent },
@@ -241,6 +245,7 @@ impl StateServer {
         let Some(query) = self.queries.open.get_mut(&id) else { return };
         query.parts -= 1;
         if query.parts == 0 {
+            self.latecomers.note(self.now, query, self.limits.zones_asked_max);
             self.ask_children_elsewhere(id, out);
             self.end_if_done(id, out);
         }

@@ -78,7 +78,7 @@ impl StateServer {
             Ok(_) if mail.sender == self.dbss.database => (),
             Ok(ref message) if addressee(message).is_some_and(|other| other != do_id) => {
                 if dialect == Dialect::OpenOtp && !mail.own {
-                    self.note_child(do_id, message, out);
+                    self.note_child(do_id, message, mail, out);
                 }
             }
             Ok(message) if !concerns(&message) => (),
@@ -93,11 +93,17 @@ impl StateServer {
 
     /// The seed: a child that lives elsewhere says where it is, also to a parent that is not active.
     /// When that has been loaded for a query of its zones, there would be no time to ask.
-    fn note_child(&mut self, parent: DoId, message: &ObjectMessage<'_>, out: &mut Outbox) {
+    fn note_child(
+        &mut self,
+        parent: DoId,
+        message: &ObjectMessage<'_>,
+        mail: &Mail<'_>,
+        out: &mut Outbox,
+    ) {
         if let ObjectMessage::ChangeZone { do_id: child, new: location, .. }
         | ObjectMessage::LocateResp { do_id: child, location, .. } = *message
         {
-            self.child_moved(parent, child, location, out);
+            self.child_moved(parent, child, location, mail, out);
         }
     }
 

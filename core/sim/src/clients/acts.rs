@@ -1,6 +1,7 @@
 //! What clients do: they come, say who they are, look around, act, and leave.
 
 use crate::clients::eyes::{Eyes, Interest, Owned};
+use crate::clients::journal;
 use crate::clients::person::{Client, Leaving, Part};
 use crate::clients::plan::{DC_HASH, HALLS, LOGIN, VERSION, ZONES};
 use crate::clients::run::{Run, Who, named};
@@ -32,7 +33,9 @@ impl Run {
         }
         self.actions_left -= 1;
         match self.chance.below(10) {
-            0 | 1 if self.clients.len() < self.plan.clients => self.open_client(),
+            0 | 1 if self.clients.len() - self.clients_before < self.plan.clients => {
+                self.open_client();
+            }
             0..=5 => self.client_acts()?,
             6..=8 => self.thing_acts(),
             _ => self.cluster_acts(),
@@ -64,7 +67,7 @@ impl Run {
         let part = part.unwrap_or(Part::Honest);
         let (daemon, shard) = (self.agent_daemon(), self.chance.index(self.plan.shards));
         let at = self.clients.len();
-        let peer = ([10, 1, 0, 1], 1 + at as u16).into();
+        let peer = journal::address(at);
         let listener = park::client_listener(0);
         let outside = self.world.open_to(listener, daemon, shard, peer).expect("the daemon lives");
         self.who.insert(outside, Who::Client(at));

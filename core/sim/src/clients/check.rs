@@ -9,18 +9,21 @@ use crate::clients::run::{Run, named};
 use crate::clients::schema::{self, BODY};
 use crate::ledger::Violation;
 use crate::objects::schema::Words;
+use dc::Class;
 use std::collections::BTreeMap;
 use wire::dialect::Dialect;
 use wire::ids::DoId;
 use wire::state_server::{Entry, Location, ObjectMessage, ObjectNotice};
 
 /// What an object answers.
-struct Found {
+pub struct Found {
     location: Location,
-    values: Values,
+    /// Its values.
+    pub values: Values,
 }
 
-type Objects = BTreeMap<u32, Found>;
+/// What all objects answer.
+pub type Objects = BTreeMap<u32, Found>;
 
 impl Run {
     /// What holds once all is quiet.
@@ -37,6 +40,7 @@ impl Run {
         }
         self.check_counts()?;
         let found = self.find_all()?;
+        self.check_lasting(&found)?;
         if !self.plan.is_exact() {
             return Ok(());
         }
@@ -46,7 +50,22 @@ impl Run {
             }
         }
         self.check_gone(&found)?;
-        self.probe(&found)
+        self.probe(&found)?;
+        match self.plan.storage {
+            Some(_) => self.put_to_sleep(),
+            None => Ok(()),
+        }
+    }
+
+    /// The seed: who asks a stored object that is not active makes it active.
+    fn put_to_sleep(&mut self) -> Result<(), Violation> {
+        self.free_avatars();
+        let things = self.cluster.things.iter();
+        let idle = things.filter(|(id, thing)| !thing.is_made && self.lasting.is_stored(**id));
+        for id in idle.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.request(0, id, &ObjectMessage::DeleteRam { do_id: DoId(id) });
+        }
+        self.settle()
     }
 
     /// How a client ended is as it may be.
@@ -243,7 +262,7 @@ impl Run {
     fn check_gone(&self, found: &Objects) -> Result<(), Violation> {
         for (at, client) in self.clients.iter().enumerate() {
             let was_let_in = client.has_ended && client.eyes.is_welcome;
-            let left = client.eyes.session_objects.iter().find(|id| found.contains_key(id));
+            let left = client.eyes.session_objects.iter().find(|id| self.is_active(**id, found));
             if let Some(id) = left.filter(|_| was_let_in) {
                 let what = format!("{id} of client {at} is there");
                 return Err(Violation::new("objects of a session end with it", what));
@@ -257,6 +276,15 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    /// Whether an object that has answered is active: one that is stored answers also if it is not.
+    /// In the seed it becomes so then.
+    fn is_active(&self, id: u32, found: &Objects) -> bool {
+        let astron = self.plan.dialect == Dialect::Astron;
+        let is_nowhere = |found: &Found| found.location == Location::NOWHERE;
+        let is_asleep = |found: &Found| self.lasting.has(id) && (!astron || is_nowhere(found));
+        found.get(&id).is_some_and(|found| !is_asleep(found))
     }
 
     /// Whoever sees an object hears of it once, whoever has a channel hears it once.
@@ -325,6 +353,12 @@ impl Run {
             client.has_ended = true;
         }
         self.check_counts()?;
+        if self.plan.storage.is_some() && self.plan.is_exact() {
+            let today = self.clients.iter().enumerate().skip(self.clients_before);
+            for (at, client) in today {
+                self.journal.check(at, client.eyes.is_known)?;
+            }
+        }
         if self.plan.is_exact() {
             let found = self.find_all()?;
             self.check_gone(&found)?;
@@ -341,14 +375,19 @@ impl Run {
 /// All values that an object answers with.
 fn read(entry: &Entry<'_>) -> Option<Values> {
     let schema = schema::load();
-    let class = schema.class_by_number(entry.dclass.0)?;
-    let (mut values, mut rest) = (Values::new(), entry.fields);
+    read_values(schema.class_by_number(entry.dclass.0)?, entry.fields, true)
+}
+
+/// Values of a class: if they are there the required ones, then a count and so many others.
+pub(super) fn read_values(class: &Class, fields: &[u8], with_required: bool) -> Option<Values> {
+    let schema = schema::load();
+    let (mut values, mut rest) = (Values::new(), fields);
     let take = |id: dc::FieldId, rest: &mut &[u8]| {
         let whole = *rest;
         schema.check_prefix(id, rest).ok()?;
         Some(whole[..whole.len() - rest.len()].to_vec())
     };
-    for &id in &class.required {
+    for &id in class.required.iter().filter(|_| with_required) {
         values.insert(schema.field(id).number, take(id, &mut rest)?);
     }
     let (count, behind) = rest.split_first_chunk::<2>()?;

@@ -8,6 +8,7 @@ use crate::clients::schema::{self, Stamp};
 use crate::ledger::Violation;
 use crate::objects::datagram::Dg;
 use wire::client::{AgentAnswer, AgentMessage, Zones};
+use wire::database::DatabaseNotice;
 use wire::dialect::Dialect;
 use wire::framing;
 use wire::ids::{Channel, DoId, MsgType};
@@ -43,6 +44,11 @@ impl Run {
         }
         if let Ok(answer) = AgentAnswer::decode(dialect, dg.msgtype, &dg.payload) {
             return self.answered(&answer, &dg);
+        }
+        if let Ok(DatabaseNotice::CreateResp { context, do_id }) =
+            DatabaseNotice::decode(dialect, dg.msgtype, &dg.payload)
+        {
+            return self.hear_created(context, do_id);
         }
         self.actors[actor].heard.push(dg);
         Ok(())
@@ -130,11 +136,18 @@ impl Run {
     }
 
     fn make_body(&mut self, at: usize) {
-        let id = self.next_id();
+        let id = self.some_avatar().unwrap_or_else(|| self.next_id());
+        // Whoever had it before has it no more.
+        let before = self.clients.iter_mut().filter(|client| client.body == Some(id));
+        before.for_each(|client| client.body = None);
         let location = self.some_location();
-        self.create(0, id, location);
+        self.bring(0, id, location);
         let owner = self.clients[at].channel.unwrap_or(0);
         let is_session = self.chance.one_in(2);
+        if is_session && self.lasting.has(id) {
+            // While it is loaded it is not yet the client's own, and may leave its sight.
+            self.clients[at].excuses.insert(153);
+        }
         if is_session && self.chance.one_in(2) {
             self.add_session_object(at, id);
             self.set_owner(0, id, Some((at, owner)));
@@ -244,8 +257,11 @@ impl Run {
 
     /// A client's body is deleted, or taken from it.
     fn take_body(&mut self, at: usize) {
-        let Some(id) = self.clients[at].body else { return };
         let client = &mut self.clients[at];
+        let Some(id) = client.body else {
+            client.must_end = false;
+            return;
+        };
         client.must_end = client.eyes.session_objects.contains(&id);
         client.excuses.extend([118, 119, 153]);
         match self.chance.one_in(2) {

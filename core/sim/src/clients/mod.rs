@@ -10,6 +10,8 @@ mod check;
 pub mod cluster;
 pub mod eyes;
 mod grants;
+mod journal;
+mod lasting;
 mod lies;
 pub mod person;
 pub mod plan;
@@ -26,10 +28,22 @@ use crate::scenario::Outcome;
 use crate::trace::{Show, Trace};
 use run::Run;
 
-/// Plays the run of `seed`.
+/// Plays the run of `seed`: clients, and a State Server.
 pub fn play(seed: u64, shards: Option<usize>, sabotage: Sabotage, show: Show) -> Outcome {
     let mut chance = Chance::new(seed);
     let plan = plan::Plan::new(&mut chance, shards, sabotage);
+    play_plan(plan, chance, show)
+}
+
+/// Plays the run of `seed` in a whole park: with a Database and DBSS too, and power that fails.
+pub fn play_park(seed: u64, shards: Option<usize>, sabotage: Sabotage, show: Show) -> Outcome {
+    let mut chance = Chance::new(seed);
+    let mut plan = plan::Plan::new(&mut chance, shards, sabotage);
+    plan.store(&mut chance);
+    play_plan(plan, chance, show)
+}
+
+fn play_plan(plan: plan::Plan, chance: Chance, show: Show) -> Outcome {
     let mut run = Run::new(plan, chance, Trace::new(show));
     let violation =
         run.play().err().filter(|violation| !is_for_the_one_before(&run.plan, violation));

@@ -117,6 +117,14 @@ impl Client {
         self.leaving == Leaving::Not && !self.has_ended && self.eyes.ejected.is_none()
     }
 
+    /// Its connection breaks, as the other side has no power.
+    pub fn lose_power(&mut self) {
+        if self.leaving == Leaving::Not {
+            self.leaving = Leaving::Broken;
+        }
+        (self.has_ended, self.held, self.body) = (true, None, None);
+    }
+
     /// Whether it was let in, is there, and nothing is to end it.
     pub fn is_settled(&self) -> bool {
         self.is_there() && self.eyes.is_welcome && !self.must_end && self.lies.is_empty()

@@ -2,6 +2,8 @@
 
 use crate::carrier::CarrierKind;
 use crate::chance::Chance;
+use crate::database::plan::lie;
+use crate::disk::Kind as DiskKind;
 use crate::plan::{self, Sabotage, Trouble};
 use crate::world::Tempo;
 use client_agent::InterestPermission;
@@ -17,6 +19,10 @@ pub const HALLS: [u32; 3] = [5001, 5002, 5003];
 pub const ZONES: [u32; 5] = [0, 1, 2, 9, u32::MAX];
 /// All other objects.
 pub const BODIES: RangeInclusive<u32> = 100_000..=199_999;
+/// Objects of the Database.
+pub const STORED: RangeInclusive<u32> = 200_000..=200_999;
+/// The control channel of the Database.
+pub const DATABASE: u64 = 4_003;
 /// The first channel of clients.
 pub const FIRST_CLIENT: u64 = 1_000_000_000;
 /// The version that clients must have.
@@ -63,8 +69,31 @@ pub struct Plan {
     pub actions: u32,
     /// Time between two of them, at most, in nanoseconds.
     pub action_ns_max: u64,
+    /// What lasts, and where.
+    pub storage: Option<Storage>,
     /// Something broken on purpose.
     pub sabotage: Sabotage,
+}
+
+/// A Database and its DBSS.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// How many daemons there are with those below which nothing is.
+    pub daemons: usize,
+    /// The daemon of the Database.
+    pub database: usize,
+    /// The DBSS: the daemon of each, and its objects.
+    pub dbss: Vec<(usize, RangeInclusive<u32>)>,
+    /// The disk.
+    pub disk: DiskKind,
+    /// Bytes of a segment.
+    pub segment_bytes: u32,
+    /// Whether the Database tells of changes in `astron`.
+    pub broadcast: bool,
+    /// Objects that there should be.
+    pub objects: usize,
+    /// How often there is power: at the end of a day it fails.
+    pub days: u32,
 }
 
 /// Channels that are enough for all clients of a run: none is used twice.
@@ -102,8 +131,40 @@ impl Plan {
             rounds: chance.between(1, 3) as u32,
             actions: chance.between(40, 200) as u32,
             action_ns_max: chance.pick(&[20_000, 200_000, 2_000_000, 10_000_000]).unwrap_or(0),
+            storage: None,
             sabotage,
         }
+    }
+
+    /// With a Database, and DBSS, below all that.
+    pub fn store(&mut self, chance: &mut Chance) {
+        let others = 1 + usize::from(self.is_apart);
+        // A link that is cut is between clients and the cluster, not within it.
+        let homes = [0, if self.cuts { 0 } else { others - 1 }, others];
+        let mut home = || chance.pick(&homes).unwrap_or(0);
+        let (database, first, second) = (home(), home(), home());
+        let last_of_first = *STORED.start() + chance.below(6) as u32;
+        let dbss = match chance.one_in(2) {
+            true => vec![(first, STORED)],
+            false => vec![
+                (first, *STORED.start()..=last_of_first),
+                (second, last_of_first + 1..=*STORED.end()),
+            ],
+        };
+        let daemons = dbss.iter().map(|(home, _)| *home).chain([database, others - 1]).max();
+        self.tempo.disk_ns_max = chance.pick(&[0, 20_000, 300_000, 5_000_000]).unwrap_or(0);
+        let days = chance.between(1, 3) as u32;
+        self.rounds = 1 + self.rounds / days;
+        self.storage = Some(Storage {
+            daemons: daemons.map_or(1, |last| last + 1),
+            database,
+            dbss,
+            disk: DiskKind { lie: lie(self.sabotage), ..DiskKind::default() },
+            segment_bytes: chance.pick(&[3, 4, 8, 32]).unwrap_or(4) << 10,
+            broadcast: self.dialect == Dialect::OpenOtp || chance.one_in(2),
+            objects: chance.between(3, 12) as usize,
+            days,
+        });
     }
 
     /// One daemon, whose clients have a channel each.

@@ -2,11 +2,16 @@
 
 use crate::chance::Chance;
 use crate::clients::cluster::Cluster;
+use crate::clients::journal::Journal;
+use crate::clients::lasting::AllLasting;
 use crate::clients::person::Client;
-use crate::clients::plan::{BODIES, DC_HASH, FIRST_CLIENT, HALLS, LOGIN, Plan, VERSION};
+use crate::clients::plan::{
+    BODIES, DATABASE, DC_HASH, FIRST_CLIENT, HALLS, LOGIN, Plan, STORED, Storage, VERSION,
+};
 use crate::clients::schema;
 use crate::clients::watch::Watch;
 use crate::daemon::DaemonConfig;
+use crate::disk::FaultyDisk;
 use crate::ledger::Violation;
 use crate::objects::datagram::Dg;
 use crate::plan::Sabotage;
@@ -15,6 +20,8 @@ use crate::trace::Trace;
 use crate::world::{Happening, OutsideId, World};
 use runtime::{CloseReason, Counts};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 use wire::control::ControlMessage;
 use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId};
@@ -64,7 +71,11 @@ pub struct Run {
     pub(super) clients: Vec<Client>,
     pub(super) cluster: Cluster,
     pub(super) watch: Watch,
+    pub(super) lasting: AllLasting,
+    pub(super) journal: Journal,
     pub(super) actions_left: u32,
+    /// Clients of the days before.
+    pub(super) clients_before: usize,
     watcher: Option<OutsideId>,
     /// Channels that daemons subscribe by themselves.
     wanted: u64,
@@ -74,8 +85,10 @@ impl Run {
     /// A run that has not begun.
     pub fn new(plan: Plan, mut chance: Chance, trace: Trace) -> Run {
         let mut world = World::new(chance.fork(), plan.tempo, trace);
-        for daemon in 0..1 + usize::from(plan.is_apart) {
-            world.add_daemon(daemon_config(&plan, daemon), plan.carrier);
+        let disk = plan.storage.as_ref().map(|kept| FaultyDisk::new(kept.disk, chance.fork()));
+        let daemons = plan.storage.as_ref().map_or(0, |kept| kept.daemons);
+        for daemon in 0..daemons.max(1 + usize::from(plan.is_apart)) {
+            world.add_daemon(daemon_config(&plan, daemon, disk.as_ref()), plan.carrier);
         }
         let cluster = Cluster { next_id: *BODIES.start(), ..Cluster::default() };
         Run {
@@ -88,7 +101,10 @@ impl Run {
             clients: Vec::new(),
             cluster,
             watch: Watch::default(),
+            lasting: AllLasting::default(),
+            journal: Journal::default(),
             actions_left: 0,
+            clients_before: 0,
             watcher: None,
             wanted: 0,
         }
@@ -99,7 +115,29 @@ impl Run {
         let (now, plan) = (self.world.now(), format!("{:?}", self.plan));
         self.world.trace.say(now, || plan);
         self.begin()?;
-        self.play_rounds()
+        let days = self.plan.storage.as_ref().map_or(1, |kept| kept.days);
+        for day in 1..=days {
+            match self.plan.storage.is_some() && self.chance.one_in(2) {
+                true => self.play_until_dark()?,
+                false => self.play_rounds()?,
+            }
+            if day < days {
+                self.fail_power()?;
+            }
+        }
+        match self.plan.storage {
+            Some(_) => self.look_once_more(),
+            None => Ok(()),
+        }
+    }
+
+    /// The power fails for the last time; what is stored is there afterwards.
+    fn look_once_more(&mut self) -> Result<(), Violation> {
+        self.fail_power()?;
+        self.open_actors();
+        self.settle()?;
+        self.check_after_failure()?;
+        self.close_cluster()
     }
 
     /// Daemons begin.
@@ -109,11 +147,54 @@ impl Run {
         Ok(())
     }
 
-    /// Actors and clients come, act, and leave.
-    pub(super) fn play_rounds(&mut self) -> Result<(), Violation> {
+    fn come(&mut self) -> Result<(), Violation> {
         self.open_actors();
         self.make_halls();
         self.settle()?;
+        if self.plan.storage.is_some() {
+            self.check_after_failure()?;
+            for actor in 0..self.actors.len() {
+                self.create_lasting(actor);
+                self.create_lasting(actor);
+            }
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Actors and clients come and act; in the midst of it all stops.
+    fn play_until_dark(&mut self) -> Result<(), Violation> {
+        self.come()?;
+        self.actions_left = self.plan.actions;
+        self.world.alarm(0, 0);
+        let last_actions = self.chance.below(u64::from(self.plan.actions)) as u32;
+        let mut happenings_left = self.chance.below(30);
+        let until = self.world.now() + u64::from(self.plan.actions) * REST_MS * 1_000_000;
+        while happenings_left > 0 {
+            let Some(happening) = self.world.next(until) else { break };
+            self.take(happening)?;
+            happenings_left -= u64::from(self.actions_left <= last_actions);
+        }
+        Ok(())
+    }
+
+    /// Forgets all that was only in memory.
+    pub(super) fn forget_day(&mut self) {
+        self.clients_before = self.clients.len();
+        self.clients.iter_mut().for_each(|client| client.eyes.session_objects.clear());
+        self.watch = Watch::default();
+        let (next_id, next_number) = (self.cluster.next_id, self.cluster.next_number);
+        let mut things = std::mem::take(&mut self.cluster.things);
+        things.retain(|id, _| self.lasting.has(*id));
+        for thing in things.values_mut() {
+            (thing.is_made, thing.owner, thing.session) = (false, None, None);
+        }
+        self.cluster = Cluster { things, next_id, next_number, ..Cluster::default() };
+    }
+
+    /// Actors and clients come, act, and leave.
+    pub(super) fn play_rounds(&mut self) -> Result<(), Violation> {
+        self.come()?;
         for _ in 0..self.plan.rounds {
             self.actions_left = self.plan.actions;
             self.world.alarm(0, 0);
@@ -144,10 +225,12 @@ impl Run {
     }
 
     fn open_actors(&mut self) {
+        let before = std::mem::take(&mut self.actors);
         for nth in 0..1 + self.plan.actors {
             let channel = FIRST_ACTOR | nth as u64;
             let outside = self.join(Who::Actor(nth));
-            self.actors.push(Actor { outside, channel, number: 0, heard: Vec::new() });
+            let number = before.get(nth).map_or(0, |actor| actor.number);
+            self.actors.push(Actor { outside, channel, number, heard: Vec::new() });
             self.subscribe(outside, channel, channel);
         }
         let (outside, login) = (self.actors[0].outside, u64::from(LOGIN));
@@ -156,6 +239,9 @@ impl Run {
         self.subscribe(outside, login, login);
         self.subscribe(outside, HALLS[0].into(), HALLS[HALLS.len() - 1].into());
         self.subscribe(outside, (*BODIES.start()).into(), (*BODIES.end()).into());
+        if self.plan.storage.is_some() {
+            self.subscribe(outside, (*STORED.start()).into(), (*STORED.end()).into());
+        }
         self.watcher = Some(outside);
     }
 
@@ -221,7 +307,8 @@ impl Run {
                 let what = format!("a link was closed: {}", reason.name());
                 Err(Violation::new("connections stand", what))
             }
-            Happening::Linked(..) | Happening::Event(..) => Ok(()),
+            Happening::Linked(..) => Ok(()),
+            Happening::Event(_, packet) => self.journal.hear(&packet),
         }
     }
 
@@ -260,6 +347,7 @@ impl Run {
             Some(at) => self.actor_hears(at, dg),
             None => {
                 let dg = self.forged(dg);
+                self.note_written(&dg);
                 self.watch.hear(&self.plan, &dg)
             }
         }
@@ -385,23 +473,50 @@ fn control(dialect: Dialect) -> u64 {
     }
 }
 
-fn daemon_config(plan: &Plan, daemon: usize) -> DaemonConfig {
+fn daemon_config(plan: &Plan, daemon: usize, disk: Option<&Arc<FaultyDisk>>) -> DaemonConfig {
     let server =
         park::StateServer { control: Channel(control(plan.dialect)), limits: Default::default() };
     let has_agent = daemon == usize::from(plan.is_apart);
+    let storage = plan.storage.as_ref();
+    let kept = storage.filter(|kept| kept.database == daemon).zip(disk);
+    let dbss = storage.map_or(&[][..], |kept| &kept.dbss);
     DaemonConfig {
         address: address(daemon),
-        connect: (daemon > 0).then(|| address(daemon - 1)),
+        connect: (daemon > 0).then(|| address(0)),
         shards: plan.shards,
         dialect: plan.dialect,
         limits: plan.limits,
         state_servers: if daemon == 0 { vec![server] } else { Vec::new() },
         client_agents: if has_agent { vec![agent(plan)] } else { Vec::new() },
         uberdogs: uberdogs(),
-        databases: Vec::new(),
-        disks: Vec::new(),
+        databases: kept.map(|(kept, _)| database(kept)).into_iter().collect(),
+        dbss: dbss
+            .iter()
+            .filter(|(home, _)| *home == daemon)
+            .map(|(_, ids)| dbss_of(ids))
+            .collect(),
+        disks: kept.map(|(_, disk)| disk.clone()).into_iter().collect(),
         classes: park::Classes { schema: Some(schema::load()), ..Default::default() },
     }
+}
+
+fn database(kept: &Storage) -> park::Database {
+    park::Database {
+        control: Channel(DATABASE),
+        generate: DoId(*STORED.start())..=DoId(*STORED.end()),
+        broadcast: kept.broadcast,
+        backend: park::Backend::Store { segment_bytes: Some(kept.segment_bytes) },
+        directory: "simulated".into(),
+        directory_place: park::Place::default(),
+        indexes: Vec::new(),
+        limits: database::Limits::default(),
+    }
+}
+
+fn dbss_of(ids: &RangeInclusive<u32>) -> park::Dbss {
+    let ranges = vec![DoId(*ids.start())..=DoId(*ids.end())];
+    let stored = state_server::Stored { channel: Channel(DATABASE), ranges };
+    park::Dbss { stored, limits: Default::default() }
 }
 
 fn agent(plan: &Plan) -> park::ClientAgent {

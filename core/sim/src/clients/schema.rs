@@ -21,19 +21,20 @@ dclass SimHall {
 };
 
 dclass SimBody {
-  setA(uint32 a) required broadcast ram clsend;
+  setA(uint32 a) required broadcast ram db clsend;
   setB(uint32 b) ram broadcast airecv;
   setHint(uint32 hint) required clrecv;
-  setSecret(uint32 secret) required airecv;
-  setOwn(uint32 own) required ownrecv;
-  setX(uint32 x) required ram broadcast ownsend;
-  setY(uint32 y) required ram broadcast ownsend;
+  setSecret(uint32 secret) required db airecv;
+  setOwn(uint32 own) required db ownrecv;
+  setX(uint32 x) required ram broadcast db ownsend;
+  setY(uint32 y) required ram broadcast db ownsend;
   setXY : setX, setY;
   setLate(uint32 late) ram broadcast ownrecv;
   shout(uint32 what) broadcast clsend;
   mutter(uint32 what) broadcast ownsend;
   small(uint8(0-9) what) broadcast clsend;
   lent(uint32 what) broadcast;
+  setRank(uint32 rank) ram broadcast db;
 };
 "#;
 

@@ -8,6 +8,9 @@ use crate::objects::datagram::Dg;
 use wire::ids::{Channel, DoId, FieldId, Zone};
 use wire::state_server::{Entry, Location, ObjectMessage, StateServerMessage};
 
+/// Actors write under this number and those behind it.
+pub const FIRST_ACTOR_WRITER: u32 = 2000;
+
 impl Run {
     pub(super) fn next_id(&mut self) -> u32 {
         self.cluster.next_id += 1;
@@ -17,7 +20,8 @@ impl Run {
     /// The next stamp of an actor.
     pub(super) fn actor_stamp(&mut self, actor: usize) -> Stamp {
         self.actors[actor].number += 1;
-        Stamp { writer: 2000 + actor as u32, number: self.actors[actor].number }
+        let writer = FIRST_ACTOR_WRITER + actor as u32;
+        Stamp { writer, number: self.actors[actor].number }
     }
 
     /// The parents that are there from the beginning to the end; one is in a zone of another.
@@ -43,8 +47,15 @@ impl Run {
         self.send(actor, &Dg::control(dialect, self.control(), sender, &message));
     }
 
-    /// An actor makes an object.
-    pub(super) fn create(&mut self, actor: usize, id: u32, location: Location) {
+    /// An actor makes an object, or lets a stored one become active.
+    pub(super) fn bring(&mut self, actor: usize, id: u32, location: Location) {
+        match self.lasting.has(id) {
+            true => self.activate(actor, id, location),
+            false => self.create(actor, id, location),
+        }
+    }
+
+    fn create(&mut self, actor: usize, id: u32, location: Location) {
         let stamp = self.actor_stamp(actor).bytes();
         let has_other = self.chance.one_in(2);
         // setA, setHint, setSecret, setOwn, setX and setY.
@@ -91,6 +102,9 @@ impl Run {
     /// An actor does something with an object.
     pub(super) fn thing_acts(&mut self) {
         let actor = self.chance.index(self.actors.len());
+        if self.plan.storage.is_some() && self.chance.one_in(5) {
+            return self.lasting_acts(actor);
+        }
         let all = self.cluster.things.iter();
         let mine = all.filter(|(_, thing)| thing.actor == actor && thing.is_made);
         let mine: Vec<u32> = mine.map(|(&id, _)| id).collect();
@@ -101,7 +115,8 @@ impl Run {
         match self.chance.below(12) {
             0..=2 => {
                 // What is below another object goes with it in `astron`.
-                let location = if is_body { self.some_location() } else { self.any_location(id) };
+                let stays_up = is_body || self.lasting.has(id);
+                let location = if stays_up { self.some_location() } else { self.any_location(id) };
                 self.request(actor, id, &ObjectMessage::SetZone { location });
             }
             3 | 4 if !is_body => self.lend(actor, id),
@@ -115,13 +130,16 @@ impl Run {
         let all = self.cluster.things.iter();
         let gone = all
             .filter(|(_, thing)| thing.actor == actor && !thing.is_made && thing.session.is_none());
-        let gone: Vec<u32> = gone.map(|(&id, _)| id).collect();
+        let gone = gone.map(|(&id, _)| id);
+        let is_lost = |id: &u32| self.lasting.has(*id) && !self.lasting.is_stored(*id);
+        let gone: Vec<u32> = gone.filter(|id| !is_lost(id)).collect();
         let again = self.chance.pick(&gone).filter(|_| self.chance.one_in(2));
         let id = again.unwrap_or_else(|| self.next_id());
         let is_body = self.clients.iter().any(|client| client.body == Some(id));
         let id = if is_body { self.next_id() } else { id };
-        let location = self.any_location(id);
-        self.create(actor, id, location);
+        let lasts = self.lasting.has(id);
+        let location = if lasts { self.some_location() } else { self.any_location(id) };
+        self.bring(actor, id, location);
     }
 
     /// Mostly below a hall, sometimes nowhere, or below another object.
@@ -152,7 +170,7 @@ impl Run {
         self.set_owner(actor, id, owner);
     }
 
-    fn update_one(&mut self, actor: usize, id: u32) {
+    pub(super) fn update_one(&mut self, actor: usize, id: u32) {
         const NAMES: [&str; 12] = [
             "setA",
             "setB",
@@ -171,6 +189,7 @@ impl Run {
         let stamp = self.actor_stamp(actor).bytes();
         let value = if name == "setXY" { stamp.repeat(2) } else { stamp.to_vec() };
         let (do_id, field) = (DoId(id), schema::field(BODY, name));
+        self.wrote(id, field, &value);
         self.request(actor, id, &ObjectMessage::UpdateField { do_id, field, value: &value });
     }
 
@@ -181,6 +200,7 @@ impl Run {
         for name in NAMES {
             if self.chance.one_in(2) {
                 let FieldId(number) = schema::field(BODY, name);
+                self.wrote(id, FieldId(number), &stamp);
                 fields.extend(number.to_le_bytes());
                 fields.extend(stamp);
                 count += 1;

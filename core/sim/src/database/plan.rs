@@ -177,7 +177,7 @@ fn indexes(chance: &mut Chance) -> Vec<(String, String)> {
 }
 
 /// What the disk does not do for this.
-fn lie(sabotage: Sabotage) -> Lie {
+pub fn lie(sabotage: Sabotage) -> Lie {
     match sabotage {
         Sabotage::EarlyAnswers => Lie::SyncDoesNothing,
         Sabotage::LostWrites => Lie::SyncIsLate,

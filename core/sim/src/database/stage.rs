@@ -89,6 +89,7 @@ impl Stage {
                 client_agents: Vec::new(),
                 uberdogs: Vec::new(),
                 databases: if is_home { vec![database(plan)] } else { Vec::new() },
+                dbss: Vec::new(),
                 disks: if is_home { vec![disk.clone()] } else { Vec::new() },
                 classes: park::Classes { schema: Some(schema::load()), ..Default::default() },
             };

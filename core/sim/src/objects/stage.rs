@@ -72,7 +72,9 @@ impl Stage {
         let mut world = World::new(chance.fork(), plan.tempo, trace);
         for (nth, &control) in plan.pools.controls.iter().enumerate() {
             let objects_at_once = plan.objects_at_once;
-            let limits = state_server::Limits { objects_at_once, ..Default::default() };
+            // Who asked, and who comes late, is looked at in whole parks.
+            let limits =
+                state_server::Limits { objects_at_once, zones_asked_max: 0, ..Default::default() };
             let server = park::StateServer { control: Channel(control), limits };
             let config = DaemonConfig {
                 address: address(nth),
@@ -84,6 +86,7 @@ impl Stage {
                 client_agents: Vec::new(),
                 uberdogs: Vec::new(),
                 databases: Vec::new(),
+                dbss: Vec::new(),
                 disks: Vec::new(),
                 classes: park::Classes { schema: Some(schema::load()), ..Default::default() },
             };

@@ -20,11 +20,12 @@ pub struct StateServer {
 /// One key: its name, the least and the most that it may be, where its value goes.
 struct Row(&'static str, u64, u64, fn(&mut Limits, u64));
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     Row("objects_max", 1, u32::MAX as u64 - 1, |to, n| to.objects_max = n as usize),
     Row("field_bytes_max", 64 << 10, 1 << 48, |to, n| to.field_bytes_max = n as usize),
     Row("queries_max", 1, 1 << 20, |to, n| to.queries_max = n as usize),
     Row("foreign_children_max", 0, 1 << 24, |to, n| to.foreign_children_max = n as usize),
+    Row("zones_asked_max", 0, 1 << 20, |to, n| to.zones_asked_max = n as usize),
     Row("moves_max", 1, 1 << 20, |to, n| to.moves_max = n as usize),
     Row("objects_at_once", 1, 1 << 20, |to, n| to.objects_at_once = n as usize),
     Row("waiting_bytes_max", 64 << 10, 16 << 30, |to, n| to.waiting_bytes_max = n as usize),
