@@ -166,11 +166,24 @@ impl Run {
                 self.activate(actor, id, location);
             }
             7 if is_free && !is_made => {
+                if self.chance.one_in(2) {
+                    self.ask_for_all(actor, id);
+                }
+                if self.chance.one_in(2) {
+                    self.update_several(actor, id);
+                }
                 let location = self.some_location();
                 self.activate(actor, id, location);
             }
             _ => self.update_one(actor, id),
         }
+    }
+
+    /// An actor asks for all of an object, and does not wait for the answer.
+    fn ask_for_all(&mut self, actor: usize, id: u32) {
+        let context = self.cluster.number();
+        let do_id = (self.plan.dialect == Dialect::Astron).then_some(DoId(id));
+        self.request(actor, id, &ObjectMessage::QueryAll { context, do_id });
     }
 
     /// A field that is written at one place only: in the Database itself, of which `astron` tells no

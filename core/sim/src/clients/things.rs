@@ -193,7 +193,7 @@ impl Run {
         self.request(actor, id, &ObjectMessage::UpdateField { do_id, field, value: &value });
     }
 
-    fn update_several(&mut self, actor: usize, id: u32) {
+    pub(super) fn update_several(&mut self, actor: usize, id: u32) {
         const NAMES: [&str; 7] = ["setA", "setB", "setHint", "setOwn", "setX", "setLate", "lent"];
         let stamp = self.actor_stamp(actor).bytes();
         let (mut fields, mut count) = (Vec::new(), 0);
