@@ -221,7 +221,7 @@ impl TurnLoop {
         for conn in self.starved.drain(..starved).collect::<SmallVec<[ConnId; 16]>>() {
             self.receive(conn);
         }
-        self.ring.enter()?;
+        self.ring.enter(REAPED_PER_TURN)?;
         self.ring.reap(REAPED_PER_TURN, &mut self.completions);
         Ok(!self.completions.is_empty())
     }
