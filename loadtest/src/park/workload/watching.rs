@@ -50,6 +50,7 @@ struct Watching {
     by: By,
     /// Clients in each zone.
     to_each: u32,
+    zones: usize,
     place: FieldId,
     objects: Vec<Object>,
     /// From the first id on, which object it is.
@@ -89,7 +90,7 @@ impl Watching {
         let objects: Vec<Object> = match by {
             By::Ai => (0..zones * NPCS)
                 .map(|number| {
-                    let zone = number % zones;
+                    let zone = number / NPCS;
                     Object { do_id: stage.cast.make(Zone(first + zone)), zone, number: 0 }
                 })
                 .collect(),
@@ -113,6 +114,7 @@ impl Watching {
         Ok(Watching {
             by,
             to_each,
+            zones: zones as usize,
             place,
             first_id,
             index,
@@ -170,8 +172,16 @@ impl Watching {
         Ok(())
     }
 
+    /// The object that is updated next: one of each zone by turns, so that all clients hear of as many
+    /// of those that are on their way.
+    fn next(&self) -> usize {
+        let objects = self.objects.len();
+        let (turn, zones) = ((self.sent % objects as u64) as usize, self.zones);
+        turn % zones * (objects / zones) + turn / zones
+    }
+
     fn update(&mut self, cast: &mut Cast, due: u64) {
-        let at = (self.sent % self.objects.len() as u64) as usize;
+        let at = self.next();
         self.sent += 1;
         let object = &mut self.objects[at];
         object.number = object.number.wrapping_add(1);
