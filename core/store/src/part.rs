@@ -40,6 +40,8 @@ pub struct Part {
     place: fn(DoId, usize) -> usize,
     catalog: Arc<Catalog>,
     index: Index,
+    /// No object above this one was ever here.
+    highest: DoId,
     held: Held,
     pending: Pending,
     /// Records that the disk could not give.
@@ -137,6 +139,7 @@ impl Part {
             place: options.place,
             catalog,
             index: Index::new(hasher.clone()),
+            highest: DoId(0),
             held: Held::new(hasher.clone()),
             pending: Pending::new(hasher.clone()),
             unreadable: HashSet::with_hasher(hasher),
@@ -169,6 +172,7 @@ impl Part {
         let mut sheaf = Sheaf::default();
         let outline = sheaf.object(do_id, class, fields)?;
         self.index.insert(do_id, Slot::new(place, class));
+        self.highest = self.highest.max(do_id);
         self.index.join(class, do_id);
         self.held.keep(place, &Record::new(Arc::new(sheaf.bytes), outline));
         Ok(())
@@ -249,6 +253,7 @@ impl Part {
         self.held.shed();
         match reply {
             Reply::Durable(places) => {
+                self.index.touch(self.pending.oldest(places.len()));
                 places.into_iter().for_each(|place| self.settle(place));
                 Heard::Durable(self.durable)
             }
@@ -363,6 +368,9 @@ impl Part {
             return Err(WriteError::ReadOnly(why.clone()));
         }
         assert!(self.is_mine(do_id), "an object is written by the part that it belongs to");
+        if do_id > self.highest {
+            return Ok(None);
+        }
         if let Some(version) = self.pending.newest(do_id) {
             let outline = version.outline;
             return Ok((outline.kind == Kind::Object).then_some(outline.class));
@@ -385,6 +393,7 @@ impl Part {
     }
 
     fn append(&mut self, ticket: Option<Ticket>, outline: Outline, purpose: Purpose) {
+        self.highest = self.highest.max(outline.do_id);
         self.wanted.push(Wanted::Append { outline, purpose, epoch: self.refusals });
         self.pending.push(ticket, outline);
     }
@@ -469,6 +478,7 @@ impl Part {
         match slot {
             Some(slot) => {
                 self.index.insert(do_id, slot);
+                self.highest = self.highest.max(do_id);
                 if before.map(|before| before.class) != Some(slot.class) {
                     self.index.join_unsorted(slot.class, do_id);
                 }

@@ -71,6 +71,11 @@ impl Index {
         self.slots.get(do_id)
     }
 
+    /// Brings where these stand near, before it is asked for one by one.
+    pub fn touch(&self, ids: impl Iterator<Item = DoId>) {
+        self.slots.touch(ids);
+    }
+
     pub fn len(&self) -> usize {
         self.slots.len()
     }

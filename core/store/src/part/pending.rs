@@ -128,6 +128,11 @@ impl Pending {
         bytes
     }
 
+    /// Whose versions will have their fates next.
+    pub fn oldest(&self, count: usize) -> impl Iterator<Item = DoId> {
+        self.asked.iter().take(count).copied()
+    }
+
     /// The version whose fate is known now, and its record.
     pub fn pop(&mut self) -> (Option<Ticket>, Record) {
         let version = self.next();

@@ -6,6 +6,7 @@
 use super::index::Slot;
 use super::places::{Places, Raw};
 use ahash::RandomState;
+use core::hint::black_box;
 use wire::ids::DoId;
 
 const PLACES_MIN: usize = 16;
@@ -39,6 +40,14 @@ impl Table {
     pub fn get(&self, do_id: DoId) -> Option<Slot> {
         let places = self.places.all();
         slot_of(places[seek(&self.hasher, places, do_id)])
+    }
+
+    /// Reads where these are or would be. In a large table each look-up waits for memory, and these
+    /// wait together.
+    pub fn touch(&self, ids: impl Iterator<Item = DoId>) {
+        let places = self.places.all();
+        let taken = ids.filter(|id| is_taken(places[home(&self.hasher, places, *id)]));
+        black_box(taken.count());
     }
 
     /// Returns what was there before.
