@@ -4,26 +4,32 @@
 //! is aligned to 8 bytes, so that a record needs no padding of its own:
 //!
 //! ```text
-//! object:    values of all fields, one behind the other | pad to 2 | {key u16, bytes u16} per field
-//!            | pad to 8 | root: fields (offset i32, count u32), values (offset i32, bytes u32),
+//! object:    {key u16, bytes u16} per field | values of all fields, one behind the other | pad to 8
+//!            | root: fields (offset i32, count u32), values (offset i32, bytes u32),
 //!              do_id u32, class u16, 2 of padding
 //! tombstone: do_id u32, class u16, 2 of padding
 //! mark:      next_do_id u32, 4 of padding
 //! ```
+//! An offset counts from where it stands itself.
 
 use crate::ids::{ClassKey, FieldKey};
+use rkyv::util::AlignedVec;
 use rkyv::with::AsVec;
 use rkyv::{Archive, Serialize};
 use wire::ids::DoId;
 
 /// One field of an object: how many of the values' bytes are its own. Ascending by key.
-#[derive(Archive, Serialize, Clone, Copy, Debug)]
+#[derive(Archive, Clone, Copy, Debug)]
+#[cfg_attr(test, derive(Serialize))]
 pub(crate) struct StoredField {
     pub key: u16,
     pub bytes: u16,
 }
 
-#[derive(Archive, Serialize)]
+/// An object, as its archive is read. To put it together, see [`put_object`].
+#[derive(Archive)]
+#[cfg_attr(test, derive(Serialize))]
+#[cfg_attr(not(test), expect(dead_code, reason = "only its archive is made"))]
 #[rkyv(attr(repr(C, align(8))))]
 pub(crate) struct StoredObject<'a> {
     #[rkyv(with = AsVec)]
@@ -47,6 +53,38 @@ pub(crate) struct StoredTombstone {
 #[rkyv(attr(repr(C, align(8))))]
 pub(crate) struct StoredMark {
     pub next_do_id: u32,
+}
+
+/// Adds the body of an object with these fields, ascending by key, of at most [`u16::MAX`] bytes
+/// each: the archive of a [`StoredObject`], whose values need not stand together before.
+pub(crate) fn put_object(
+    do_id: DoId,
+    class: ClassKey,
+    fields: &[(FieldKey, &[u8])],
+    out: &mut AlignedVec<8>,
+) {
+    let fields_at = out.len();
+    for (key, value) in fields {
+        let [a, b] = key.0.to_le_bytes();
+        let [c, d] = (value.len() as u16).to_le_bytes();
+        out.extend_from_slice(&[a, b, c, d]);
+    }
+    let values_at = out.len();
+    for (_, value) in fields {
+        out.extend_from_slice(value);
+    }
+    let values_bytes = out.len() - values_at;
+    let root = out.len().next_multiple_of(8);
+    out.extend_from_slice(&[0; 8][..root - out.len()]);
+    let offset = |to: usize, from: usize| (to as i32 - from as i32).to_le_bytes();
+    let mut stored = [0; 24];
+    stored[..4].copy_from_slice(&offset(fields_at, root));
+    stored[4..8].copy_from_slice(&(fields.len() as u32).to_le_bytes());
+    stored[8..12].copy_from_slice(&offset(values_at, root + 8));
+    stored[12..16].copy_from_slice(&(values_bytes as u32).to_le_bytes());
+    stored[16..20].copy_from_slice(&do_id.0.to_le_bytes());
+    stored[20..22].copy_from_slice(&class.0.to_le_bytes());
+    out.extend_from_slice(&stored);
 }
 
 /// An object, read where it lies.
@@ -102,4 +140,31 @@ impl core::fmt::Debug for Object<'_> {
 
 fn width(field: &ArchivedStoredField) -> usize {
     usize::from(field.bytes.to_native())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_put_is_an_archive(
+            values in prop::collection::btree_map(any::<u16>(), prop::collection::vec(any::<u8>(), 0..30), 0..9),
+            do_id: u32,
+            class: u16,
+        ) {
+            let fields: Vec<_> = values.iter().map(|(key, v)| (FieldKey(*key), &v[..])).collect();
+            let mut put = AlignedVec::<8>::new();
+            put_object(DoId(do_id), ClassKey(class), &fields, &mut put);
+            let width = |(key, value): (&u16, &Vec<u8>)| {
+                StoredField { key: *key, bytes: value.len() as u16 }
+            };
+            let widths: Vec<_> = values.iter().map(width).collect();
+            let all: Vec<u8> = values.values().flatten().copied().collect();
+            let stored = StoredObject { fields: &widths, values: &all, do_id, class };
+            let archived = rkyv::api::high::to_bytes::<rkyv::rancor::Failure>(&stored).unwrap();
+            prop_assert_eq!(&put[..], &archived[..]);
+        }
+    }
 }

@@ -12,9 +12,8 @@
 
 use crate::ids::{ClassKey, FieldKey};
 use crate::object::{ArchivedStoredMark, ArchivedStoredTombstone, Object};
-use crate::object::{StoredField, StoredMark, StoredObject, StoredTombstone};
+use crate::object::{StoredMark, StoredTombstone, put_object};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use rkyv::rancor::Failure;
 use rkyv::ser::allocator::SubAllocator;
 use rkyv::util::AlignedVec;
@@ -71,12 +70,10 @@ pub(crate) struct Outline {
 #[error("an object of {0} bytes does not fit into a record")]
 pub(crate) struct TooBig(pub usize);
 
-/// Records that are put together, one behind the other, and room for the parts of a body.
+/// Records that are put together, one behind the other.
 #[derive(Default, Debug)]
 pub(crate) struct Sheaf {
     pub bytes: AlignedVec<8>,
-    fields: Vec<StoredField>,
-    values: Vec<u8>,
 }
 
 impl Sheaf {
@@ -88,20 +85,16 @@ impl Sheaf {
         fields: &[(FieldKey, &[u8])],
     ) -> Result<Outline, TooBig> {
         assert!(fields.is_sorted_by(|a, b| a.0 < b.0), "fields ascend by key, each once");
-        self.fields.clear();
-        self.values.clear();
-        for (key, value) in fields {
-            let bytes = u16::try_from(value.len()).map_err(|_| TooBig(value.len()))?;
-            self.fields.push(StoredField { key: key.0, bytes });
-            self.values.extend_from_slice(value);
+        let is_too_long = |bytes: &usize| *bytes > usize::from(u16::MAX);
+        if let Some(bytes) = fields.iter().map(|(_, value)| value.len()).find(is_too_long) {
+            return Err(TooBig(bytes));
         }
-        let (fields, values) = (self.fields.as_slice(), self.values.as_slice());
-        let stored = StoredObject { fields, values, do_id: do_id.0, class: class.0 };
         let start = self.bytes.len();
-        archive(&stored, &mut self.bytes);
+        self.bytes.extend_from_slice(&[0; HEADER_BYTES]);
+        put_object(do_id, class, fields, &mut self.bytes);
         if self.bytes.len() - start > RECORD_BYTES_MAX {
             self.bytes.resize(start, 0);
-            return Err(TooBig(values.len()));
+            return Err(TooBig(fields.iter().map(|(_, value)| value.len()).sum()));
         }
         Ok(self.outline(start, Kind::Object, do_id, class))
     }
