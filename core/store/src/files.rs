@@ -32,12 +32,16 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// How much is written at once where a segment is filled. From larger pieces the page cache makes
 /// larger units, in which a small write is slower.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 /// How much of it is made durable at once, so that no commit has to wait for much.
 const FILLED_BYTES: u32 = 256 << 10;
+/// Between two of these where nobody waits for the file: without it a commit that has waited for one
+/// mostly waits for the next one too.
+const FILL_PAUSE: Duration = Duration::from_micros(150);
 
 /// The segments in a directory.
 #[derive(Debug)]
@@ -183,7 +187,7 @@ fn begin(path: &Path, head: &[u8], bytes: u32, fills: bool) -> io::Result<File> 
     let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
     reserve(&file, bytes)?;
     if fills {
-        fill(&file, 0..bytes)?;
+        fill(&file, 0..bytes, FILL_PAUSE)?;
     }
     file.write_all_at(head, 0)?;
     file.sync_all()?;
@@ -195,19 +199,20 @@ fn reserve(file: &File, bytes: u32) -> io::Result<()> {
     let reserve = || rustix::fs::fallocate(file, FallocateFlags::empty(), 0, u64::from(bytes));
     match rustix::io::retry_on_intr(reserve) {
         Ok(()) => Ok(()),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill(file, 0..bytes),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill(file, 0..bytes, Duration::ZERO),
         Err(why) => Err(why.into()),
     }
 }
 
 /// Writes zeros. Space that is only reserved becomes a part of the file when it is written to first,
 /// and that must go through the file system's journal before the write is durable.
-fn fill(file: &File, range: Range<u32>) -> io::Result<()> {
+fn fill(file: &File, range: Range<u32>, pause: Duration) -> io::Result<()> {
     for at in range.clone().step_by(ZEROS.len()) {
         let piece = ZEROS.len().min((range.end - at) as usize);
         file.write_all_at(&ZEROS[..piece], u64::from(at))?;
         if (at - range.start + piece as u32).is_multiple_of(FILLED_BYTES) {
             file.sync_data()?;
+            std::thread::sleep(pause);
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! segment that the file becomes, as their checksums begin with the salt and the number of a segment
 //! (see [`crate::record`]).
 
-use super::{fill, reserve};
+use super::{FILL_PAUSE, fill, reserve};
 use rustix::fs::FlockOperation;
 use std::ffi::OsString;
 use std::fs::File;
@@ -110,7 +110,7 @@ pub(super) fn renew(file: &File, head: &[u8], bytes: u32, fills: bool) -> io::Re
         reserve(file, bytes)?;
     }
     if fills || before > end {
-        fill(file, before.min(end)..bytes)?;
+        fill(file, before.min(end)..bytes, FILL_PAUSE)?;
     }
     file.write_all_at(head, 0)?;
     file.sync_all()
