@@ -21,9 +21,6 @@ use std::time::Duration;
 
 const BUFFER_GROUP: u16 = 0;
 const PAGE_BYTES: usize = 4096;
-/// Newer kernels do no more than 20 deferred things at a time, and do not say that some are left: if
-/// about as many completions come at once, there may be more.
-const DEFERRED_AT_ONCE: usize = 16;
 
 /// Sizes of a ring.
 #[derive(Clone, Copy, Debug)]
@@ -112,16 +109,15 @@ impl Ring {
         self.push(opcode::AsyncCancel::new(target).build().user_data(token));
     }
 
-    /// Submits what was armed and lets the kernel do what it deferred, until that was all or so many
-    /// completions are there.
+    /// Submits what was armed and lets the kernel do what it deferred, and what comes meanwhile, until
+    /// that was all or so many completions are there. (In one call newer kernels do 20 such things.)
     pub fn enter(&mut self, most: usize) -> io::Result<()> {
         self.drain_waiting();
-        let (mut before, mut submissions) = (0, self.uring.submission().len());
+        let mut submissions = self.uring.submission().len();
         loop {
             let there = self.uring.completion().len();
-            let is_cut_off = there - before >= DEFERRED_AT_ONCE;
-            let deferred = is_cut_off || self.uring.submission().taskrun();
-            if submissions == 0 && (!deferred || there >= most) {
+            let deferred = self.uring.submission().taskrun() && there < most;
+            if submissions == 0 && !deferred {
                 return Ok(());
             }
             const GETEVENTS: u32 = 1;
@@ -131,7 +127,7 @@ impl Ring {
                 self.uring.submitter().enter::<()>(submissions as u32, 0, GETEVENTS, None)
             };
             went_in(entered)?;
-            (before, submissions) = (there, 0);
+            submissions = 0;
             if self.uring.completion().len() == there {
                 return Ok(());
             }

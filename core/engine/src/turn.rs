@@ -221,7 +221,8 @@ impl TurnLoop {
         for conn in self.starved.drain(..starved).collect::<SmallVec<[ConnId; 16]>>() {
             self.receive(conn);
         }
-        self.ring.enter(REAPED_PER_TURN)?;
+        // Whoever finds no buffer has to be received from anew.
+        self.ring.enter(REAPED_PER_TURN.min(self.ring.buffers_free()))?;
         self.ring.reap(REAPED_PER_TURN, &mut self.completions);
         Ok(!self.completions.is_empty())
     }

@@ -85,6 +85,7 @@ counts! {
     Counter objects_deleted = "objects_deleted" "Objects deleted.";
     Counter object_updates = "object_updates" "Fields updated.";
     Counter object_moves = "object_moves" "Objects moved to another location.";
+    Counter zones_asked_forgotten = "object_zones_asked_forgotten" "Zones asked for lately that are not remembered any more: children that come late from another State Server may be missed there.";
     Counter object_queries = "object_queries" "Queries of objects answered.";
     Counter refused_malformed = "object_requests_refused" {"reason": "malformed"} "Requests to the State Server or an object that were refused.";
     Counter refused_unknown_class = "object_requests_refused" {"reason": "unknown_class"} "Requests to the State Server or an object that were refused.";

@@ -76,7 +76,7 @@ pub(crate) fn put_object(
     let values_bytes = out.len() - values_at;
     let root = out.len().next_multiple_of(8);
     out.extend_from_slice(&[0; 8][..root - out.len()]);
-    let offset = |to: usize, from: usize| (to as i32 - from as i32).to_le_bytes();
+    let offset = |to: usize, from: usize| (to as i32).wrapping_sub(from as i32).to_le_bytes();
     let mut stored = [0; 24];
     stored[..4].copy_from_slice(&offset(fields_at, root));
     stored[4..8].copy_from_slice(&(fields.len() as u32).to_le_bytes());
@@ -146,25 +146,35 @@ fn width(field: &ArchivedStoredField) -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn values() -> impl Strategy<Value = BTreeMap<u16, Vec<u8>>> {
+        let bytes = prop_oneof![
+            9 => prop::collection::vec(any::<u8>(), 0..30),
+            1 => (any::<u8>(), 0..=usize::from(u16::MAX)).prop_map(|(byte, len)| vec![byte; len]),
+        ];
+        prop::collection::btree_map(any::<u16>(), bytes, 0..9)
+    }
 
     proptest! {
         #[test]
         fn what_is_put_is_an_archive(
-            values in prop::collection::btree_map(any::<u16>(), prop::collection::vec(any::<u8>(), 0..30), 0..9),
-            do_id: u32,
-            class: u16,
+            all in prop::collection::vec((values(), any::<u32>(), any::<u16>()), 1..3),
         ) {
-            let fields: Vec<_> = values.iter().map(|(key, v)| (FieldKey(*key), &v[..])).collect();
             let mut put = AlignedVec::<8>::new();
-            put_object(DoId(do_id), ClassKey(class), &fields, &mut put);
-            let width = |(key, value): (&u16, &Vec<u8>)| {
-                StoredField { key: *key, bytes: value.len() as u16 }
-            };
-            let widths: Vec<_> = values.iter().map(width).collect();
-            let all: Vec<u8> = values.values().flatten().copied().collect();
-            let stored = StoredObject { fields: &widths, values: &all, do_id, class };
-            let archived = rkyv::api::high::to_bytes::<rkyv::rancor::Failure>(&stored).unwrap();
-            prop_assert_eq!(&put[..], &archived[..]);
+            for (values, do_id, class) in all {
+                let fields: Vec<_> = values.iter().map(|(key, v)| (FieldKey(*key), &v[..])).collect();
+                let start = put.len();
+                put_object(DoId(do_id), ClassKey(class), &fields, &mut put);
+                let width = |(key, value): (&u16, &Vec<u8>)| {
+                    StoredField { key: *key, bytes: value.len() as u16 }
+                };
+                let widths: Vec<_> = values.iter().map(width).collect();
+                let joined: Vec<u8> = values.values().flatten().copied().collect();
+                let stored = StoredObject { fields: &widths, values: &joined, do_id, class };
+                let archived = rkyv::api::high::to_bytes::<rkyv::rancor::Failure>(&stored).unwrap();
+                prop_assert_eq!(&put[start..], &archived[..]);
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ impl Default for Limits {
             field_bytes_max: 16 << 30,
             queries_max: 4096,
             foreign_children_max: 1 << 18,
-            zones_asked_max: 1024,
+            zones_asked_max: 16_384,
             moves_max: 16_384,
             waiting_bytes_max: 64 << 20,
             loading_max: 16_384,

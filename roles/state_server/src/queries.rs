@@ -201,7 +201,7 @@ impl StateServer {
         self.send(&To::one(query.asker), Channel::object(parent), &answer, out);
         let relay = match query.reply {
             Reply::Zones => {
-                self.latecomers.note(self.now, &query, self.limits.zones_asked_max);
+                self.latecomers.note(self.now, &query, self.limits.zones_asked_max, out);
                 ObjectMessage::QueryZones { context, parent, zones: Zones(&query.zones) }
             }
             Reply::Children => ObjectMessage::QueryChildren { context, parent },
@@ -245,7 +245,7 @@ impl StateServer {
         let Some(query) = self.queries.open.get_mut(&id) else { return };
         query.parts -= 1;
         if query.parts == 0 {
-            self.latecomers.note(self.now, query, self.limits.zones_asked_max);
+            self.latecomers.note(self.now, query, self.limits.zones_asked_max, out);
             self.ask_children_elsewhere(id, out);
             self.end_if_done(id, out);
         }

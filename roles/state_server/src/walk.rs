@@ -3,6 +3,7 @@
 
 use crate::StateServer;
 use crate::ai::Said;
+use crate::latecomers::UNCOUNTED;
 use crate::objects::Objects;
 use crate::told::{Below, KnownAi, Told};
 use crate::voice::{Showing, To};
@@ -264,7 +265,8 @@ impl StateServer {
     }
 
     /// An object enters for somebody who asked its parent, which lives elsewhere. In `astron` that
-    /// parent has counted those whose location it has acknowledged; in the seed it hears of each that
+    /// parent has counted those whose location it has acknowledged, unless it says that it has not;
+    /// in the seed it hears of each that
     /// has entered, and says that all have after that (I2). What the object says next goes the way of
     /// its answer, so that it does not come before it (I1).
     pub(crate) fn enter_for_relay(
@@ -279,7 +281,7 @@ impl StateServer {
                 let parent = Channel::object(self.objects.location(at).parent);
                 (Showing::EnterZone, To::one(asker).and(parent))
             }
-            Dialect::Astron if self.objects.get(at).acknowledged => {
+            Dialect::Astron if self.objects.get(at).acknowledged && context != UNCOUNTED => {
                 (Showing::EnterInterest(context), To::one(asker))
             }
             Dialect::Astron => (Showing::EnterZone, To::one(asker)),

@@ -245,6 +245,7 @@ impl Run {
         let own: Vec<(u32, u16)> = own.map(|FieldId(number)| (id, number)).collect();
         self.clients[at].eyes.own.extend(own);
         self.watch.said(at, id, field, value);
+        self.attempted(id, field, value);
         self.say(at, &FromClient::UpdateField { do_id, field, value });
         if self.plan.sabotage == Sabotage::Echo && value.len() >= 4 && self.chance.one_in(10) {
             let mut frame = Vec::new();

@@ -2,7 +2,7 @@
 //! the end nothing is left.
 
 use crate::clients::eyes::{Owned, Values};
-use crate::clients::grants::{EJECTED, OPENED};
+use crate::clients::grants::{EJECTED, LOST, OPENED};
 use crate::clients::person::{Client, Leaving, Part};
 use crate::clients::plan::HALLS;
 use crate::clients::run::{Run, named};
@@ -37,6 +37,10 @@ impl Run {
         }
         for client in &mut self.clients {
             client.has_name = client.is_settled();
+            if client.has_name {
+                // What it was to own was loaded, if it had to be: from now on it stays in its sight.
+                client.excuses.remove(&LOST);
+            }
         }
         self.check_counts()?;
         let found = self.find_all()?;
@@ -50,6 +54,7 @@ impl Run {
             }
         }
         self.check_gone(&found)?;
+        self.check_active(&found)?;
         self.probe(&found)?;
         match self.plan.storage {
             Some(_) => self.put_to_sleep(),
@@ -278,13 +283,27 @@ impl Run {
         Ok(())
     }
 
-    /// Whether an object that has answered is active: one that is stored answers also if it is not.
-    /// In the seed it becomes so then.
+    /// Whether an object that has answered is active. One that is stored answers also if it is not, and
+    /// in the seed it becomes active then; but it is nowhere, and others are not.
     fn is_active(&self, id: u32, found: &Objects) -> bool {
-        let astron = self.plan.dialect == Dialect::Astron;
-        let is_nowhere = |found: &Found| found.location == Location::NOWHERE;
-        let is_asleep = |found: &Found| self.lasting.has(id) && (!astron || is_nowhere(found));
-        found.get(&id).is_some_and(|found| !is_asleep(found))
+        let is_asleep = |found: &Found| found.location == Location::NOWHERE;
+        found.get(&id).is_some_and(|found| !self.lasting.has(id) || !is_asleep(found))
+    }
+
+    /// What is stored answers, and what became active is active, unless it ends with a session.
+    fn check_active(&self, found: &Objects) -> Result<(), Violation> {
+        for (id, thing) in &self.cluster.things {
+            let must_be = thing.is_made && thing.session.is_none();
+            let is_missed = !found.contains_key(id) || must_be && !self.is_active(*id, found);
+            if self.lasting.is_stored(*id) && is_missed {
+                let what = format!("{id}, of {thing:?}");
+                return Err(Violation::new(
+                    "what is stored is there, and active if it is to be",
+                    what,
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Whoever sees an object hears of it once, whoever has a channel hears it once.

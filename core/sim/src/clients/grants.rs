@@ -24,6 +24,8 @@ const FIRST_NAME: u64 = 70_000 << 32;
 pub const OPENED: [u64; 3] = [80_000 << 32, 80_000 << 32 | 1, 80_000 << 32 | 2];
 /// The codes of ejections by the cluster.
 pub const EJECTED: u16 = 777;
+/// The code of those whose session object is out of their sight.
+pub const LOST: u16 = 153;
 
 impl Run {
     /// An actor hears something.
@@ -45,10 +47,10 @@ impl Run {
         if let Ok(answer) = AgentAnswer::decode(dialect, dg.msgtype, &dg.payload) {
             return self.answered(&answer, &dg);
         }
-        if let Ok(DatabaseNotice::CreateResp { context, do_id }) =
-            DatabaseNotice::decode(dialect, dg.msgtype, &dg.payload)
+        if let Ok(notice) = DatabaseNotice::decode(dialect, dg.msgtype, &dg.payload)
+            && self.hear_database(&notice)?
         {
-            return self.hear_created(context, do_id);
+            return Ok(());
         }
         self.actors[actor].heard.push(dg);
         Ok(())
@@ -146,7 +148,7 @@ impl Run {
         let is_session = self.chance.one_in(2);
         if is_session && self.lasting.has(id) {
             // While it is loaded it is not yet the client's own, and may leave its sight.
-            self.clients[at].excuses.insert(153);
+            self.clients[at].excuses.insert(LOST);
         }
         if is_session && self.chance.one_in(2) {
             self.add_session_object(at, id);
@@ -241,13 +243,14 @@ impl Run {
             return self.grant(at);
         }
         let client = &mut self.clients[at];
-        client.must_end = true;
         match self.chance.below(3) {
             0 => {
+                client.must_end = true;
                 client.excuses.insert(EJECTED);
                 self.tell(at, &AgentMessage::Eject { code: EJECTED, reason: b"out" });
             }
             1 => {
+                client.must_end = true;
                 client.may_be_dropped = true;
                 self.tell(at, &AgentMessage::Drop);
             }
@@ -258,12 +261,9 @@ impl Run {
     /// A client's body is deleted, or taken from it.
     fn take_body(&mut self, at: usize) {
         let client = &mut self.clients[at];
-        let Some(id) = client.body else {
-            client.must_end = false;
-            return;
-        };
-        client.must_end = client.eyes.session_objects.contains(&id);
-        client.excuses.extend([118, 119, 153]);
+        let Some(id) = client.body else { return };
+        client.must_end |= client.eyes.session_objects.contains(&id);
+        client.excuses.extend([118, 119, LOST]);
         match self.chance.one_in(2) {
             true => self.delete(0, id),
             false => self.set_owner(0, id, None),

@@ -8,7 +8,6 @@ use crate::clients::eyes::Values;
 use crate::clients::plan::{DATABASE, STORED};
 use crate::clients::run::Run;
 use crate::clients::schema::{self, BODY, Stamp};
-use crate::clients::things::FIRST_ACTOR_WRITER;
 use crate::ledger::Violation;
 use crate::objects::datagram::Dg;
 use crate::plan::Sabotage;
@@ -24,6 +23,8 @@ const BY_DATABASE: u32 = 1000;
 /// The fields of a new object.
 const FIRST_FIELDS: [&str; 5] = ["setA", "setSecret", "setOwn", "setX", "setY"];
 
+const IS_THERE: &str = "what was created is there until it is deleted";
+
 /// A stored object, as those know it who write it.
 #[derive(Default)]
 pub struct Lasting {
@@ -33,8 +34,10 @@ pub struct Lasting {
     is_stored: bool,
     /// What it had when that was looked at last.
     known: Values,
-    /// What was written since, of each field by each writer the last.
+    /// What was written since all was quiet, of each field by each writer the last that arrived.
     written: BTreeMap<u16, BTreeMap<u32, Vec<u8>>>,
+    /// All that was ever written since then, be it on its way.
+    attempts: BTreeSet<(u16, Vec<u8>)>,
     /// Whether its deletion was asked for since.
     is_deleting: bool,
     /// Whether it was active since, so that somebody may yet hear that it went.
@@ -47,10 +50,10 @@ pub struct AllLasting {
     by_id: BTreeMap<u32, Lasting>,
     /// Objects that were asked for: who did, and with which values.
     creates: BTreeMap<u32, (usize, Values)>,
+    /// Questions for all that the Database has of an object, and of which one.
+    questions: BTreeMap<u32, u32>,
     /// Objects that may be there though nobody has heard so.
     unheard: u64,
-    /// The number of the last stamp of each writer when values were looked at last.
-    numbers: BTreeMap<u32, u32>,
 }
 
 impl AllLasting {
@@ -88,7 +91,7 @@ impl Run {
     }
 
     /// An actor hears that there is a new object.
-    pub(super) fn hear_created(&mut self, context: u32, do_id: DoId) -> Result<(), Violation> {
+    fn hear_created(&mut self, context: u32, do_id: DoId) -> Result<(), Violation> {
         let wrong = |what| Err(Violation::new("one answer, and an id of its own", what));
         let Some((actor, known)) = self.lasting.creates.remove(&context) else {
             return wrong(format!("{do_id} is the answer to {context}, which is not open"));
@@ -156,7 +159,7 @@ impl Run {
         let is_body = self.clients.iter().any(|client| client.body == Some(id));
         let thing = &self.cluster.things[&id];
         let (is_made, is_free) = (thing.is_made, !is_body && thing.session.is_none());
-        match self.chance.below(8) {
+        match self.chance.below(9) {
             0..=2 => self.create_lasting(actor),
             3 | 4 => self.set_rank(actor, id),
             5 if is_free && self.chance.one_in(3) => self.delete_disk(actor, id),
@@ -175,7 +178,38 @@ impl Run {
                 let location = self.some_location();
                 self.activate(actor, id, location);
             }
+            8 => {
+                let (context, do_id) = (self.cluster.number(), DoId(id));
+                self.lasting.questions.insert(context, id);
+                self.ask_database(actor, &DatabaseMessage::SelectAll { context, do_id });
+            }
             _ => self.update_one(actor, id),
+        }
+    }
+
+    /// An actor hears from the Database that there is a new object, or what it asked for in the midst
+    /// of it all; whatever it is told is durable. Whether it was that.
+    pub(super) fn hear_database(&mut self, notice: &DatabaseNotice<'_>) -> Result<bool, Violation> {
+        match *notice {
+            DatabaseNotice::CreateResp { context, do_id } => {
+                self.hear_created(context, do_id)?;
+                Ok(true)
+            }
+            DatabaseNotice::SelectAllResp { context, object } => {
+                let Some(id) = self.lasting.questions.remove(&context) else { return Ok(false) };
+                let values = object.and_then(|object| stored_values(self.plan.dialect, &object));
+                let lasting = self.lasting.by_id.get_mut(&id).filter(|one| one.is_stored);
+                match (lasting, values) {
+                    (Some(lasting), Some(values)) => lasting.known = values,
+                    (Some(_), None) => {
+                        let what = format!("{id} is not there");
+                        return Err(Violation::new(IS_THERE, what));
+                    }
+                    (None, _) => (), // it is about to be deleted
+                }
+                Ok(true)
+            }
+            _ => Ok(false),
         }
     }
 
@@ -220,17 +254,18 @@ impl Run {
 
     /// Something was written of an object; stored fields are remembered, if it lasts.
     pub(super) fn wrote(&mut self, id: u32, field: FieldId, value: &[u8]) {
+        self.attempted(id, field, value);
         let Some(lasting) = self.lasting.by_id.get_mut(&id) else { return };
-        let schema = schema::load();
-        let class = schema.class_by_name(BODY).expect("the file has it");
-        let db = schema.keyword("db").expect("it is known from the beginning");
-        let Some(known) = class.field_by_number(field.0) else { return };
-        for (atom, value) in schema.split(known, value).flatten() {
-            let atom = schema.field(atom);
-            if let Some(stamp) = Stamp::all(value).next().filter(|_| atom.keywords.contain(db)) {
-                let written = lasting.written.entry(atom.number).or_default();
-                written.insert(stamp.writer, value.to_vec());
-            }
+        for (field, value) in stored_parts(field, value) {
+            let stamp = Stamp::all(&value).next().expect("all stored values are stamps");
+            lasting.written.entry(field).or_default().insert(stamp.writer, value);
+        }
+    }
+
+    /// The same on its way: it may yet arrive, or not.
+    pub(super) fn attempted(&mut self, id: u32, field: FieldId, value: &[u8]) {
+        if let Some(lasting) = self.lasting.by_id.get_mut(&id) {
+            lasting.attempts.extend(stored_parts(field, value));
         }
     }
 
@@ -330,7 +365,7 @@ impl Run {
         let stored = self.lasting.by_id.iter().map(|(id, lasting)| (id, lasting.is_stored));
         if let Some((id, is_stored)) = { stored }.find(|(id, is)| found.contains_key(id) != *is) {
             let what = format!("{id}: {}, it should be {is_stored}", !is_stored);
-            return Err(Violation::new("what was created is there until it is deleted", what));
+            return Err(Violation::new(IS_THERE, what));
         }
         let there = found.len() as u64;
         let counted = self.total(|counts| counts.objects_stored);
@@ -347,24 +382,13 @@ impl Run {
     fn know(&mut self, found: BTreeMap<u32, Values>) {
         for lasting in self.lasting.by_id.values_mut() {
             lasting.written.clear();
+            lasting.attempts.clear();
             (lasting.is_deleting, lasting.known) = (false, Values::new());
         }
         for (id, values) in found {
             let lasting = self.lasting.by_id.get_mut(&id).expect("only those were asked for");
             lasting.known = values;
         }
-        self.lasting.numbers = self.numbers();
-    }
-
-    /// The number of the last stamp of everybody who writes.
-    fn numbers(&self) -> BTreeMap<u32, u32> {
-        let clients = self.clients.iter().enumerate();
-        let clients = clients.map(|(at, client)| (at as u32 + 1, client.number));
-        let actors = self.actors.iter().enumerate();
-        let actors = actors.map(|(at, actor)| (FIRST_ACTOR_WRITER + at as u32, actor.number));
-        let both =
-            actors.flat_map(|(writer, number)| [(writer, number), (writer + BY_DATABASE, number)]);
-        clients.chain(both).collect()
     }
 
     /// The power fails; all daemons begin again, with nothing but what their disk has.
@@ -378,6 +402,7 @@ impl Run {
         (0..self.world.daemons.len()).for_each(|daemon| self.world.start(daemon));
         self.settle()?;
         self.lasting.by_id.values_mut().for_each(|lasting| lasting.was_active = false);
+        self.lasting.questions.clear();
         self.lasting.unheard += std::mem::take(&mut self.lasting.creates).len() as u64;
         self.forget_day();
         Ok(())
@@ -391,19 +416,13 @@ impl Run {
             lasting.is_stored |= lasting.is_deleting && found.contains_key(id);
         }
         self.check_there(&found)?;
-        let now = self.numbers();
         for (id, values) in &found {
-            let known = &self.lasting.by_id[id].known;
+            let Lasting { known, attempts, .. } = &self.lasting.by_id[id];
             let fields: BTreeSet<u16> = values.keys().chain(known.keys()).copied().collect();
             for field in fields {
-                let has = values.get(&field);
-                let stamp = has.and_then(|has| Stamp::all(has).next());
-                let is_newer = |Stamp { writer, number }: Stamp| {
-                    let before = self.lasting.numbers.get(&writer).copied().unwrap_or(0);
-                    now.get(&writer).is_some_and(|now| (before + 1..=*now).contains(&number))
-                };
-                if has != known.get(&field) && !stamp.is_some_and(is_newer) {
-                    let what = format!("{id}, {field}: {has:?} after {:?}", known.get(&field));
+                let (has, known) = (values.get(&field), known.get(&field));
+                if has != known && !is_newer(has, known, |has| attempts.contains(&(field, has))) {
+                    let what = format!("{id}, {field}: {has:?} after {known:?}");
                     return Err(Violation::new("what was stored lasts", what));
                 }
             }
@@ -438,6 +457,32 @@ fn stored_values(dialect: Dialect, object: &StoredObject<'_>) -> Option<Values> 
         field.is_some_and(|field| schema.field(field).keywords.contain(db))
     });
     Some(values)
+}
+
+/// Whether a value was written, and by the writer of the known one no earlier than that.
+fn is_newer(
+    has: Option<&Vec<u8>>,
+    known: Option<&Vec<u8>>,
+    was_written: impl Fn(Vec<u8>) -> bool,
+) -> bool {
+    let stamp = |value: Option<&Vec<u8>>| value.and_then(|value| Stamp::all(value).next());
+    let is_older = match (stamp(has), stamp(known)) {
+        (Some(has), Some(known)) => has.writer == known.writer && has.number < known.number,
+        (None, _) | (_, None) => false,
+    };
+    !is_older && has.is_some_and(|has| was_written(has.clone()))
+}
+
+/// What of a value of a body's field is stored.
+fn stored_parts(field: FieldId, value: &[u8]) -> Vec<(u16, Vec<u8>)> {
+    let schema = schema::load();
+    let class = schema.class_by_name(BODY).expect("the file has it");
+    let db = schema.keyword("db").expect("it is known from the beginning");
+    let Some(known) = class.field_by_number(field.0) else { return Vec::new() };
+    let parts = schema.split(known, value).flatten();
+    let parts = parts.map(|(atom, value)| (schema.field(atom), value));
+    let stored = parts.filter(|(atom, _)| atom.keywords.contain(db));
+    stored.map(|(atom, value)| (atom.number, value.to_vec())).collect()
 }
 
 fn packed(values: &Values) -> Vec<u8> {

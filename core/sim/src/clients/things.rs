@@ -5,11 +5,12 @@ use crate::clients::plan::HALLS;
 use crate::clients::run::Run;
 use crate::clients::schema::{self, BODY, HALL, Stamp};
 use crate::objects::datagram::Dg;
+use wire::dialect::Dialect;
 use wire::ids::{Channel, DoId, FieldId, Zone};
 use wire::state_server::{Entry, Location, ObjectMessage, StateServerMessage};
 
 /// Actors write under this number and those behind it.
-pub const FIRST_ACTOR_WRITER: u32 = 2000;
+const FIRST_ACTOR_WRITER: u32 = 2000;
 
 impl Run {
     pub(super) fn next_id(&mut self) -> u32 {
@@ -112,8 +113,12 @@ impl Run {
             return self.create_one(actor);
         };
         let is_body = self.clients.iter().any(|client| client.body == Some(id));
+        // In the seed a move wakes what is stored, also when it has ended with a session.
+        let openotp = self.plan.dialect == Dialect::OpenOtp;
+        let is_last = self.cluster.things[&id].session.is_some();
+        let stays = openotp && is_last && self.lasting.has(id);
         match self.chance.below(12) {
-            0..=2 => {
+            0..=2 if !stays => {
                 // What is below another object goes with it in `astron`.
                 let stays_up = is_body || self.lasting.has(id);
                 let location = if stays_up { self.some_location() } else { self.any_location(id) };

@@ -12,6 +12,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// How many there are at most.
 const SPARES_MAX: usize = 2;
@@ -110,7 +111,8 @@ pub(super) fn renew(file: &File, head: &[u8], bytes: u32, fills: bool) -> io::Re
         reserve(file, bytes)?;
     }
     if fills || before > end {
-        fill(file, before.min(end)..bytes, FILL_PAUSE)?;
+        let pause = if fills { FILL_PAUSE } else { Duration::ZERO };
+        fill(file, before.min(end)..bytes, pause)?;
     }
     file.write_all_at(head, 0)?;
     file.sync_all()

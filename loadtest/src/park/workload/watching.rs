@@ -86,6 +86,7 @@ pub(crate) fn watch(stage: &mut Stage<'_>, by: By, to_each: u32, pace: Pace) -> 
 impl Watching {
     fn prepare(stage: &mut Stage<'_>, by: By, to_each: u32) -> Result<Watching> {
         let zones = stage.cast.clients() / to_each;
+        assert!(zones > 0, "a workload has clients for whole zones");
         let (first, place) = (stage.plan.scenario.first_zone, stage.cast.classes.visitor.place);
         let objects: Vec<Object> = match by {
             By::Ai => (0..zones * NPCS)
@@ -162,7 +163,8 @@ impl Watching {
                     while self.in_flight() + self.watchers() <= most {
                         self.update(&mut stage.cast, now);
                     }
-                    NAP
+                    // Over loopback, whoever sends to somebody asleep pays for waking him.
+                    Duration::ZERO
                 }
                 (None, Pace::Rate(_)) => NAP,
             };
@@ -172,8 +174,8 @@ impl Watching {
         Ok(())
     }
 
-    /// The object that is updated next: one of each zone by turns, so that all clients hear of as many
-    /// of those that are on their way.
+    /// The object that is updated next: one of each zone in turn, so that the updates on their way are
+    /// spread over all clients.
     fn next(&self) -> usize {
         let objects = self.objects.len();
         let (turn, zones) = ((self.sent % objects as u64) as usize, self.zones);
