@@ -396,6 +396,7 @@ impl Run {
         self.actions_left = 0;
         for client in &mut self.clients {
             client.lose_power();
+            self.world.set_reads(client.outside, true);
         }
         (0..self.world.daemons.len()).for_each(|daemon| self.world.crash(daemon));
         self.settle()?;
