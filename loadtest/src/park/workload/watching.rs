@@ -16,7 +16,6 @@ use wire::client::{FromClient, ToClient};
 use wire::ids::{DoId, FieldId, Zone};
 use wire::state_server::ObjectMessage;
 
-const NAP: Duration = Duration::from_millis(5);
 /// NPCs in each zone.
 const NPCS: u32 = 4;
 const NOT_SEEN: &str = "updates are not seen by all";
@@ -151,24 +150,22 @@ impl Watching {
         let (before, mut patience) = (self.delivered, Patience::new(stage));
         while now_ns() < end || self.delivered == before {
             let now = now_ns();
-            let nap = match (&mut schedule, pace) {
+            match (&mut schedule, pace) {
                 (Some(schedule), _) => {
                     while let Some((_, due)) = schedule.take(now) {
                         self.update(&mut stage.cast, due);
                     }
-                    Duration::from_nanos(schedule.due_ns().saturating_sub(now_ns())).min(NAP)
                 }
                 (None, Pace::Window(window)) => {
                     let most = u64::from(window) * self.watchers();
                     while self.in_flight() + self.watchers() <= most {
                         self.update(&mut stage.cast, now);
                     }
-                    // Over loopback, whoever sends to somebody asleep pays for waking him.
-                    Duration::ZERO
                 }
-                (None, Pace::Rate(_)) => NAP,
-            };
-            stage.turn(self, nap)?;
+                (None, Pace::Rate(_)) => (),
+            }
+            // It does not sleep: over loopback, whoever sends to somebody asleep pays for waking him.
+            stage.turn(self, Duration::ZERO)?;
             patience.check(stage, NOT_SEEN)?;
         }
         Ok(())
