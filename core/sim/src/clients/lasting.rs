@@ -209,7 +209,17 @@ impl Run {
                 }
                 Ok(true)
             }
-            _ => Ok(false),
+            DatabaseNotice::SelectFieldResp { .. }
+            | DatabaseNotice::SelectResp { .. }
+            | DatabaseNotice::SelectQueryResp { .. }
+            | DatabaseNotice::UpdateFieldIfEqualsResp { .. }
+            | DatabaseNotice::UpdateIfEqualsResp { .. }
+            | DatabaseNotice::UpdateFieldIfEmptyResp { .. }
+            | DatabaseNotice::UpdateField { .. }
+            | DatabaseNotice::Update { .. }
+            | DatabaseNotice::DeleteField { .. }
+            | DatabaseNotice::DeleteFields { .. }
+            | DatabaseNotice::Delete { .. } => Ok(false),
         }
     }
 
