@@ -126,7 +126,7 @@ impl StateServer {
             return refuse(full, "move of a child", parent, Channel::object(child), out);
         }
         if !was_here && !mail.local {
-            self.ask_latecomer(parent, child, to.zone, out);
+            self.ask_latecomer(child, to, out);
         }
         if out.dialect() == Dialect::Astron {
             let noted = ObjectMessage::LocationAck { location: to };

@@ -2,25 +2,22 @@
 //! daemon that both are in. Then the child may have entered before the asker heard the zone, and its
 //! word that it is there comes after the question, so that nobody tells the asker.
 //!
-//! So a shard remembers who asked lately, and a child that comes to a zone late is asked in their
-//! names, as by [`crate::relay`]: it enters for them alone, as one that has just come, and once more
-//! for those who have seen it. What one link lags behind another by more than is remembered here is
-//! not made up for. Within this daemon all comes in order (I2).
+//! So a shard remembers who asked lately, and a child that comes to such a zone is asked in the name of
+//! the location, as by [`crate::relay`]: it enters there once more, in order with all else that it says
+//! there, and whoever has seen it takes no notice. What one link lags behind another by more than is
+//! remembered here is not made up for. Within this daemon all comes in order (I2).
 
 use crate::StateServer;
 use crate::queries::Query;
 use crate::voice::To;
 use alloc::collections::{BTreeMap, VecDeque};
 use runtime::{Now, Outbox};
-use smallvec::SmallVec;
 use wire::ids::{Channel, DoId, Zone};
-use wire::state_server::{ObjectMessage, Zones};
+use wire::state_server::{Location, ObjectMessage, Zones};
 
 /// A question is remembered so long.
 const KEPT_MS: u64 = 500;
-/// A child is asked in so many names, the last ones.
-const ASKERS_MAX: usize = 64;
-/// The context of a question in somebody's name that no count has announced (`astron`).
+/// The context of a question whose answer no count has announced (`astron`).
 pub const UNCOUNTED: u32 = u32::MAX;
 
 /// Who asked lately for zones of the parents of this shard.
@@ -64,37 +61,31 @@ impl Latecomers {
         }
     }
 
-    /// Those who asked for a zone lately, each once, the last first.
-    fn askers(&self, now: Now, parent: DoId, zone: Zone) -> SmallVec<[Channel; 4]> {
-        let mut askers = SmallVec::new();
+    /// Those who asked for a zone lately.
+    fn askers(&self, now: Now, parent: DoId, zone: Zone) -> impl Iterator<Item = Channel> {
         let all = self.asked.get(&(parent, zone)).into_iter().flatten().rev();
-        for &(_, asker) in all.take_while(|(then, _)| then.plus_ms(KEPT_MS) >= now) {
-            if askers.len() < ASKERS_MAX && !askers.contains(&asker) {
-                askers.push(asker);
-            }
-        }
-        askers
+        let lately = all.take_while(move |(then, _)| then.plus_ms(KEPT_MS) >= now);
+        lately.map(|(_, asker)| *asker)
     }
 }
 
 impl StateServer {
-    /// A child elsewhere has said that it is in a zone: it enters for those who asked before, but for
-    /// those whose question it is about to answer.
-    pub(crate) fn ask_latecomer(&self, parent: DoId, child: DoId, zone: Zone, out: &mut Outbox) {
+    /// A child elsewhere has said that it is in a zone: it enters there once more if somebody has asked
+    /// before, and not only those whose question it is about to answer.
+    pub(crate) fn ask_latecomer(&self, child: DoId, at: Location, out: &mut Outbox) {
+        let Location { parent, zone } = at;
+        let is_answered = |asker: Channel| {
+            let mut open = self.queries.open.values();
+            open.any(|query| {
+                query.parent == parent && query.asker == asker && query.waits_for.contains(&child)
+            })
+        };
         let mut askers = self.latecomers.askers(self.now, parent, zone);
-        if askers.is_empty() {
+        let Some(channel) = at.channel().filter(|_| askers.any(|asker| !is_answered(asker))) else {
             return;
-        }
-        let open = self.queries.open.values();
-        for query in open.filter(|query| query.parent == parent) {
-            if query.waits_for.contains(&child) {
-                askers.retain(|asker| *asker != query.asker);
-            }
-        }
+        };
         let (context, zones) = (UNCOUNTED, [zone.0.to_le_bytes()]);
         let question = ObjectMessage::QueryZones { context, parent, zones: Zones(&zones) };
-        for asker in askers {
-            self.request(&To::object(child), asker, &question, out);
-        }
+        self.request(&To::object(child), channel, &question, out);
     }
 }

@@ -201,12 +201,13 @@ def test_an_entry_that_nobody_asked_for_is_ignored(t):
 def test_a_child_that_leaves_or_is_deleted_meanwhile_is_not_waited_for(t):
     parent = t.new("Station")
     began = time.monotonic()
-    for gone in [(parent.do_id, 6), (t.do(), 5), (0, 0)]:
-        child = played(t, parent, 5)
-        asks(t, parent, [5])
-        t.expect(asked(t, parent, [child], [5]))
+    # Each in a zone of its own: where somebody has just asked, who comes is asked to enter once more.
+    for zone, gone in [(5, (parent.do_id, 6)), (7, (t.do(), 5)), (8, (0, 0))]:
+        child = played(t, parent, zone)
+        asks(t, parent, [zone])
+        t.expect(asked(t, parent, [child], [zone]))
         child.moves(*gone)
-        t.expect(done(t, parent, [5]))
+        t.expect(done(t, parent, [zone]))
     took = time.monotonic() - began
     assert took < 0.8, f"{took:.2f} s"
 
