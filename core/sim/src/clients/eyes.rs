@@ -223,7 +223,10 @@ impl Eyes {
             // What is its own may have left its sight without a word.
             let openotp = self.dialect == Dialect::OpenOtp;
             let may_be_back = openotp && seen.owned == Owned::Yes;
-            if seen.is_seen && !may_be_back && !self.session_objects.contains(&id) {
+            // So may what ends with its session, be it meant for who had its channel before.
+            let is_of_session =
+                self.session_objects.contains(&id) || self.is_mistaken && seen.owned == Owned::Yes;
+            if seen.is_seen && !may_be_back && !is_of_session {
                 return broken("an object enters once", format!("{id} enters again"));
             }
             seen.is_seen = true;
