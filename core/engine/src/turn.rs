@@ -222,7 +222,7 @@ impl TurnLoop {
             self.receive(conn);
         }
         // Whoever finds no buffer has to be received from anew.
-        self.ring.enter(REAPED_PER_TURN.min(self.ring.buffers_free()))?;
+        self.ring.enter(self.ring.buffers_free().clamp(1, REAPED_PER_TURN))?;
         self.ring.reap(REAPED_PER_TURN, &mut self.completions);
         Ok(!self.completions.is_empty())
     }

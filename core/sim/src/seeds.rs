@@ -185,6 +185,18 @@ pub fn play_many(many: Many) -> Played {
     all
 }
 
+/// Plays seeds of a kind for a test, for so many seconds at most: panics with the line of each that
+/// fails, and if nobody heard anything.
+pub fn must_pass(kind: Kind, shards: Option<usize>, from: u64, count: u64, seconds: u64) {
+    let time = Some(Duration::from_secs(seconds));
+    let kind = Some(kind);
+    let many = Many { kind, from, count, time, shards, failures_max: 3, progress: false };
+    let played = play_many(many);
+    let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
+    assert!(played.heard > 0, "nobody heard anything");
+}
+
 fn work(
     many: &Many,
     begin: Instant,

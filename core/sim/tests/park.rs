@@ -2,30 +2,20 @@
 
 use sim::clients;
 use sim::plan::Sabotage;
-use sim::seeds::{self, Kind, Many};
+use sim::seeds::{self, Kind};
 use sim::trace::Show;
-use std::time::Duration;
 
 const SEEDS_MAX: u64 = 400;
 
-fn many(shards: Option<usize>, from: u64, count: u64, seconds: u64) {
-    let (kind, time) = (Some(Kind::Park), Some(Duration::from_secs(seconds)));
-    let many = Many { kind, from, count, time, shards, failures_max: 3, progress: false };
-    let played = seeds::play_many(many);
-    let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
-    assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
-    assert!(played.heard > 0, "nobody heard anything");
-}
-
 #[test]
 fn some_seeds() {
-    many(None, 0, 200, 6);
+    seeds::must_pass(Kind::Park, None, 0, 200, 6);
 }
 
 #[test]
 fn some_seeds_with_1_2_3_and_8_shards() {
     for shards in [1, 2, 3, 8] {
-        many(Some(shards), 5_000, 50, 2);
+        seeds::must_pass(Kind::Park, Some(shards), 5_000, 50, 2);
     }
 }
 

@@ -1,18 +1,7 @@
 //! Seeds: those that failed once, always; then new ground for a few seconds.
 
-use sim::seeds::{self, Kind, Many};
+use sim::seeds::{self, Kind};
 use sim::trace::Show;
-use std::time::Duration;
-
-fn many(shards: Option<usize>, from: u64, count: u64, seconds: u64) {
-    let time = Some(Duration::from_secs(seconds));
-    let kind = Some(Kind::Routing);
-    let many = Many { kind, from, count, time, shards, failures_max: 3, progress: false };
-    let played = seeds::play_many(many);
-    let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
-    assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
-    assert!(played.heard > 0, "observers heard nothing");
-}
 
 #[test]
 fn seeds_that_once_failed() {
@@ -27,13 +16,13 @@ fn seeds_that_once_failed() {
 
 #[test]
 fn some_seeds() {
-    many(None, 0, 150, 5);
+    seeds::must_pass(Kind::Routing, None, 0, 150, 5);
 }
 
 #[test]
 fn some_seeds_with_1_2_3_and_8_shards_everywhere() {
     for shards in [1, 2, 3, 8] {
-        many(Some(shards), 5_000, 20, 2);
+        seeds::must_pass(Kind::Routing, Some(shards), 5_000, 20, 2);
     }
 }
 

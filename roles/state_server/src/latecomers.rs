@@ -30,13 +30,15 @@ pub struct Latecomers {
 }
 
 impl Latecomers {
-    /// Somebody has been told at `at` what is known to be in some zones. At most `max` are remembered.
-    pub fn note(&mut self, at: Now, of: &Query, max: usize, out: &mut Outbox) {
+    /// Somebody has been told at `at` what is known to be in some zones. At most `max` are remembered;
+    /// how many were forgotten early for that.
+    pub fn note(&mut self, at: Now, of: &Query, max: usize) -> u64 {
         let Query { parent, asker, .. } = *of;
         // To a role of this daemon all comes in order; and channel 0 is nobody.
         if of.local || asker == Channel(0) || max == 0 {
-            return;
+            return 0;
         }
+        let mut forgotten = 0;
         let is_old = |(then, ..): &(Now, DoId, Zone)| then.plus_ms(KEPT_MS) < at;
         while self.order.front().is_some_and(is_old) {
             self.forget_first();
@@ -44,11 +46,12 @@ impl Latecomers {
         for zone in Zones(&of.zones).iter() {
             if self.order.len() >= max {
                 self.forget_first();
-                out.counts.zones_asked_forgotten += 1;
+                forgotten += 1;
             }
             self.order.push_back((at, parent, zone));
             self.asked.entry((parent, zone)).or_default().push_back((at, asker));
         }
+        forgotten
     }
 
     fn forget_first(&mut self) {
@@ -87,5 +90,55 @@ impl StateServer {
         let (context, zones) = (UNCOUNTED, [zone.0.to_le_bytes()]);
         let question = ObjectMessage::QueryZones { context, parent, zones: Zones(&zones) };
         self.request(&To::object(child), channel, &question, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    const HALL: DoId = DoId(7);
+
+    fn query(asker: u64, zones: core::ops::Range<u32>) -> Query {
+        Query::of_zones(HALL, Channel(asker), zones.map(u32::to_le_bytes).collect())
+    }
+
+    fn askers(of: &Latecomers, now: Now, zone: u32) -> Vec<u64> {
+        of.askers(now, HALL, Zone(zone)).map(|asker| asker.0).collect()
+    }
+
+    #[test]
+    fn no_more_zones_are_remembered_than_may_be_and_the_last_ones() {
+        let mut all = Latecomers::default();
+        assert_eq!(all.note(Now(0), &query(1, 0..3), 4), 0);
+        assert_eq!(all.note(Now(0), &query(2, 2..5), 4), 2);
+        let known: Vec<Vec<u64>> = (0..6).map(|zone| askers(&all, Now(0), zone)).collect();
+        assert_eq!(known, [vec![], vec![], vec![2, 1], vec![2], vec![2], vec![]]);
+        assert_eq!(all.note(Now(0), &query(3, 0..100), 4), 100);
+        assert_eq!((all.order.len(), all.asked.len()), (4, 4));
+        assert_eq!(Latecomers::default().note(Now(0), &query(1, 0..3), 0), 0);
+    }
+
+    #[test]
+    fn what_is_old_is_forgotten_and_nobody_hears_of_it() {
+        let mut all = Latecomers::default();
+        all.note(Now(0), &query(1, 0..3), 4);
+        let late = Now(0).plus_ms(KEPT_MS);
+        assert_eq!(askers(&all, late, 1), [1]);
+        assert!(askers(&all, late.plus_ms(1), 1).is_empty());
+        assert_eq!(all.note(late.plus_ms(1), &query(2, 3..5), 4), 0);
+        assert_eq!((all.order.len(), all.asked.len()), (2, 2));
+    }
+
+    #[test]
+    fn roles_of_this_daemon_and_nobody_are_not_remembered() {
+        let mut all = Latecomers::default();
+        let mut own = query(1, 0..3);
+        own.local = true;
+        all.note(Now(0), &own, 4);
+        all.note(Now(0), &query(0, 0..3), 4);
+        assert!(all.order.is_empty() && all.asked.is_empty());
     }
 }

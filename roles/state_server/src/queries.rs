@@ -67,6 +67,27 @@ pub struct Query {
     pub waits_for: BTreeSet<DoId>,
 }
 
+#[cfg(test)]
+impl Query {
+    /// One from elsewhere for some zones.
+    pub fn of_zones(parent: DoId, asker: Channel, zones: Vec<[u8; 4]>) -> Query {
+        Query {
+            parent,
+            asker,
+            local: false,
+            context: 0,
+            reply: Reply::Zones,
+            zones,
+            parts: 0,
+            count: 0,
+            occupied: BTreeSet::new(),
+            began: Now(0),
+            asked: BTreeSet::new(),
+            waits_for: BTreeSet::new(),
+        }
+    }
+}
+
 impl Query {
     /// Its zones; `None`: it is about all children.
     fn about(&self) -> Option<Zones<'_>> {
@@ -201,7 +222,8 @@ impl StateServer {
         self.send(&To::one(query.asker), Channel::object(parent), &answer, out);
         let relay = match query.reply {
             Reply::Zones => {
-                self.latecomers.note(self.now, &query, self.limits.zones_asked_max, out);
+                let max = self.limits.zones_asked_max;
+                out.counts.zones_asked_forgotten += self.latecomers.note(self.now, &query, max);
                 ObjectMessage::QueryZones { context, parent, zones: Zones(&query.zones) }
             }
             Reply::Children => ObjectMessage::QueryChildren { context, parent },
@@ -245,7 +267,8 @@ impl StateServer {
         let Some(query) = self.queries.open.get_mut(&id) else { return };
         query.parts -= 1;
         if query.parts == 0 {
-            self.latecomers.note(self.now, query, self.limits.zones_asked_max, out);
+            let max = self.limits.zones_asked_max;
+            out.counts.zones_asked_forgotten += self.latecomers.note(self.now, query, max);
             self.ask_children_elsewhere(id, out);
             self.end_if_done(id, out);
         }

@@ -265,10 +265,9 @@ impl StateServer {
     }
 
     /// An object enters for somebody who asked its parent, which lives elsewhere. In `astron` that
-    /// parent has counted those whose location it has acknowledged, unless it says that it has not;
-    /// in the seed it hears of each that
-    /// has entered, and says that all have after that (I2). What the object says next goes the way of
-    /// its answer, so that it does not come before it (I1).
+    /// parent has counted those whose location it has acknowledged, unless it says that it has not; in
+    /// the seed it hears of each that has entered, and says that all have after that (I2). What the
+    /// object says next goes the way of its answer, so that it does not come before it (I1).
     pub(crate) fn enter_for_relay(
         &mut self,
         at: u32,

@@ -372,9 +372,10 @@ impl Run {
 
     /// Those objects are stored that must be.
     fn check_there(&self, found: &BTreeMap<u32, Values>) -> Result<(), Violation> {
-        let stored = self.lasting.by_id.iter().map(|(id, lasting)| (id, lasting.is_stored));
-        if let Some((id, is_stored)) = { stored }.find(|(id, is)| found.contains_key(id) != *is) {
-            let what = format!("{id}: {}, it should be {is_stored}", !is_stored);
+        let mut stored = self.lasting.by_id.iter().map(|(id, lasting)| (id, lasting.is_stored));
+        if let Some((id, must_be)) = stored.find(|(id, must_be)| found.contains_key(id) != *must_be)
+        {
+            let what = format!("{id} is there: {}, and must be: {must_be}", !must_be);
             return Err(Violation::new(IS_THERE, what));
         }
         let there = found.len() as u64;
