@@ -78,7 +78,7 @@ pub struct Plan {
 /// A Database and its DBSS.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    /// How many daemons there are with those below which nothing is.
+    /// Daemons, those of the State Server and of the Client Agent included.
     pub daemons: usize,
     /// The daemon of the Database.
     pub database: usize,

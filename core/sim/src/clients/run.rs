@@ -147,6 +147,7 @@ impl Run {
         Ok(())
     }
 
+    /// Those of the cluster come, and what lasts is looked at.
     fn come(&mut self) -> Result<(), Violation> {
         self.open_actors();
         self.make_halls();
