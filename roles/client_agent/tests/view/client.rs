@@ -39,9 +39,11 @@ pub struct Client {
     session: BTreeSet<DoId>,
     /// Owned objects of the session that entered a zone and were not shown there.
     hidden: BTreeSet<DoId>,
-    /// Those that may enter once more, as they may have changed unheard: they stayed when they went
-    /// out of sight, or came to a zone that is asked for.
+    /// Those that stayed when they went out of sight: they may enter once more, as they may have
+    /// changed unheard.
     away: BTreeSet<DoId>,
+    /// Those that came to a zone that was asked for: they may, too, there or where they go next.
+    doubted: BTreeSet<DoId>,
     changes: Vec<Change>,
     /// The last change of each interest.
     newest: BTreeMap<u16, u64>,
@@ -51,6 +53,8 @@ pub struct Client {
     questions: BTreeMap<u32, Question>,
     /// Zones that were asked for since they were opened, and answered for.
     answered: BTreeSet<Location>,
+    /// How often an object entered.
+    pub entered: u32,
     pub is_ended: bool,
 }
 
@@ -68,12 +72,14 @@ impl Client {
             session: BTreeSet::new(),
             hidden: BTreeSet::new(),
             away: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             changes: Vec::new(),
             newest: BTreeMap::new(),
             changed: 0,
             owed: VecDeque::new(),
             questions: BTreeMap::new(),
             answered: BTreeSet::new(),
+            entered: 0,
             is_ended: false,
         }
     }
@@ -290,11 +296,11 @@ impl Client {
                 assert!(self.is_of_interest(entry.location), "{entry:?} is of interest");
                 let before = self.seen.insert(entry.do_id, entry.location);
                 let is_back = self.away.remove(&entry.do_id);
-                assert!(before.is_none() || is_back, "{entry:?} enters once");
-                if !self.answered.contains(&entry.location) {
-                    self.away.insert(entry.do_id);
-                }
+                let was_doubted = self.doubted.remove(&entry.do_id);
+                assert!(before.is_none() || is_back || was_doubted, "{entry:?} enters once");
+                self.doubt(entry.do_id, entry.location);
                 self.hidden.remove(&entry.do_id);
+                self.entered += 1;
             }
             ToClient::Leaving { do_id } => {
                 // `openotp` has no other word: it is neither seen nor owned any more.
@@ -302,6 +308,7 @@ impl Client {
                 let was_seen = self.seen.remove(&do_id).is_some();
                 assert!(was_seen || was_owned, "{do_id} was seen");
                 self.away.remove(&do_id);
+                self.doubted.remove(&do_id);
             }
             ToClient::LeavingOwner { do_id } => {
                 assert!(!openotp && self.owned.remove(&do_id), "{do_id} was owned");
@@ -316,9 +323,7 @@ impl Client {
                 }
                 self.away.remove(&do_id);
                 self.lose_sight();
-                if !self.answered.contains(&location) {
-                    self.away.insert(do_id);
-                }
+                self.doubt(do_id, location);
             }
             ToClient::AddInterest { context, interest, .. }
             | ToClient::RemoveInterest { context, interest } => {
@@ -332,6 +337,12 @@ impl Client {
             | ToClient::Eject { .. }
             | ToClient::UpdateField { .. }
             | ToClient::UpdateFieldMultiple { .. } => panic!("a view does not say {message:?}"),
+        }
+    }
+
+    fn doubt(&mut self, do_id: DoId, at: Location) {
+        if !self.answered.contains(&at) {
+            self.doubted.insert(do_id);
         }
     }
 

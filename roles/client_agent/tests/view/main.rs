@@ -242,8 +242,33 @@ fn play(dialect: Dialect, events: &[Event]) {
     run.settle();
 }
 
+/// It cannot leave and come back, as an object of the session, but what it is like now must be said.
+#[test]
+fn an_object_of_the_session_that_was_doubted_enters_anew_where_it_goes() {
+    let add =
+        |interest, zone| Event::Add { interest, by_client: true, parent: 0, zones: 1u8 << zone };
+    let put = |zone| Event::Put { object: 0, parent: 0, zone };
+    for dialect in [Dialect::OpenOtp, Dialect::Astron] {
+        let mut run = Run::new(dialect);
+        run.happen(&Event::Session { object: 0, is_one: true });
+        // One zone is answered for, the other is heard and not asked for yet.
+        run.happen(&add(1, 1));
+        run.happen(&Event::Act { count: 2 });
+        run.happen(&Event::Arrive { sender: 0 });
+        run.happen(&add(2, 0));
+        run.happen(&Event::Act { count: 1 });
+        run.happen(&put(0));
+        run.happen(&put(1));
+        // That it entered, that it went, and what it is like there.
+        let entered = run.client.entered;
+        (0..3).for_each(|_| run.happen(&Event::Arrive { sender: 0 }));
+        assert_eq!(run.client.entered, entered + 2, "{dialect:?}");
+        run.settle();
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
 
     #[test]
     fn a_client_sees_what_it_is_to_see_in_openotp(
