@@ -1,9 +1,8 @@
-//! The memory of a table: entries of sixteen bytes, all zero at first.
+//! The memory of a page of a table: entries of sixteen bytes, all zero at first.
 //!
-//! In a large one each look-up meets another page, and to find that takes longer than to read it. So
-//! it is put into huge pages, where the system has some: among three million objects the look-ups of
-//! creates took 17 % of a shard's time, and hardly any so. The system may have to put such pages
-//! together when they are first met, while the table grows.
+//! In a large table each look-up meets another page of memory, and to find that takes longer than to
+//! read it. So a page of the table is put into a huge one, where the system has some: among three
+//! million objects the look-ups of creates took 17 % of a shard's time, and hardly any so.
 
 use alloc::vec;
 use alloc::vec::Vec;
