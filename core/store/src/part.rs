@@ -472,21 +472,24 @@ impl Part {
         self.index.sort_members();
     }
 
+    /// This object is met soon.
+    pub(crate) fn touch(&self, do_id: DoId) {
+        self.index.touch(core::iter::once(do_id));
+    }
+
     /// A record met at open: the object stands here from now on, or is gone. Returns where it stood.
     pub(crate) fn replay(&mut self, do_id: DoId, slot: Option<Slot>) -> Option<Place> {
-        let before = self.index.get(do_id);
-        match slot {
+        let before = match slot {
             Some(slot) => {
-                self.index.insert(do_id, slot);
+                let before = self.index.insert(do_id, slot);
                 self.highest = self.highest.max(do_id);
                 if before.map(|before| before.class) != Some(slot.class) {
                     self.index.join_unsorted(slot.class, do_id);
                 }
+                before
             }
-            None => {
-                self.index.remove(do_id);
-            }
-        }
+            None => self.index.remove(do_id),
+        };
         let before = before?;
         if slot.map(|slot| slot.class) != Some(before.class) {
             self.index.leave(before.class, |_| false);

@@ -20,6 +20,10 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use wire::ids::DoId;
+
+/// How many objects are brought near at the same time.
+const TOGETHER: usize = 32;
 
 /// An opened store.
 pub struct Opened {
@@ -130,10 +134,28 @@ impl Filling<'_> {
         tally.file = u64::from(survey.bytes);
         tally.sealed = true;
         survey.entries.iter().for_each(|entry| tally.add(entry));
-        for (entry, place) in survey.places() {
-            if let Some(was) = self.replay_entry(entry, place) {
-                self.tallies.dead(was);
+        let mut places = survey.places();
+        for together in survey.entries.chunks(TOGETHER) {
+            self.touch(together);
+            for (entry, place) in places.by_ref().take(together.len()) {
+                if let Some(was) = self.replay_entry(entry, place) {
+                    self.tallies.dead(was);
+                }
             }
+        }
+    }
+
+    /// Brings where the objects of these stand near.
+    fn touch(&self, entries: &[Entry]) {
+        for do_id in entries.iter().map(|entry| entry.do_id) {
+            self.parts[self.part_of(do_id)].touch(do_id);
+        }
+    }
+
+    fn part_of(&self, do_id: DoId) -> usize {
+        match self.options.parts {
+            1 => 0,
+            parts => (self.options.place)(do_id, parts),
         }
     }
 
@@ -144,10 +166,7 @@ impl Filling<'_> {
             Kind::Object => Some(Slot::new(place, entry.class)),
             Kind::Tombstone => None,
         };
-        let at = match self.options.parts {
-            1 => 0,
-            parts => (self.options.place)(entry.do_id, parts),
-        };
+        let at = self.part_of(entry.do_id);
         self.parts[at].replay(entry.do_id, slot)
     }
 }
