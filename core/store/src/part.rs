@@ -472,7 +472,7 @@ impl Part {
         self.index.sort_members();
     }
 
-    /// This object is met soon.
+    /// Brings near where this object stands: it is replayed soon.
     pub(crate) fn touch(&self, do_id: DoId) {
         self.index.touch(core::iter::once(do_id));
     }

@@ -22,7 +22,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use wire::ids::DoId;
 
-/// How many objects are brought near at the same time.
+/// Records that are replayed one behind the other, after memory was asked for all of them at once.
 const TOGETHER: usize = 32;
 
 /// An opened store.
@@ -145,7 +145,7 @@ impl Filling<'_> {
         }
     }
 
-    /// Brings where the objects of these stand near.
+    /// Brings near where the objects of these stand.
     fn touch(&self, entries: &[Entry]) {
         for do_id in entries.iter().map(|entry| entry.do_id) {
             self.parts[self.part_of(do_id)].touch(do_id);

@@ -42,7 +42,8 @@ pub struct Client {
     /// Those that stayed when they went out of sight: they may enter once more, as they may have
     /// changed unheard.
     away: BTreeSet<DoId>,
-    /// Those that came to a zone that was asked for: they may, too, there or where they go next.
+    /// Those that came to a zone that was asked for: they may, too, there or wherever they go, and
+    /// leave before unless they cannot.
     doubted: BTreeSet<DoId>,
     changes: Vec<Change>,
     /// The last change of each interest.
@@ -297,7 +298,11 @@ impl Client {
                 let before = self.seen.insert(entry.do_id, entry.location);
                 let is_back = self.away.remove(&entry.do_id);
                 let was_doubted = self.doubted.remove(&entry.do_id);
-                assert!(before.is_none() || is_back || was_doubted, "{entry:?} enters once");
+                // It cannot leave, so it enters without.
+                let stays = self.session.contains(&entry.do_id)
+                    || openotp && self.owned.contains(&entry.do_id);
+                let may_enter = before.is_none() || is_back || was_doubted && stays;
+                assert!(may_enter, "{entry:?} enters once");
                 self.doubt(entry.do_id, entry.location);
                 self.hidden.remove(&entry.do_id);
                 self.entered += 1;
