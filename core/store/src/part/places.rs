@@ -19,7 +19,7 @@ const HUGE_PAGE_BYTES: usize = 2 << 20;
 /// So many entries.
 pub(super) enum Places {
     Small(Vec<Raw>),
-    /// In a map, from there on.
+    /// A map, and where in it they lie.
     #[cfg(feature = "files")]
     Large(memmap2::MmapMut, Range<usize>),
 }

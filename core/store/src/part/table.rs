@@ -94,10 +94,11 @@ impl Table {
         let places = page.places.all_mut();
         let place = seek(places, hash, do_id);
         let before = slot_of(core::mem::replace(&mut places[place], raw(do_id, slot)));
+        let count = places.len();
         if before.is_none() {
             self.len += 1;
             page.len += 1;
-            if page.len > page.places.all().len() / 4 * 3 {
+            if page.len > count / 4 * 3 {
                 self.make_room(hash);
             }
         }
